@@ -1,0 +1,76 @@
+"""Dead letters leave the broker: one consumer per `dead.<stage>` queue. In: its frames. Out: rows in the store.
+
+A frame that the broker itself gave up on (its delivery limit was reached) carries no failure yet. Its events get
+one here and are routed like any dead letter, so that the journal hears of them too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+
+from pipeline.engine.consumer import Consumer, Pace
+from pipeline.engine.frame import Bounds, pack
+from pipeline.engine.inbox import Batch
+from pipeline.engine.outcome import DeadLetter
+from pipeline.engine.topology import Dead, Topology
+from pipeline.engine.transport import Transport
+from schemas.event import Event, Step
+
+Keep = Callable[[str, Sequence[Event], Sequence[bytes]], Awaitable[None]]
+
+GIVEN_UP = DeadLetter(
+    "the broker gave this event up: the processes that took it ended without settling it",
+    kind="poison",
+    error="DeliveryLimitReached",
+)
+
+
+class Drain:
+    """Moves the dead letters of one stage into the store.
+
+    `keep(stage, events, unreadable)` must be idempotent: a frame can come twice.
+    """
+
+    def __init__(
+        self,
+        stage: str,
+        topology: Topology,
+        transport: Transport,
+        keep: Keep,
+        pace: Pace = Pace(),
+        bounds: Bounds = Bounds(),
+    ) -> None:
+        self.consumer = Consumer(Dead(stage), transport, self._handle, pace)
+        self._stage = stage
+        self._topology = topology
+        self._transport = transport
+        self._keep = keep
+        self._bounds = bounds
+
+    async def run(self) -> None:
+        """Drain until `stop`."""
+        await self.consumer.run()
+
+    async def stop(self) -> None:
+        """Finish the batch in hand, give the rest back."""
+        await self.consumer.stop()
+
+    async def _handle(self, batch: Batch) -> None:
+        now = datetime.now(UTC)
+        told = [delivery.event for delivery in batch.deliveries if delivery.event.failure]
+        untold = [delivery for delivery in batch.deliveries if not delivery.event.failure]
+        exits = [
+            exit
+            for delivery in untold
+            for exit in self._topology.route(
+                self._stage, delivery, GIVEN_UP, Step(self._stage, delivery.attempt, 0.0, 0.0), now
+            )
+        ]
+        if exits:
+            messages = pack(exits, now.timestamp(), self._bounds)
+            await self.consumer.patiently(partial(self._transport.publish, messages))
+        bodies = [parcel.body for parcel, _ in batch.unreadable]
+        if told or bodies:
+            await self.consumer.patiently(partial(self._keep, self._stage, told, bodies))

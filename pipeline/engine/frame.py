@@ -1,0 +1,96 @@
+"""A frame: one broker message that carries one to a few hundred events. In: exits. Out: messages, and back.
+
+On the wire, version 1, JSON:
+
+    {"v": 1, "at": 1767225600.25, "entries": [{"attempt": 1, "event": {"id": …, "raw": …, …}}, …]}
+
+`at` is when the frame was made (Unix seconds); `attempt` counts the tries of that event at the stage it goes to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from pipeline.engine.topology import Address, Delivery, Exit
+from pipeline.engine.transport import Message
+from schemas.event import Event, Failure, Step
+
+VERSION = 1
+
+
+class UnreadableFrame(ValueError):
+    """These bytes are not a frame of a version we know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How large a frame may grow. One event that is larger than `bytes` travels alone."""
+
+    events: int = 200
+    bytes: int = 256 * 1024
+
+
+def pack(exits: Iterable[Exit], at: float, bounds: Bounds) -> list[Message]:
+    """The exits as messages: one or more frames per address, each within the bounds, order kept."""
+    by_address: dict[Address, list[bytes]] = {}
+    for exit in exits:
+        by_address.setdefault(exit.to, []).append(_entry(exit))
+    return [
+        Message(address, b'{"v":%d,"at":%.3f,"entries":[%b]}' % (VERSION, at, b",".join(chunk)))
+        for address, entries in by_address.items()
+        for chunk in _chunks(entries, bounds)
+    ]
+
+
+def unpack(body: bytes, now: float) -> list[Delivery]:
+    """The deliveries of a frame; raises UnreadableFrame."""
+    try:
+        frame = orjson.loads(body)
+        if frame["v"] != VERSION:
+            raise UnreadableFrame(f"frame version {frame['v']!r}, this program reads version {VERSION}")
+        waited = max(0.0, (now - frame["at"]) * 1000)
+        return [Delivery(event_of(entry["event"]), entry["attempt"], waited) for entry in frame["entries"]]
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, UnreadableFrame):
+            raise
+        raise UnreadableFrame(f"{type(error).__name__}: {error}") from error
+
+
+def dump_event(event: Event) -> bytes:
+    """One event as JSON."""
+    return orjson.dumps(event, option=orjson.OPT_UTC_Z)
+
+
+def event_of(document: dict[str, Any]) -> Event:
+    """One event from its decoded JSON."""
+    document["received_at"] = datetime.fromisoformat(document["received_at"])
+    if document.get("occurred_at"):
+        document["occurred_at"] = datetime.fromisoformat(document["occurred_at"])
+    document["notes"] = tuple(document["notes"])
+    document["trail"] = tuple(Step(**step) for step in document["trail"])
+    if failure := document.get("failure"):
+        failure["at"] = datetime.fromisoformat(failure["at"])
+        document["failure"] = Failure(**failure)
+    return Event(**document)
+
+
+def _entry(exit: Exit) -> bytes:
+    return b'{"attempt":%d,"event":%b}' % (exit.attempt, dump_event(exit.event))
+
+
+def _chunks(entries: list[bytes], bounds: Bounds) -> Iterable[list[bytes]]:
+    chunk: list[bytes] = []
+    size = 0
+    for entry in entries:
+        if chunk and (len(chunk) == bounds.events or size + len(entry) > bounds.bytes):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(entry)
+        size += len(entry)
+    if chunk:
+        yield chunk

@@ -1,0 +1,81 @@
+"""Where delivered frames wait until a batch is taken. In: parcels, from a callback. Out: batches, by size or linger."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+from pipeline.engine.frame import UnreadableFrame, unpack
+from pipeline.engine.topology import Delivery
+from pipeline.engine.transport import Parcel
+
+
+@dataclass(slots=True)
+class Batch:
+    """Whole frames, opened: the parcels to settle, the deliveries in them, and the parcels that cannot be read."""
+
+    parcels: list[Parcel] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
+    unreadable: list[tuple[Parcel, UnreadableFrame]] = field(default_factory=list)
+
+    def add(self, parcel: Parcel) -> None:
+        self.parcels.append(parcel)
+        try:
+            self.deliveries.extend(unpack(parcel.body, time.time()))
+        except UnreadableFrame as error:
+            self.unreadable.append((parcel, error))
+
+
+class Inbox:
+    """A queue of parcels with one taker. `put` never blocks, so that it can be a broker library's callback."""
+
+    def __init__(self) -> None:
+        self._parcels: deque[Parcel] = deque()
+        self._arrived = asyncio.Event()
+        self._closed = False
+
+    def put(self, parcel: Parcel) -> None:
+        self._parcels.append(parcel)
+        self._arrived.set()
+
+    def clear(self) -> None:
+        """Forget everything: the connection that delivered it is gone, and the broker delivers it again."""
+        self._parcels.clear()
+
+    def close(self) -> list[Parcel]:
+        """End `take`, now and for good; returns the parcels that nobody took."""
+        self._closed = True
+        self._arrived.set()
+        left = list(self._parcels)
+        self._parcels.clear()
+        return left
+
+    async def take(self, size: int, linger: float) -> Batch | None:
+        """The next batch: at least one parcel; as many as hold `size` events or arrive within `linger` seconds.
+
+        Returns None once the inbox is closed.
+        """
+        if not await self._some(None):
+            return None
+        batch = Batch()
+        deadline = asyncio.get_running_loop().time() + linger
+        while True:
+            while self._parcels and len(batch.deliveries) < size:
+                batch.add(self._parcels.popleft())
+            if len(batch.deliveries) >= size or not await self._some(deadline):
+                return batch
+
+    async def _some(self, deadline: float | None) -> bool:
+        """Wait for a parcel, until the deadline; False if there is none or the inbox is closed."""
+        while not self._parcels:
+            if self._closed:
+                return False
+            self._arrived.clear()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._arrived.wait()
+            except TimeoutError:
+                return False
+        return True

@@ -1,0 +1,140 @@
+"""The connection pool, and what PostgreSQL's errors mean: which are about the world, and which about an event."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeAlias, TypeVar
+
+import asyncpg
+import orjson
+import structlog
+
+from pipeline.engine.outcome import Transient
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+# asyncpg's connection, on loan from the pool
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,  # class 08
+    asyncpg.InterfaceError,  # the connection was closed under us
+    asyncpg.OperatorInterventionError,  # class 57: shutting down, starting up, statement cancelled by the server
+    asyncpg.InsufficientResourcesError,  # class 53: disk full, too many connections
+    asyncpg.ReadOnlySQLTransactionError,  # 25006: the old primary after a failover
+    asyncpg.PostgresSystemError,  # class 58: I/O error outside PostgreSQL
+)
+STALE = (asyncpg.ReadOnlySQLTransactionError, asyncpg.OperatorInterventionError)
+COLLISIONS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+TRIES = 5
+
+
+class DatabaseUnavailable(Transient):
+    """PostgreSQL cannot be reached, is starting or stopping, or did not answer in time."""
+
+
+class Collision(Exception):
+    """Another transaction got there first; the same work, run again, will see what it did."""
+
+
+class Database:
+    """A pool of connections with bounds on every wait. `Database.open` makes one."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], timeout: float) -> None:
+        self._pool = pool
+        self._timeout = timeout
+
+    @classmethod
+    async def open(cls, url: str, *, size: int = 4, timeout: float = 15.0) -> Database:
+        """Connect; raises DatabaseUnavailable. `timeout` bounds getting a connection and each statement, in seconds."""
+        with unavailable():
+            pool = await asyncpg.create_pool(
+                url,
+                min_size=1,
+                max_size=size,
+                timeout=timeout,
+                command_timeout=timeout,
+                init=_prepare,
+                server_settings={
+                    "application_name": "leadpipe",
+                    "timezone": "UTC",
+                    "idle_in_transaction_session_timeout": str(int(timeout * 4000)),
+                },
+            )
+        return cls(pool, timeout)
+
+    async def close(self) -> None:
+        """Give the connections back to the server; cut them if it does not answer."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection on loan; raises DatabaseUnavailable for whatever goes wrong with the server meanwhile."""
+        with unavailable():
+            try:
+                async with self._pool.acquire(timeout=self._timeout) as connection:
+                    yield connection
+            except STALE:
+                await self._pool.expire_connections()
+                raise
+
+    async def transaction(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Run `work` in one transaction; again, up to five times, when it collides with another one."""
+        for tries in range(1, TRIES + 1):
+            try:
+                async with self.connection() as connection, connection.transaction():
+                    return await work(connection)
+            except (*COLLISIONS, Collision) as error:
+                if tries == TRIES:
+                    raise DatabaseUnavailable(f"{TRIES} collisions in a row: {error}") from error
+                log.debug("collision", error=type(error).__name__, tries=tries)
+        raise AssertionError("unreachable")
+
+    async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
+        """The rows of one statement."""
+        async with self.connection() as connection:
+            return await connection.fetch(sql, *values)
+
+    async def fetchrow(self, sql: str, *values: Any) -> asyncpg.Record | None:
+        """The first row of one statement."""
+        async with self.connection() as connection:
+            return await connection.fetchrow(sql, *values)
+
+    async def fetchval(self, sql: str, *values: Any) -> Any:
+        """The first value of the first row of one statement."""
+        async with self.connection() as connection:
+            return await connection.fetchval(sql, *values)
+
+    async def execute(self, sql: str, *values: Any) -> str:
+        """Run one statement; returns its command tag."""
+        async with self.connection() as connection:
+            return await connection.execute(sql, *values)
+
+
+@contextmanager
+def unavailable() -> Iterator[None]:
+    """Turn errors that are about the server, and not about the statement, into DatabaseUnavailable."""
+    try:
+        yield
+    except AWAY as error:
+        raise DatabaseUnavailable(f"{type(error).__name__}: {error}") from error
+
+
+async def _prepare(connection: Connection) -> None:
+    """json and jsonb columns travel as Python values."""
+    for kind in ("json", "jsonb"):
+        await connection.set_type_codec(
+            kind,
+            schema="pg_catalog",
+            encoder=lambda value: orjson.dumps(value, option=orjson.OPT_UTC_Z).decode(),
+            decoder=orjson.loads,
+        )

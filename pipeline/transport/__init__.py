@@ -1,0 +1,1 @@
+"""Brokers behind one contract (`pipeline.engine.transport`): RabbitMQ, PostgreSQL, memory."""

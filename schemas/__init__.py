@@ -1,0 +1,1 @@
+"""The words of Leadpipe: events, connectors, fields and records as typed models. Imports nothing of ours."""
