@@ -1,0 +1,103 @@
+"""A preset: the shipped description of a source system. In: `presets/*.toml`. Out: typed, strictly checked models.
+
+A vendor lives in its one file: how its bodies are cut into events, what it wants for an answer, how its values
+are to be read, what they map to, and worked examples that prove it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from schemas.fields import FieldType
+from schemas.mapping import MapRow
+from schemas.strict import Strict
+
+RecordKind = Literal["lead", "call", "activity"]
+
+
+class Answer(Strict):
+    """One HTTP answer. `{reason}` in a text of the body stands for what went wrong."""
+
+    status: int = Field(ge=200, le=599)
+    body: dict[str, Any]
+
+
+class Reply(Strict):
+    """What the vendor must be told, where that is not Leadpipe's own `202` with ids."""
+
+    accepted: Answer
+    refused: Answer  # malformed or too large: sending it again will not help
+    unavailable: Answer  # could not be made durable: not accepted
+
+
+class Door(Strict):
+    """What the ingress must know of a source.
+
+    `events`: where events lie in a body; the first path that exists counts, `$` is the body itself, a list there
+    is many events. `form`: the name of a form field that holds the body as JSON. `id`: the paths, in the event,
+    that together are the producer's own id of it; if one is missing or blank, the event has none. `redact`:
+    member names whose values are secrets, besides the ones that are always redacted.
+    """
+
+    events: list[str] = ["$"]
+    form: str | None = None
+    id: list[str] = []
+    redact: list[str] = []
+    reply: Reply | None = None
+
+
+class Source(Strict):
+    """How the values of one event are to be read.
+
+    `unwrap`: the first of these members that is an object is the event itself. `pairs`: lists of attribute/value
+    pairs (at the root or under these members) become members. `percent_decode`: texts carry percent escapes.
+    `time_zone`: the IANA zone of naive times. `occurred_at`: the paths, in order, that say when it happened.
+    `types`: how the value at a path is to be normalised; a path without one is left as it is.
+    """
+
+    unwrap: list[str] = []
+    pairs: list[str] = []
+    percent_decode: bool = False
+    time_zone: str = "UTC"
+    occurred_at: list[str] = []
+    types: dict[str, FieldType] = {}
+
+
+class Expected(Strict):
+    """What an example's event must become."""
+
+    id: str | None = None  # the producer's id
+    occurred_at: str | None = None
+    lead: dict[str, Any] = {}
+    call: dict[str, Any] | None = None
+    activity: dict[str, Any] | None = None
+    keys: list[list[str]] | None = None
+    rejected: str | None = None  # part of the reason, where the rules must reject it
+
+
+class Example(Strict):
+    """A worked example: a body as the vendor sends it, and the events it must give."""
+
+    name: str
+    content_type: str = "application/json"
+    body: str
+    connector: dict[str, Any] = {}
+    expect: list[Expected]
+
+
+class Preset(Strict):
+    """One source system."""
+
+    name: str
+    title: str
+    about: str
+    kind: RecordKind
+    primary_key: str = "phone"
+    secondary_key: str | None = "email"
+    blank: Literal["keep", "clear"] = "keep"
+    door: Door = Door()
+    source: Source = Source()
+    map: list[MapRow] = []
+    example: list[Example] = []
