@@ -35,13 +35,15 @@ class Reply(Strict):
 class Door(Strict):
     """What the ingress must know of a source.
 
-    `events`: where events lie in a body; the first path that exists counts, `$` is the body itself, a list there
-    is many events. `form`: the name of a form field that holds the body as JSON. `id`: the paths, in the event,
-    that together are the producer's own id of it; if one is missing or blank, the event has none. `redact`:
-    member names whose values are secrets, besides the ones that are always redacted.
+    `events`: where events lie in a body; the first path that holds an object or a list counts, `$` is the body
+    itself, a list there is many events. `pairs`: a list of attribute/value pairs is one event and not many.
+    `form`: the name of a form field that holds the body as JSON. `id`: the paths, in the event, that together are
+    the producer's own id of it; if one is missing or blank, the event has none. `redact`: member names whose
+    values are secrets, besides the ones that are always redacted.
     """
 
     events: list[str] = ["$"]
+    pairs: bool = False
     form: str | None = None
     id: list[str] = []
     redact: list[str] = []
