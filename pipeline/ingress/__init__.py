@@ -1,0 +1,1 @@
+"""HTTP in: from a request to events that are durable, and an honest answer."""

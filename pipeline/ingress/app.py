@@ -1,0 +1,203 @@
+"""The ingress. In: HTTP. Out: events at the entry of the chain, and an answer once they are durable.
+
+Run it with `web.AppRunner(build_app(ingress), **SERVER)`, between `await ingress.start()` and, after the sites have
+stopped listening, `await ingress.stop()`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+import structlog
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from pipeline.engine.frame import Bounds
+from pipeline.engine.topology import Topology
+from pipeline.engine.transport import BrokerUnavailable, Transport
+from pipeline.ingress import metrics, reply
+from pipeline.ingress.body import is_blank
+from pipeline.ingress.commit import Committer, Overloaded
+from pipeline.ingress.door import Cut, cut
+from pipeline.ingress.health import Health
+from pipeline.ingress.limits import Limits
+from pipeline.ingress.receipts import NoReceipts, Receipts
+from pipeline.ingress.receive import Receiver
+from pipeline.ingress.refusal import Refusal, unavailable
+from pipeline.ingress.wait import Look, Waiting, seconds_of
+from pipeline.store.catalog import Catalog
+from pipeline.store.database import Database, DatabaseUnavailable
+from schemas.connector import Connector
+from schemas.event import Event
+
+log = structlog.get_logger(__name__)
+
+LONGEST_TOKEN = 200
+NOT_ONE = "-"  # is looked up in place of what cannot be a token, so that every unknown token costs the same
+
+
+class _Discreet(logging.Filter):
+    """Malformed HTTP is answered by aiohttp; its log line quotes the request, which may hold a token."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, HttpProcessingError):
+            record.msg, record.args, record.exc_info = "malformed HTTP: %s", (type(error).__name__,), None
+        return True
+
+
+_server_log = logging.getLogger("leadpipe.http")
+_server_log.addFilter(_Discreet())
+
+# What the server must be given. aiohttp closes a connection that sends half a header after `keepalive_timeout` only,
+# whose default is an hour; it inflates without our cap unless told not to; a client that goes must not stop a commit.
+SERVER: Final[dict[str, Any]] = {
+    "access_log": None,
+    "logger": _server_log,
+    "auto_decompress": False,
+    "handler_cancellation": False,
+    "keepalive_timeout": 15,
+    "lingering_time": 2.0,
+    "max_line_size": 8190,
+    "max_field_size": 8190,
+    "max_headers": 128,
+}
+
+
+class Ingress:
+    """Takes events in. `journal(ids)` returns the results of those that have reached the journal, for `?wait=`."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        transport: Transport,
+        topology: Topology,
+        database: Database,
+        *,
+        journal: Look,
+        receipts: Receipts | None = None,
+        limits: Limits | None = None,
+        bounds: Bounds | None = None,
+    ) -> None:
+        self.limits = limits or Limits()
+        self.health = Health.of(transport, topology, database, catalog)
+        self.stopping = False
+        self._catalog = catalog
+        self._receipts = receipts or NoReceipts()
+        self._receiver = Receiver(self.limits)
+        self._committer = Committer(transport, topology.entry, self._committed, self.limits, bounds or Bounds())
+        self._waiting = Waiting(journal)
+
+    async def start(self) -> None:
+        """Begin; requests may come from now on."""
+        await self._receipts.start()
+
+    async def stop(self) -> None:
+        """Take no more; return when everything in hand is answered for and its receipts are handed on."""
+        self.stopping = True
+        await self._committer.drain()
+        await self._waiting.stop()
+        await self._receipts.stop()
+        await self.health.stop()
+
+    async def post(self, request: web.Request) -> web.Response:
+        """`POST /in/{token}`."""
+        began = time.perf_counter()
+        connector: Connector | None = None
+        try:
+            connector = await self._connector(request)
+            response = await self._take(request, connector)
+        except Refusal as refusal:
+            response = self._refuse(connector, refusal)
+        metrics.SECONDS.observe(time.perf_counter() - began)
+        return response
+
+    async def ping(self, request: web.Request) -> web.Response:
+        """`GET` and `HEAD /in/{token}`: a vendor verifies the URL."""
+        connector: Connector | None = None
+        try:
+            connector = await self._connector(request)
+        except Refusal as refusal:
+            return self._refuse(connector, refusal)
+        return reply.ping(connector.preset.door.reply)
+
+    async def _connector(self, request: web.Request) -> Connector:
+        """The connector that the URL names, also a disabled one."""
+        token = request.match_info["token"]
+        if not token.isascii() or len(token) > LONGEST_TOKEN:
+            token = NOT_ONE
+        try:
+            connector = await self._catalog.by_token(token)
+        except DatabaseUnavailable:
+            raise unavailable("this token is not known here, and the database cannot be asked now") from None
+        if connector is None:
+            raise Refusal(404, "Unknown token", "no connector has this webhook URL; copy it from the connector again")
+        return connector
+
+    async def _take(self, request: web.Request, connector: Connector) -> web.Response:
+        if self.stopping:
+            raise unavailable("this process is stopping", retry_after=1)
+        if not connector.settings.enabled:
+            raise Refusal(403, "Connector disabled", f"connector {connector.name} is disabled")
+        wait = request.query.get("wait") if request.query_string else None
+        seconds = None if wait is None else seconds_of(wait, self.limits.wait_seconds)
+        body = await self._receiver.body(request)
+        if is_blank(body):
+            return reply.ping(connector.preset.door.reply)
+        found = cut(connector, request.headers, body, self.limits)
+        if found.events:
+            await self._commit(found)
+            metrics.events(connector.name, "accepted").inc(len(found.events))
+        if seconds is None:
+            return reply.accepted(connector.preset.door.reply, found.ids)
+        return reply.finished(found.ids, await self._waiting.results(found.ids, seconds))
+
+    async def _commit(self, found: Cut) -> None:
+        try:
+            await self._committer.commit(found.events, found.size)
+        except Overloaded:
+            raise unavailable("too many events are waiting for the broker", retry_after=1) from None
+        except BrokerUnavailable:
+            raise unavailable("the broker did not confirm; send it again") from None
+
+    def _committed(self, events: Sequence[Event]) -> None:
+        metrics.GROUP.observe(len(events))
+        self._receipts.keep(events)
+
+    def _refuse(self, connector: Connector | None, refusal: Refusal) -> web.Response:
+        name = metrics.NOBODY if connector is None else connector.name
+        metrics.events(name, "unavailable" if refusal.again else "refused").inc()
+        log.info("refused", connector=name, status=refusal.status, why=refusal.title, **refusal.where)
+        return reply.refused(None if connector is None else connector.preset.door.reply, refusal)
+
+
+def build_app(ingress: Ingress) -> web.Application:
+    """The routes: `/in/{token}`, `/healthz`, `/readyz`, `/metrics`."""
+
+    async def healthz(_: web.Request) -> web.Response:
+        return reply.respond(200, {"alive": True})
+
+    async def readyz(_: web.Request) -> web.Response:
+        ready, checks = await ingress.health.report()
+        ready = ready and not ingress.stopping
+        return reply.respond(200 if ready else 503, {"ready": ready, "stopping": ingress.stopping, "checks": checks})
+
+    async def exposition(_: web.Request) -> web.Response:
+        content_type = "text/plain; version=0.0.4; charset=utf-8"
+        return web.Response(body=metrics.exposition(), headers={"Content-Type": content_type})
+
+    # the body is read by our own receiver, under our own cap
+    app = web.Application(client_max_size=ingress.limits.body)
+    app.add_routes(
+        [
+            web.post("/in/{token}", ingress.post),
+            web.get("/in/{token}", ingress.ping),
+            web.get("/healthz", healthz),
+            web.get("/readyz", readyz),
+            web.get("/metrics", exposition),
+        ]
+    )
+    return app

@@ -1,0 +1,168 @@
+"""Group commit. In: the events of many concurrent requests. Out: one publish for all of them, then their answers.
+
+At rest a request's events are published at once, alone. While a commit is in flight the next group gathers, so the
+busier it gets, the larger the groups grow by themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from pipeline.engine.frame import Bounds, pack
+from pipeline.engine.outcome import Transient
+from pipeline.engine.topology import Exit, Work
+from pipeline.engine.transport import BrokerUnavailable, Transport
+from pipeline.ingress.limits import Limits
+from schemas.event import Event
+
+log = structlog.get_logger(__name__)
+
+
+class Overloaded(Exception):
+    """More waits for the broker than this process may hold."""
+
+
+class Group:
+    """Events that are published together, and the requests that wait for it."""
+
+    __slots__ = ("bytes", "deadline", "events", "ripe", "timers", "waiters")
+
+    def __init__(self, deadline: float) -> None:
+        self.events: list[Event] = []
+        self.waiters: list[asyncio.Future[None]] = []
+        self.timers: list[asyncio.TimerHandle] = []
+        self.bytes = 0
+        self.deadline = deadline
+        self.ripe = False
+
+
+class Committer:
+    """Makes events durable in groups. `committed` is told of each group after its confirm, before the answers."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        entry: str,
+        committed: Callable[[Sequence[Event]], None],
+        limits: Limits,
+        bounds: Bounds,
+    ) -> None:
+        self.events = 0  # waiting for a confirm
+        self._bytes = 0
+        self._transport = transport
+        self._to = Work(entry)
+        self._committed = committed
+        self._limits = limits
+        self._bounds = bounds
+        self._gathering: Group | None = None
+        self._in_flight: set[asyncio.Task[None]] = set()
+
+    async def commit(self, events: Sequence[Event], size: int) -> None:
+        """Return once the broker has confirmed all of them; `size` is how many bytes they are, about.
+
+        Raises Overloaded at once, or BrokerUnavailable when they may not be durable. A caller that is cancelled does
+        not take its events back.
+        """
+        if self._over(len(events), size):
+            raise Overloaded
+        self.events += len(events)
+        self._bytes += size
+        group = self._gathering or self._open()
+        group.events.extend(events)
+        group.bytes += size
+        waiter = asyncio.get_running_loop().create_future()
+        group.waiters.append(waiter)
+        if len(group.events) >= self._limits.group_events:
+            self._ripen(group)
+        await waiter
+
+    async def drain(self) -> None:
+        """Return once nothing waits any more; each group ends within `commit_seconds`."""
+        while self._gathering or self._in_flight:
+            if self._gathering:
+                self._ripen(self._gathering)
+            await asyncio.wait(self._in_flight)
+
+    def _over(self, events: int, size: int) -> bool:
+        over = self.events + events > self._limits.backlog_events or self._bytes + size > self._limits.backlog_bytes
+        return over and self.events > 0
+
+    def _open(self) -> Group:
+        loop = asyncio.get_running_loop()
+        group = self._gathering = Group(loop.time() + self._limits.commit_seconds)
+        if self._in_flight:
+            group.timers.append(loop.call_later(self._limits.linger, self._ripen, group))
+            group.timers.append(loop.call_at(group.deadline, self._give_up, group))
+        else:
+            loop.call_soon(self._pump)  # after what else is ready now, so that it comes along
+        return group
+
+    def _ripen(self, group: Group) -> None:
+        group.ripe = True
+        self._pump()
+
+    def _give_up(self, group: Group) -> None:
+        """The commits ahead of this group took all the time that its requests had."""
+        if group is self._gathering:
+            self._gathering = None
+            self._settle(group, "the broker did not confirm in time")
+
+    def _pump(self) -> None:
+        """Start the next commit, if it is due."""
+        group = self._gathering
+        if group is None or len(self._in_flight) >= self._limits.commits or (self._in_flight and not group.ripe):
+            return
+        self._gathering = None
+        for timer in group.timers:
+            timer.cancel()
+        task = asyncio.create_task(self._commit(group))
+        self._in_flight.add(task)
+        task.add_done_callback(self._landed)
+
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        self._in_flight.discard(task)
+        self._pump()
+
+    async def _commit(self, group: Group) -> None:
+        try:
+            await self._publish(group)
+        except Transient as error:
+            self._settle(group, str(error))
+        except asyncio.CancelledError:
+            self._settle(group, "stopped before the broker confirmed")
+            raise
+        except Exception as error:
+            # also a queue that is missing, and bugs of ours: whatever it was, these events are not known to be durable
+            log.exception("commit failed", events=len(group.events), error=type(error).__name__)
+            self._settle(group, type(error).__name__)
+        else:
+            self._committed(group.events)
+            self._settle(group, None)
+
+    async def _publish(self, group: Group) -> None:
+        messages = pack((Exit(self._to, event) for event in group.events), time.time(), self._bounds)
+        try:
+            async with asyncio.timeout_at(group.deadline):
+                await self._transport.publish(messages)
+        except TimeoutError:
+            raise BrokerUnavailable("the broker did not confirm in time") from None
+        except asyncio.CancelledError:
+            # aio-pika lets a lost connection look like a cancellation; ours is one that somebody asked for
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise BrokerUnavailable("the connection to the broker was lost") from None
+
+    def _settle(self, group: Group, trouble: str | None) -> None:
+        self.events -= len(group.events)
+        self._bytes -= group.bytes
+        for waiter in group.waiters:
+            if not waiter.done():
+                if trouble is None:
+                    waiter.set_result(None)
+                else:
+                    waiter.set_exception(BrokerUnavailable(trouble))

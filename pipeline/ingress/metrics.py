@@ -1,0 +1,47 @@
+"""Prometheus metrics of the ingress. Label values come from the connectors in force, and from the fixed set below.
+
+| metric | meaning |
+|---|---|
+| `leadpipe_ingress_events_total{connector,result}` | `accepted` events; `refused`, `unavailable` requests |
+| `leadpipe_ingress_seconds` | from a request's first byte at the handler to its answer |
+| `leadpipe_ingress_group_events` | events of one group commit |
+| `leadpipe_ingress_backlog_events` | events that wait for the broker's confirm |
+| `leadpipe_receipt_errors_total` | groups whose receipts could not be written |
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+EVENTS = Counter("leadpipe_ingress_events_total", "Events accepted, and requests refused", ["connector", "result"])
+SECONDS = Histogram(
+    "leadpipe_ingress_seconds",
+    "Time from request to answer",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+GROUP = Histogram(
+    "leadpipe_ingress_group_events", "Events in one group commit", buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
+)
+BACKLOG = Gauge("leadpipe_ingress_backlog_events", "Events waiting for the broker", multiprocess_mode="livesum")
+RECEIPT_ERRORS = Counter("leadpipe_receipt_errors_total", "Groups whose receipts could not be written")
+
+NOBODY = "-"  # the connector of a request whose token is unknown
+
+
+@lru_cache(maxsize=100_000)
+def events(connector: str, result: str) -> Counter:
+    """The counter of one connector and result, bound once."""
+    return EVENTS.labels(connector, result)
+
+
+def exposition() -> bytes:
+    """The text that Prometheus scrapes: of this process, or of all of them in multiprocess mode."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest(REGISTRY)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)

@@ -1,0 +1,160 @@
+"""Receipts on disk. In: accepted events. Out: segment files, `<data_dir>/receipts/<process>-<n>.seg`, and their rows.
+
+A segment is a run of 32-byte records: event id (16), connector id (8), received_at in microseconds since 1970 (8),
+big-endian. A write that a kill cut short leaves a torn last record, which reading ignores. Next to the segments
+lies `<process>.lock`, locked while that process lives, so that others can tell whose segments are orphans.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from schemas.event import Event
+
+RECORD = struct.Struct(">16sqq")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+Row = tuple[UUID, int, datetime]  # event, connector, received_at
+
+
+def records(events: Sequence[Event]) -> bytes:
+    """The receipts of these events."""
+    return b"".join(
+        RECORD.pack(
+            bytes.fromhex(event.id.replace("-", "")), event.connector, (event.received_at - EPOCH) // MICROSECOND
+        )
+        for event in events
+    )
+
+
+def rows(file: Path) -> list[Row]:
+    """The receipts in a segment; raises OSError."""
+    content = file.read_bytes()
+    whole = len(content) - len(content) % RECORD.size
+    return [
+        (UUID(bytes=id), connector, EPOCH + received * MICROSECOND)
+        for id, connector, received in RECORD.iter_unpack(content[:whole])
+    ]
+
+
+class Segment:
+    """One file that is being written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size = 0
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+    def append(self, content: bytes) -> None:
+        """Write all of it, in one write; on OSError the file is as it was before."""
+        written = 0
+        try:
+            written = os.write(self._file, content)
+            if written < len(content):
+                raise OSError("the disk took a part of the receipts only")
+        except OSError:
+            if written:
+                os.ftruncate(self._file, self.size)
+                os.lseek(self._file, self.size, os.SEEK_SET)
+            raise
+        self.size += written
+
+    def close(self) -> None:
+        """Write no more."""
+        os.close(self._file)
+
+
+class Folder:
+    """The segments of this process and, through their locks, of those that have ended. Raises OSError."""
+
+    def __init__(self, path: Path) -> None:
+        self.process = uuid4().hex[:16]
+        self._path = path
+        self._number = 0
+        path.mkdir(parents=True, exist_ok=True)
+        lock = _lock(self._lock_file(self.process))
+        if lock is None:
+            raise OSError(f"{self._lock_file(self.process)} is locked by another process")
+        self._locks = {self.process: lock}
+
+    def new(self) -> Segment:
+        """The next segment of this process."""
+        self._number += 1
+        return Segment(self._path / f"{self.process}-{self._number}.seg")
+
+    def closed(self, open_: Segment | None) -> list[Path]:
+        """Every segment that is ours to ship, oldest first: our own but the open one, and those we adopted."""
+        ours = [
+            file for file in self._segments() if _process(file) in self._locks and (not open_ or file != open_.path)
+        ]
+        return sorted(ours, key=lambda file: (_process(file), int(file.stem.partition("-")[2])))
+
+    def adopt(self) -> int:
+        """Take over the segments of processes that have ended; returns how many processes they were."""
+        left = {_process(file) for file in self._segments()} | {file.stem for file in self._path.glob("*.lock")}
+        adopted = 0
+        for process in left - self._locks.keys():
+            lock = _lock(self._lock_file(process))
+            if lock is not None:
+                self._locks[process] = lock
+                adopted += 1
+        return adopted
+
+    def tidy(self) -> None:
+        """Remove the locks of adopted processes whose segments are all shipped."""
+        with_segments = {_process(file) for file in self._segments()} | {self.process}
+        for process in self._locks.keys() - with_segments:
+            self._drop(process)
+
+    def close(self) -> None:
+        """Give up the locks; what is not shipped is left for whoever starts next."""
+        with_segments = {_process(file) for file in self._segments()}
+        for process in list(self._locks):
+            if process in with_segments:
+                os.close(self._locks.pop(process))
+            else:
+                self._drop(process)
+
+    def _drop(self, process: str) -> None:
+        with suppress(FileNotFoundError):
+            self._lock_file(process).unlink()
+        os.close(self._locks.pop(process))
+
+    def _segments(self) -> Iterator[Path]:
+        return (file for file in self._path.glob("*-*.seg") if file.stem.partition("-")[2].isdecimal())
+
+    def _lock_file(self, process: str) -> Path:
+        return self._path / f"{process}.lock"
+
+
+def _process(segment: Path) -> str:
+    return segment.stem.partition("-")[0]
+
+
+def _lock(path: Path) -> int | None:
+    """Lock a file, made if need be; its descriptor, or None if somebody else has it."""
+    while True:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            return None
+        if _is_still(path, file):
+            return file
+        os.close(file)  # it was removed between our open and our lock
+
+
+def _is_still(path: Path, file: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file))
+    except FileNotFoundError:
+        return False
