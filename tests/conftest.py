@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator
+from uuid import uuid4
 
 import pytest
 
 from pipeline.store.database import Database
 from tests.support.postgres import PrivatePostgres, private_postgres
+from tests.support.rabbitmq import PrivateRabbitMQ, private_rabbitmq
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +34,25 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     pool = await Database.open(database_url)
     yield pool
     await pool.close()
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_node() -> Iterator[PrivateRabbitMQ]:
+    """A private RabbitMQ node for the session; a test that breaks it mends it."""
+    with private_rabbitmq() as node:
+        yield node
+
+
+@pytest.fixture(scope="session")
+def amqp_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a broker: `LEADPIPE_TEST_AMQP_URL` where it is set, else the private node's."""
+    if given := os.environ.get("LEADPIPE_TEST_AMQP_URL"):
+        return given
+    node: PrivateRabbitMQ = request.getfixturevalue("rabbitmq_node")
+    return node.url
+
+
+@pytest.fixture
+def prefix() -> str:
+    """Put before the names of this test's queues and exchanges; `sweep` deletes them."""
+    return f"test-{uuid4().hex[:12]}."

@@ -14,6 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+import aio_pika
+
+from pipeline.engine.topology import Topology
+from pipeline.transport.rabbitmq.names import Names
+
 SCRIPTS = Path("/usr/lib/rabbitmq/bin")  # the wrappers in /usr/sbin would change to the user `rabbitmq`
 BOOT = 60.0  # seconds until a node must accept AMQP
 POLICY = Path("/usr/sbin/policy-rc.d")  # Debian asks it whether a package may start its service
@@ -210,3 +215,16 @@ def _free_ports(number: int) -> list[int]:
     finally:
         for each in sockets:
             each.close()
+
+
+async def sweep(url: str, prefix: str, topology: Topology) -> None:
+    """Delete what a test declared."""
+    names = Names(prefix)
+    connection = await aio_pika.connect(url)
+    try:
+        channel = await (await connection.channel()).get_underlay_channel()
+        for address in topology.addresses():
+            await channel.queue_delete(names.queue(address))
+            await channel.exchange_delete(names.route(address)[0])
+    finally:
+        await connection.close()
