@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 
 from pipeline.store import connectors
-from pipeline.store.database import Database
+from pipeline.store.database import Database, DatabaseUnavailable
 from schemas.connector import Connector
 
-PATIENCE = 1.0  # seconds between two looks at the database for something unknown
+PATIENCE = 0.25  # seconds between two looks at the database for something unknown
+LONGEST_LOOK = 2.0  # seconds that a look-up waits for the database
 
 
 class UnknownConnector(LookupError):
@@ -20,8 +22,9 @@ class Catalog:
     """Look-ups without a query: by id for the stages, by token for the ingress.
 
     `refresh` loads what changed since the last time; the daemon calls it once a second. A look-up that finds
-    nothing looks at the database first, at most once a second, so that a connector works as soon as it is
-    applied, and a flood of wrong tokens costs nothing.
+    nothing looks at the database first, all such look-ups together at most four times a second, so that a
+    connector works as soon as it is applied, and a flood of wrong tokens costs nothing. While the database is
+    away, what is known is found, and what is not known raises DatabaseUnavailable: it may exist.
     """
 
     def __init__(self, database: Database) -> None:
@@ -29,11 +32,11 @@ class Catalog:
         self._by_id: dict[int, Connector] = {}
         self._by_token: dict[bytes, int] = {}
         self._version = -1
-        self._looked = 0.0
+        self._looked = -PATIENCE  # when a look for something unknown last succeeded
+        self._looking: asyncio.Task[str | None] | None = None
 
     async def refresh(self) -> None:
         """Load the connectors anew if any has changed. Raises DatabaseUnavailable."""
-        self._looked = time.monotonic()
         version = await connectors.version(self._database)
         if version == self._version:
             return
@@ -43,7 +46,7 @@ class Catalog:
         self._version = version
 
     async def get(self, id: int) -> Connector:
-        """The connector with this id, also a disabled one; raises UnknownConnector."""
+        """The connector with this id, also a disabled one; raises UnknownConnector, DatabaseUnavailable."""
         if id not in self._by_id:
             await self._look()
         try:
@@ -52,7 +55,10 @@ class Catalog:
             raise UnknownConnector(f"connector {id} does not exist") from None
 
     async def by_token(self, token: str) -> Connector | None:
-        """The connector whose webhook URL ends in this token. The comparison is one of SHA-256 digests."""
+        """The connector whose webhook URL ends in this token, or None. Raises DatabaseUnavailable.
+
+        The comparison is one of SHA-256 digests.
+        """
         hashed = digest(token)
         if hashed not in self._by_token:
             await self._look()
@@ -64,8 +70,26 @@ class Catalog:
         return {id: connector.name for id, connector in self._by_id.items()}
 
     async def _look(self) -> None:
-        if time.monotonic() - self._looked > PATIENCE or self._version < 0:
+        """Refresh, unless that was done a moment ago. Those who ask meanwhile share one look, and none hangs on it."""
+        if time.monotonic() - self._looked < PATIENCE:
+            return
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look_once())
+        looking = self._looking
+        done, _ = await asyncio.wait({looking}, timeout=LONGEST_LOOK)
+        if not done:
+            raise DatabaseUnavailable(f"no answer in {LONGEST_LOOK:g} s")
+        if trouble := looking.result():
+            raise DatabaseUnavailable(trouble)
+
+    async def _look_once(self) -> str | None:
+        """Refresh; what was in the way, if anything was."""
+        try:
             await self.refresh()
+        except DatabaseUnavailable as error:
+            return str(error)
+        self._looked = time.monotonic()
+        return None
 
 
 def digest(token: str) -> bytes:
