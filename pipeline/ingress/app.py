@@ -24,12 +24,12 @@ from pipeline.ingress.commit import Committer, Overloaded
 from pipeline.ingress.door import Cut, cut
 from pipeline.ingress.health import Health
 from pipeline.ingress.limits import Limits
+from pipeline.ingress.needs import Answers, Connectors, Look
 from pipeline.ingress.receipts import NoReceipts, Receipts
 from pipeline.ingress.receive import Receiver
 from pipeline.ingress.refusal import Refusal, unavailable
-from pipeline.ingress.wait import Look, Waiting, seconds_of
-from pipeline.store.catalog import Catalog
-from pipeline.store.database import Database, DatabaseUnavailable
+from pipeline.ingress.wait import Waiting, seconds_of
+from pipeline.store.database import DatabaseUnavailable
 from schemas.connector import Connector
 from schemas.event import Event
 
@@ -72,10 +72,10 @@ class Ingress:
 
     def __init__(
         self,
-        catalog: Catalog,
+        catalog: Connectors,
         transport: Transport,
         topology: Topology,
-        database: Database,
+        database: Answers,
         *,
         journal: Look,
         receipts: Receipts | None = None,

@@ -14,8 +14,7 @@ import structlog
 from pipeline.engine.outcome import Transient
 from pipeline.engine.topology import Topology
 from pipeline.engine.transport import Transport
-from pipeline.store.catalog import Catalog
-from pipeline.store.database import Database
+from pipeline.ingress.needs import Answers, Connectors
 
 log = structlog.get_logger(__name__)
 PATIENCE = 1.0  # seconds that a probe of an orchestrator may wait
@@ -62,10 +61,10 @@ class Health:
 
     broker: Probe
     database: Probe
-    catalog: Catalog
+    catalog: Connectors
 
     @classmethod
-    def of(cls, transport: Transport, topology: Topology, database: Database, catalog: Catalog) -> Health:
+    def of(cls, transport: Transport, topology: Topology, database: Answers, catalog: Connectors) -> Health:
         async def broker() -> str:
             depths = await transport.depths()
             missing = [address.queue for address in topology.addresses() if address.queue not in depths]

@@ -6,12 +6,10 @@ same moment answer the same id without asking anybody. Without one it is new.
 
 from __future__ import annotations
 
-import hashlib
-import os
-import time
 from collections.abc import Mapping, Sequence
 
 from pipeline.ingress.refusal import malformed
+from pipeline.store.ids import derived_id, new_id
 from schemas.connector import Connector
 from schemas.cutting import producer_id
 
@@ -45,20 +43,5 @@ def ids_of(connector: Connector, key: str | None, events: Sequence[object]) -> l
 
 
 def stable_id(account: int, connector: int, key: str) -> str:
-    """The id of the event that a producer calls `key`: blake2b-128, marked as a UUID of version 8."""
-    text = f"{account}/{connector}/{key}".encode("utf-8", "surrogateescape")
-    number = int.from_bytes(hashlib.blake2b(text, digest_size=16).digest())
-    return _uuid(number, 8)
-
-
-def new_id() -> str:
-    """A UUID of version 7: milliseconds since 1970, then 74 random bits."""
-    milliseconds = time.time_ns() // 1_000_000
-    return _uuid(milliseconds << 80 | int.from_bytes(os.urandom(10)), 7)
-
-
-def _uuid(number: int, version: int) -> str:
-    number = number & ~(0xF << 76) | version << 76
-    number = number & ~(0x3 << 62) | 0x2 << 62
-    text = f"{number:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    """The id of the event that a producer calls `key`. A header may hold bytes that are no UTF-8: they count too."""
+    return derived_id(account, connector, key.encode("utf-8", "surrogateescape"))

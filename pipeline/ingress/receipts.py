@@ -7,7 +7,7 @@ in the way of an answer: trouble with the disk or the database is logged and cou
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -16,11 +16,11 @@ import structlog
 
 from pipeline.engine.outcome import Transient
 from pipeline.ingress import metrics
-from pipeline.ingress.segment import Folder, Row, Segment, records, rows
+from pipeline.ingress.needs import Ship
+from pipeline.ingress.segment import Folder, Segment, records, rows
 from schemas.event import Event
 
 log = structlog.get_logger(__name__)
-Ship = Callable[[str, Sequence[Row]], Awaitable[None]]
 
 EVERY = 1.0  # seconds between two shipments
 LARGE = 4 * 1024 * 1024  # bytes of one segment while the database is away

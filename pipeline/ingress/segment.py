@@ -16,13 +16,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
+from pipeline.ingress.needs import Row
 from schemas.event import Event
 
 RECORD = struct.Struct(">16sqq")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-
-Row = tuple[UUID, int, datetime]  # event, connector, received_at
 
 
 def records(events: Sequence[Event]) -> bytes:

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import structlog
 
 from pipeline.engine.outcome import Transient
+from pipeline.ingress.needs import Look, Results
 from pipeline.ingress.refusal import malformed
 
 log = structlog.get_logger(__name__)
-Results = Mapping[str, Mapping[str, Any]]
-Look = Callable[[Sequence[str]], Awaitable[Results]]
 
 EVERY = 0.05  # seconds between two looks
 MOST = 5_000  # ids in one look
