@@ -56,21 +56,15 @@ class Consumer:
         self._pace = pace
         self._inbox = Inbox()
         self._stopping = asyncio.Event()
+        self._closing = asyncio.Lock()
         self._subscription: Subscription | None = None
 
     async def run(self) -> None:
-        """Consume until `stop`; what was taken is finished or released, never left hanging."""
+        """Consume until `stop`; what was taken is finished or released, never left hanging, also when cancelled."""
         try:
-            self._subscription = await self.patiently(self._subscribe)
+            self._subscription = subscription = await self.patiently(self._subscribe)
             while batch := await self._inbox.take(self._pace.batch, self._pace.linger):
-                self.in_hand = len(batch.deliveries)
-                try:
-                    await self._handle(batch)
-                except Stopped:
-                    await self._subscription.release(batch.parcels)
-                    return
-                await self._subscription.ack(batch.parcels)
-                self.in_hand = 0
+                await self._finish(batch, subscription)
         except Stopped:
             return
         finally:
@@ -78,12 +72,15 @@ class Consumer:
             await self.stop()
 
     async def stop(self) -> None:
-        """Take no more; `run` returns once the batch in hand is settled."""
+        """Take no more; `run` returns once the batch in hand is settled. Can be called again, also meanwhile."""
         self._stopping.set()
-        untaken = self._inbox.close()
-        if self._subscription is not None:
+        async with self._closing:
+            untaken = self._inbox.close()
+            if self._subscription is None:
+                return
             await self._subscription.cancel()
             await self._subscription.release([*untaken, *self._inbox.close()])
+            self._subscription = None
 
     async def patiently(self, work: Callable[[], Awaitable[T]]) -> T:
         """Run `work` until it does not raise Transient; raises Stopped if told to stop meanwhile."""
@@ -95,12 +92,29 @@ class Consumer:
             before_sleep=self._note,
             reraise=True,
         )
+
+        async def once() -> (
+            T
+        ):  # tenacity does not await what it cannot see to be a coroutine function, such as a partial
+            return await work()
+
         try:
-            result: T = await attempts(work)
+            result: T = await attempts(once)
         except Transient as error:
             raise Stopped from error
         self.waiting = None
         return result
+
+    async def _finish(self, batch: Batch, subscription: Subscription) -> None:
+        """Handle and acknowledge; a batch that was not handled to its end, for whatever reason, is given back."""
+        self.in_hand = len(batch.deliveries)
+        try:
+            await self._handle(batch)
+        except BaseException:
+            await subscription.release(batch.parcels)
+            raise
+        await subscription.ack(batch.parcels)
+        self.in_hand = 0
 
     async def _subscribe(self) -> Subscription:
         return await self._transport.subscribe(self.source, self._inbox.put, self._inbox.clear, self._pace.prefetch)

@@ -59,8 +59,8 @@ class Drain:
 
     async def _handle(self, batch: Batch) -> None:
         now = datetime.now(UTC)
-        told = [delivery.event for delivery in batch.deliveries if delivery.event.failure]
-        untold = [delivery for delivery in batch.deliveries if not delivery.event.failure]
+        told = [delivery.event for delivery in batch.deliveries if self._told(delivery.event)]
+        untold = [delivery for delivery in batch.deliveries if not self._told(delivery.event)]
         exits = [
             exit
             for delivery in untold
@@ -74,3 +74,7 @@ class Drain:
         bodies = [parcel.body for parcel, _ in batch.unreadable]
         if told or bodies:
             await self.consumer.patiently(partial(self._keep, self._stage, told, bodies))
+
+    def _told(self, event: Event) -> bool:
+        """Whether this stage itself gave the event up; a stage that hears ends is handed others' failures too."""
+        return event.failure is not None and event.failure.stage == self._stage

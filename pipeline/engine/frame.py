@@ -40,10 +40,11 @@ def pack(exits: Iterable[Exit], at: float, bounds: Bounds) -> list[Message]:
     by_address: dict[Address, list[bytes]] = {}
     for exit in exits:
         by_address.setdefault(exit.to, []).append(_entry(exit))
+    head = b'{"v":%d,"at":%.3f,"entries":[' % (VERSION, at)
     return [
-        Message(address, b'{"v":%d,"at":%.3f,"entries":[%b]}' % (VERSION, at, b",".join(chunk)))
+        Message(address, b"%b%b]}" % (head, b",".join(chunk)))
         for address, entries in by_address.items()
-        for chunk in _chunks(entries, bounds)
+        for chunk in _chunks(entries, bounds.events, bounds.bytes - len(head) - len(b"]}"))
     ]
 
 
@@ -52,13 +53,15 @@ def unpack(body: bytes, now: float) -> list[Delivery]:
     try:
         frame = orjson.loads(body)
         if frame["v"] != VERSION:
-            raise UnreadableFrame(f"frame version {frame['v']!r}, this program reads version {VERSION}")
+            raise UnreadableFrame(f"frame version {str(frame['v'])[:20]!r}, this program reads version {VERSION}")
         waited = max(0.0, (now - frame["at"]) * 1000)
-        return [Delivery(event_of(entry["event"]), entry["attempt"], waited) for entry in frame["entries"]]
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        if isinstance(error, UnreadableFrame):
-            raise
-        raise UnreadableFrame(f"{type(error).__name__}: {error}") from error
+        return [Delivery(event_of(entry["event"]), _attempt(entry), waited) for entry in frame["entries"]]
+    except orjson.JSONDecodeError as error:
+        raise UnreadableFrame(f"not JSON: {error}") from error
+    except UnreadableFrame:
+        raise
+    except (KeyError, TypeError, ValueError) as error:  # their text may quote a value of a person: it stays the cause
+        raise UnreadableFrame(f"not the shape of a frame of version {VERSION}: {type(error).__name__}") from error
 
 
 def dump_event(event: Event) -> bytes:
@@ -79,18 +82,25 @@ def event_of(document: dict[str, Any]) -> Event:
     return Event(**document)
 
 
+def _attempt(entry: dict[str, Any]) -> int:
+    attempt = entry["attempt"]
+    if type(attempt) is not int or attempt < 1:
+        raise ValueError("an attempt is a whole number from 1 on")
+    return attempt
+
+
 def _entry(exit: Exit) -> bytes:
     return b'{"attempt":%d,"event":%b}' % (exit.attempt, dump_event(exit.event))
 
 
-def _chunks(entries: list[bytes], bounds: Bounds) -> Iterable[list[bytes]]:
+def _chunks(entries: list[bytes], most: int, room: int) -> Iterable[list[bytes]]:
     chunk: list[bytes] = []
     size = 0
     for entry in entries:
-        if chunk and (len(chunk) == bounds.events or size + len(entry) > bounds.bytes):
+        if chunk and (len(chunk) >= most or size + len(entry) > room):
             yield chunk
             chunk, size = [], 0
         chunk.append(entry)
-        size += len(entry)
+        size += len(entry) + len(b",")
     if chunk:
         yield chunk

@@ -45,7 +45,7 @@ class Inbox:
         self._parcels.clear()
 
     def close(self) -> list[Parcel]:
-        """End `take`, now and for good; returns the parcels that nobody took."""
+        """End `take`, now and for good; returns the parcels that nobody took. Again: those that came since."""
         self._closed = True
         self._arrived.set()
         left = list(self._parcels)
@@ -62,20 +62,20 @@ class Inbox:
         batch = Batch()
         deadline = asyncio.get_running_loop().time() + linger
         while True:
-            while self._parcels and len(batch.deliveries) < size:
+            while self._parcels and not self._closed and len(batch.deliveries) < size:
                 batch.add(self._parcels.popleft())
             if len(batch.deliveries) >= size or not await self._some(deadline):
                 return batch
 
     async def _some(self, deadline: float | None) -> bool:
         """Wait for a parcel, until the deadline; False if there is none or the inbox is closed."""
-        while not self._parcels:
-            if self._closed:
-                return False
+        while not self._closed:
+            if self._parcels:
+                return True
             self._arrived.clear()
             try:
                 async with asyncio.timeout_at(deadline):
                     await self._arrived.wait()
             except TimeoutError:
                 return False
-        return True
+        return False  # what arrives after the close is for the next `close` to give back

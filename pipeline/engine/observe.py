@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import structlog
@@ -37,6 +37,15 @@ class Report:
 
 
 Observer = Callable[[Report], None]
+
+
+def tell(observers: Iterable[Observer], report: Report) -> None:
+    """Hand the report to each; one that raises is logged and harms neither the others nor the batch."""
+    for observer in observers:
+        try:
+            observer(report)
+        except Exception:
+            log.exception("observer failed", stage=report.stage)
 
 
 def report_of(stage: str, outcomes: list[Outcome], seconds: float, waited_ms: float) -> Report:
@@ -70,4 +79,5 @@ def _cause(outcome: Retry | DeadLetter) -> str:
     """The kind of error, with nothing of the person in it: the rule, or the exception's class."""
     if isinstance(outcome, DeadLetter) and outcome.rule:
         return f"{outcome.field}: {outcome.rule}" if outcome.field else outcome.rule
-    return (outcome.error or "unnamed").split(":", 1)[0]
+    name = (outcome.error or "").partition(":")[0]
+    return name if name.replace(".", "").isidentifier() else "unnamed"

@@ -17,14 +17,17 @@ import structlog
 from pipeline.engine.consumer import Consumer, Pace
 from pipeline.engine.frame import Bounds, pack
 from pipeline.engine.inbox import Batch
-from pipeline.engine.observe import Observer, report_of
-from pipeline.engine.outcome import DeadLetter, Outcome, Poison, Retry, Transient
+from pipeline.engine.observe import Observer, report_of, tell
+from pipeline.engine.outcome import DeadLetter, Drop, Forward, Outcome, Poison, Retry, Transient
 from pipeline.engine.stage import Stage
-from pipeline.engine.topology import Dead, Topology, Work
+from pipeline.engine.topology import Dead, Delivery, Exit, Topology, Work
 from pipeline.engine.transport import Message, Transport
 from schemas.event import Event, Step
 
 log = structlog.get_logger(__name__)
+
+LONGEST_TEXT = 2_000  # characters kept of an exception's text
+LONGEST_TRACE = 20_000  # and of its trace
 
 
 class Runner:
@@ -61,19 +64,37 @@ class Runner:
         events = [delivery.event for delivery in batch.deliveries]
         outcomes = await self.consumer.patiently(partial(decide, self.stage, events, self._tools))
         spent_ms = (time.perf_counter() - started) * 1000
-        messages = self._messages(batch, outcomes, spent_ms)
-        await self.consumer.patiently(partial(self._transport.publish, messages))
+        outcomes, messages = self._settle(batch, outcomes, spent_ms)
+        if messages:
+            await self.consumer.patiently(partial(self._transport.publish, messages))
         waited_ms = max((delivery.waited_ms for delivery in batch.deliveries), default=0.0)
         report = report_of(self.stage.name, outcomes, time.perf_counter() - started, waited_ms)
-        for observer in self._observers:
-            observer(report)
+        tell(self._observers, report)
 
-    def _messages(self, batch: Batch, outcomes: list[Outcome], spent_ms: float) -> list[Message]:
-        """The frames that follow from a decided batch; an unreadable frame goes to the dead letters as it is."""
+    def _settle(self, batch: Batch, outcomes: list[Outcome], spent_ms: float) -> tuple[list[Outcome], list[Message]]:
+        """The frames that follow from a decided batch; an unreadable frame goes to the dead letters as it is.
+
+        A stage may have put something into an event that JSON cannot carry. That event alone gets another
+        outcome, as if the stage had raised on it.
+        """
         now = datetime.now(UTC)
-        exits = [
+        try:
+            frames = pack(self._exits(batch.deliveries, outcomes, spent_ms, now), now.timestamp(), self._bounds)
+        except (TypeError, ValueError):
+            outcomes = [
+                self._portable(delivery, outcome) for delivery, outcome in zip(batch.deliveries, outcomes, strict=True)
+            ]
+            frames = pack(self._exits(batch.deliveries, outcomes, spent_ms, now), now.timestamp(), self._bounds)
+        for _, error in batch.unreadable:
+            log.error("unreadable frame", stage=self.stage.name, error=str(error))
+        return outcomes, [*frames, *(Message(Dead(self.stage.name), parcel.body) for parcel, _ in batch.unreadable)]
+
+    def _exits(
+        self, deliveries: Sequence[Delivery], outcomes: Sequence[Outcome], spent_ms: float, now: datetime
+    ) -> list[Exit]:
+        return [
             exit
-            for delivery, outcome in zip(batch.deliveries, outcomes, strict=True)
+            for delivery, outcome in zip(deliveries, outcomes, strict=True)
             for exit in self._topology.route(
                 self.stage.name,
                 delivery,
@@ -82,10 +103,14 @@ class Runner:
                 now,
             )
         ]
-        unreadable = [Message(Dead(self.stage.name), parcel.body) for parcel, _ in batch.unreadable]
-        for _, error in batch.unreadable:
-            log.error("unreadable frame", stage=self.stage.name, error=str(error))
-        return [*pack(exits, now.timestamp(), self._bounds), *unreadable]
+
+    def _portable(self, delivery: Delivery, outcome: Outcome) -> Outcome:
+        """The outcome, if what follows from it can travel; else the verdict on what stands in the way."""
+        try:
+            pack(self._exits([delivery], [outcome], 0.0, datetime.now(UTC)), 0.0, self._bounds)
+        except (TypeError, ValueError) as error:
+            return _verdict(error)
+        return outcome
 
 
 async def decide(stage: Stage, events: Sequence[Event], tools: Any) -> list[Outcome]:
@@ -97,8 +122,7 @@ async def decide(stage: Stage, events: Sequence[Event], tools: Any) -> list[Outc
         return []
     try:
         outcomes = await stage.run(events, tools)
-        if len(outcomes) != len(events):
-            raise RuntimeError(f"stage {stage.name!r} returned {len(outcomes)} outcomes for {len(events)} events")
+        _check(stage, events, outcomes)
         return outcomes
     except Transient:
         raise
@@ -112,10 +136,29 @@ async def decide(stage: Stage, events: Sequence[Event], tools: Any) -> list[Outc
         return [_verdict(error)]
 
 
+def _check(stage: Stage, events: Sequence[Event], outcomes: Sequence[object]) -> None:
+    """One outcome for each event, and each forwarded event is the one that came: anything else would lose one."""
+    if len(outcomes) != len(events):
+        raise RuntimeError(f"stage {stage.name!r} returned {len(outcomes)} outcomes for {len(events)} events")
+    for event, outcome in zip(events, outcomes, strict=True):
+        if not isinstance(outcome, Forward | Retry | DeadLetter | Drop):
+            raise TypeError(f"stage {stage.name!r} returned {type(outcome).__name__}, which is no outcome")
+        if isinstance(outcome, Forward) and outcome.event.id != event.id:
+            raise RuntimeError(f"stage {stage.name!r} forwarded another event in the place of {event.id}")
+
+
 def _verdict(error: Exception) -> Outcome:
     """What an exception means for the one event that raised it."""
-    name = f"{type(error).__name__}: {error}"
-    trace = "".join(traceback.format_exception(error))
+    text = _sound(str(error), LONGEST_TEXT)
+    name = f"{type(error).__name__}: {text}"
+    trace = _sound("".join(traceback.format_exception(error)), LONGEST_TRACE)
     if isinstance(error, Poison):
-        return DeadLetter(str(error), "poison", error=name, trace=trace)
+        return DeadLetter(text, "poison", error=name, trace=trace)
     return Retry(f"the stage raised {name}", error=name, trace=trace)
+
+
+def _sound(text: str, longest: int) -> str:
+    """The text as any store can hold it: no lone surrogate, no NUL, and of a long one its beginning and its end."""
+    if len(text) > longest:
+        text = f"{text[: longest // 2]} … {text[-longest // 2 :]}"
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")

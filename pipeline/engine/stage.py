@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import importlib.util
 import pkgutil
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,8 @@ class Stage:
     events (a batch that raises is halved, a frame can be delivered twice), so its effects must be idempotent and
     it must not change an event in place. `after` names the stage that feeds it (none: it is fed by the
     ingress); `before` splices it in front of a stage that is fed by the same one; `hears_ends` adds to its
-    input every event that ended early, as a dead letter or dropped, in a stage before it.
+    input every event that ended early, as a dead letter or dropped, in a stage before it; what it forwards of
+    these goes on to the stages behind it like any other event.
     """
 
     name: str
@@ -48,9 +50,13 @@ def stage(
 
 
 def discover(package: str, directories: Iterable[Path] = ()) -> list[Stage]:
-    """Every stage declared in a module of `package` and in a `*.py` file of the extra `directories`."""
+    """Every stage declared in a module of `package` and in a `*.py` file of the extra `directories`.
+
+    Raises ImportError, which names the file, for one that does not import. Two stages of one name are both
+    found: which of them was meant is not guessed here, the topology refuses them.
+    """
     modules = [*_modules_of(importlib.import_module(package)), *(_load(file) for file in _files(directories))]
-    found = {value.name: value for module in modules for value in vars(module).values() if isinstance(value, Stage)}
+    found = {id(value): value for module in modules for value in vars(module).values() if isinstance(value, Stage)}
     return list(found.values())
 
 
@@ -72,5 +78,10 @@ def _load(file: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ImportError(f"{file} is not a Python module")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    sys.modules[name] = module  # dataclasses and typing look their module up there
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise ImportError(f"stage file {str(file)!r} does not import: {type(error).__name__}: {error}") from error
     return module

@@ -5,6 +5,7 @@ In: the stages, an event's delivery and the outcome it got. Out: where to publis
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -88,7 +89,7 @@ class Topology:
     @classmethod
     def of(cls, stages: Iterable[Stage], rungs: Iterable[float] = (5, 30, 300, 1800, 7200)) -> Topology:
         """Order the stages by `after`, splice in those with `before`; raises TopologyError."""
-        return cls(*_chain(list(stages)), tuple(rungs))
+        return cls(*_chain(list(stages)), tuple(sorted(rungs)))
 
     @property
     def entry(self) -> str:
@@ -169,21 +170,33 @@ class Topology:
                 return [Exit(Work(h), dropped) for h in self.hearers(name)]
 
 
+def _fed_by(stages: list[Stage]) -> dict[str, str | None]:
+    """The feeder of each stage. A splice waits for the one that makes its gap, so the order of files is no matter."""
+    fed_by = {stage.name: stage.after for stage in stages}
+    waiting = [(stage.name, stage.after, stage.before) for stage in stages if stage.before is not None]
+    while waiting:
+        splice = next((splice for splice in waiting if fed_by[splice[2]] == splice[1]), None)
+        if splice is None:
+            name, after, before = waiting[0]
+            raise TopologyError(
+                f"stage {name!r} cannot go between {after!r} and {before!r}: {before!r} is fed by {fed_by[before]!r}"
+            )
+        waiting.remove(splice)
+        fed_by[splice[2]] = splice[0]
+    return fed_by
+
+
 def _chain(stages: list[Stage]) -> tuple[dict[str, Stage], dict[str, tuple[str, ...]]]:
     by_name = {stage.name: stage for stage in stages}
-    if len(by_name) != len(stages):
-        raise TopologyError("two stages have the same name")
-    fed_by = {stage.name: stage.after for stage in stages}
+    for name, times in Counter(stage.name for stage in stages).items():
+        if times > 1:
+            raise TopologyError(f"{times} stages have the same name {name!r}")
     for stage in stages:
         if stage.after is not None and stage.after not in by_name:
             raise TopologyError(f"stage {stage.name!r} comes after {stage.after!r}, which is not a stage")
-        if stage.before is not None:
-            if fed_by.get(stage.before, stage) != stage.after:
-                raise TopologyError(
-                    f"stage {stage.name!r} cannot go between {stage.after!r} and {stage.before!r}: "
-                    f"{stage.before!r} is not fed by {stage.after!r}"
-                )
-            fed_by[stage.before] = stage.name
+        if stage.before is not None and stage.before not in by_name:
+            raise TopologyError(f"stage {stage.name!r} comes before {stage.before!r}, which is not a stage")
+    fed_by = _fed_by(stages)
     entries = [name for name, source in fed_by.items() if source is None]
     if len(entries) != 1:
         raise TopologyError(f"exactly one stage must be fed by the ingress, found {sorted(entries)}")
