@@ -1,0 +1,88 @@
+"""Activities: what happened with a lead, in one line of time. In: records in hand. Out: rows, and a lead's latest."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from pipeline.store import attached
+from pipeline.store.database import Collision, Connection, Database
+from pipeline.store.ids import derived_id
+from pipeline.store.merge import Fields
+from pipeline.store.record import Record
+
+LOAD = """
+SELECT id, account_id, connector_id, lead_id, occurred_at, fields, stamps, version
+FROM activity WHERE id = ANY ($1::uuid[])
+"""
+
+SAVE = """
+INSERT INTO activity
+    (id, account_id, connector_id, lead_id, type, external_id, occurred_at, fields, stamps, event_id, version)
+SELECT * FROM unnest(
+    $1::uuid[], $2::bigint[], $3::bigint[], $4::uuid[], $5::text[], $6::text[], $7::timestamptz[],
+    $8::jsonb[], $9::jsonb[], $10::uuid[], $11::int[]
+)
+ON CONFLICT (id) DO UPDATE SET
+    lead_id = excluded.lead_id, type = excluded.type, external_id = excluded.external_id,
+    occurred_at = excluded.occurred_at, fields = excluded.fields, stamps = excluded.stamps,
+    event_id = excluded.event_id, version = excluded.version
+WHERE activity.version = excluded.version - 1
+RETURNING id
+"""
+
+OF_LEAD = """
+SELECT a.id, a.type, a.external_id, a.occurred_at, a.connector_id, a.event_id, a.fields, c.fields AS call
+FROM activity AS a LEFT JOIN call AS c USING (id)
+WHERE a.lead_id = $2 AND a.account_id = $1
+ORDER BY a.occurred_at DESC, a.id
+LIMIT $3
+"""
+
+
+def id_of(account: int, connector: int, external_id: str) -> str:
+    """The id of the activity that the source calls `external_id`."""
+    return derived_id("activity", account, connector, external_id)
+
+
+async def load(connection: Connection, ids: Collection[str]) -> dict[str, Record]:
+    """Those of these activities that are stored, by id."""
+    if not ids:
+        return {}
+    found = {}
+    for row in await connection.fetch(LOAD, list(ids)):
+        apart = {attached.LEAD: str(row["lead_id"]), attached.AT: row["occurred_at"].isoformat()}
+        state = Fields.stored({**row["fields"], **apart}, row["stamps"])
+        id = str(row["id"])
+        found[id] = Record(id, row["account_id"], row["connector_id"], state, row["version"])
+    return found
+
+
+async def save(connection: Connection, records: Sequence[Record]) -> None:
+    """Write the records; raises Collision if another transaction changed one since it was loaded."""
+    if not records:
+        return
+    ordered = sorted(records, key=lambda record: record.id)
+    values = [attached.values_of(record) for record in ordered]
+    written = await connection.fetch(
+        SAVE,
+        [record.id for record in ordered],
+        [record.account for record in ordered],
+        [record.connector for record in ordered],
+        [attached.lead_of(record) for record in ordered],
+        [str(fields.get("type", "activity")) for fields in values],
+        [None if (id := fields.get("external_id")) is None else str(id) for fields in values],
+        [datetime.fromisoformat(record.state.values[attached.AT]) for record in ordered],
+        values,
+        [record.state.grouped() for record in ordered],
+        [record.state.stamps[attached.AT].partition(" ")[2] for record in ordered],
+        [record.version + 1 for record in ordered],
+    )
+    if len(written) < len(ordered):
+        raise Collision("an activity was changed by another transaction")
+
+
+async def of_lead(database: Database, account: int, lead: str, limit: int = 50) -> list[dict[str, Any]]:
+    """A lead's activities, the latest first; `call` holds the fields of a call."""
+    return [dict(row) for row in await database.fetch(OF_LEAD, account, lead, limit)]

@@ -1,0 +1,43 @@
+"""What calls and activities have in common: each belongs to a lead and has its place in time. Out: those two.
+
+Both are kept like fields, under names that no field can have, so that they too end the same in any order of events:
+the newest event says whose it is, the earliest says when it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pipeline.store.merge import Fields
+from pipeline.store.record import Record
+
+LEAD = "@lead"
+AT = "@at"
+
+
+def said(
+    at: datetime, event: str, lead: str, values: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
+) -> Fields:
+    """What an event says of a call or an activity: its fields, and that it is the lead's."""
+    return Fields.said(at, event, {**values, LEAD: lead}, defaults)
+
+
+def values_of(record: Record) -> dict[str, Any]:
+    """The fields as they are stored and shown."""
+    return {name: value for name, value in record.state.present().items() if not name.startswith("@")}
+
+
+def lead_of(record: Record) -> str:
+    """The lead that it belongs to."""
+    return str(record.state.values[LEAD])
+
+
+def time_of(value: Any) -> datetime | None:
+    """A field's time, if it holds one with a zone."""
+    try:
+        time = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return time if time is not None and time.tzinfo is not None else None

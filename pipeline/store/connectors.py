@@ -1,0 +1,187 @@
+"""Connectors: the configured inlets of an account. In: settings, checked. Out: rows, their history, and tokens."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import structlog
+
+from pipeline.store.database import Connection, Database
+from schemas.connector import Connector, ConnectorSettings
+from schemas.presets import preset
+
+log = structlog.get_logger(__name__)
+
+COLUMNS = "id, account_id, name, revision, settings, enabled"
+
+# Tokens in force, the newest first.
+TOKENS = """
+SELECT connector_id, token FROM connector_token
+WHERE valid_until IS NULL OR valid_until > now()
+ORDER BY created_at DESC, token
+"""
+
+LIST = """
+SELECT id, name, preset, enabled, revision, created_at, updated_at FROM connector
+WHERE account_id = $1 AND removed_at IS NULL ORDER BY name
+"""
+
+# A removed connector that is set up again is the same connector: its journal and its dead letters belong to it.
+UPSERT = """
+INSERT INTO connector (account_id, name, preset, settings, enabled) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (account_id, name) DO UPDATE SET
+    preset = excluded.preset, settings = excluded.settings, enabled = excluded.enabled,
+    revision = connector.revision + 1, removed_at = NULL, updated_at = now()
+RETURNING id, revision
+"""
+
+State = Literal["created", "changed", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What `apply` did. `token` is the last part of the connector's webhook URL."""
+
+    id: int
+    revision: int
+    state: State
+    token: str
+
+
+async def version(database: Database) -> int:
+    """A number that grows whenever a connector or a token changes."""
+    return int(await database.fetchval("SELECT version FROM connector_version"))
+
+
+async def load_all(database: Database) -> list[tuple[Connector, list[str]]]:
+    """Every connector that is not removed, also disabled ones, with its tokens.
+
+    One that no longer fits its preset is logged and left out, so that it harms no other.
+    """
+    rows = await database.fetch(f"SELECT {COLUMNS} FROM connector WHERE removed_at IS NULL ORDER BY id")
+    tokens: dict[int, list[str]] = {}
+    for row in await database.fetch(TOKENS):
+        tokens.setdefault(row["connector_id"], []).append(row["token"])
+    loaded = []
+    for row in rows:
+        try:
+            loaded.append((_connector(row), tokens.get(row["id"], [])))
+        except (ValueError, LookupError) as error:
+            log.error("connector left out", connector=row["name"], id=row["id"], reason=str(error))
+    return loaded
+
+
+async def list_all(database: Database, account: int) -> list[dict[str, Any]]:
+    """The connectors of an account: id, name, preset, enabled, revision, created_at, updated_at."""
+    return [dict(row) for row in await database.fetch(LIST, account)]
+
+
+async def get(database: Database, account: int, name: str) -> tuple[Connector, list[str]] | None:
+    """A connector with its tokens, the newest first; None: there is none. ValueError: it does not fit its preset."""
+    row = await database.fetchrow(
+        f"SELECT {COLUMNS} FROM connector WHERE account_id = $1 AND name = $2 AND removed_at IS NULL", account, name
+    )
+    if row is None:
+        return None
+    tokens = [token["token"] for token in await database.fetch(TOKENS) if token["connector_id"] == row["id"]]
+    return _connector(row), tokens
+
+
+async def revisions(database: Database, account: int, name: str) -> list[dict[str, Any]]:
+    """The settings that a connector had, the newest first: revision, settings, created_at."""
+    rows = await database.fetch(
+        "SELECT r.revision, r.settings, r.created_at FROM connector_revision AS r JOIN connector AS c"
+        " ON c.id = r.connector_id WHERE c.account_id = $1 AND c.name = $2 ORDER BY r.revision DESC",
+        account,
+        name,
+    )
+    return [dict(row) for row in rows]
+
+
+async def apply(database: Database, account: int, settings: ConnectorSettings) -> Applied:
+    """Put a connector in force: create it, change it, or leave it if nothing differs.
+
+    Raises ValueError (or LookupError for an unknown preset), and changes nothing, if the settings do not fit.
+    """
+    Connector(0, account, 0, settings, preset(settings.preset))
+    return await database.transaction(partial(_apply, account, settings))
+
+
+async def enable(database: Database, account: int, name: str, enabled: bool) -> bool:
+    """Switch a connector on or off; False if there is none of this name."""
+
+    async def work(connection: Connection) -> bool:
+        row = await _locked(connection, account, name)
+        if row is None or row["removed_at"] is not None:
+            return False
+        settings = ConnectorSettings(**{**row["settings"], "enabled": enabled})
+        await _apply(account, settings, connection)
+        return True
+
+    return await database.transaction(work)
+
+
+async def remove(database: Database, account: int, name: str) -> bool:
+    """Take a connector away: its URLs stop working for good. Its journal stays. False if there is none."""
+
+    async def work(connection: Connection) -> bool:
+        row = await _locked(connection, account, name)
+        if row is None or row["removed_at"] is not None:
+            return False
+        await connection.execute("UPDATE connector SET removed_at = now(), updated_at = now() WHERE id = $1", row["id"])
+        await connection.execute("DELETE FROM connector_token WHERE connector_id = $1", row["id"])
+        return True
+
+    return await database.transaction(work)
+
+
+async def _apply(account: int, settings: ConnectorSettings, connection: Connection) -> Applied:
+    stored = settings.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    old = await _locked(connection, account, settings.name)
+    if old is not None and old["removed_at"] is None and _same(old["settings"], settings):
+        return Applied(old["id"], old["revision"], "unchanged", await _token(connection, old["id"]))
+    row = await connection.fetchrow(UPSERT, account, settings.name, settings.preset, stored, settings.enabled)
+    if row is None:
+        raise AssertionError("INSERT … RETURNING returns a row")
+    await connection.execute(
+        "INSERT INTO connector_revision (connector_id, revision, settings) VALUES ($1, $2, $3)",
+        row["id"],
+        row["revision"],
+        stored,
+    )
+    state: State = "created" if old is None or old["removed_at"] is not None else "changed"
+    return Applied(row["id"], row["revision"], state, await _token(connection, row["id"]))
+
+
+def _same(stored: dict[str, Any], settings: ConnectorSettings) -> bool:
+    """Whether stored settings mean the same; ones that this version refuses differ from any."""
+    try:
+        return ConnectorSettings(**stored) == settings
+    except ValueError:
+        return False
+
+
+async def _locked(connection: Connection, account: int, name: str) -> Any:
+    """The row of this name, or None; nobody else applies this name until the transaction ends."""
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 7))", f"connector {account} {name}")
+    return await connection.fetchrow(
+        "SELECT id, revision, settings, removed_at FROM connector WHERE account_id = $1 AND name = $2", account, name
+    )
+
+
+async def _token(connection: Connection, connector: int) -> str:
+    """The newest token in force; a new one if there is none."""
+    tokens = [row["token"] for row in await connection.fetch(TOKENS) if row["connector_id"] == connector]
+    if tokens:
+        return str(tokens[0])
+    token = secrets.token_urlsafe(24)
+    await connection.execute("INSERT INTO connector_token (token, connector_id) VALUES ($1, $2)", token, connector)
+    return token
+
+
+def _connector(row: Any) -> Connector:
+    settings = ConnectorSettings(**row["settings"])
+    return Connector(row["id"], row["account_id"], row["revision"], settings, preset(settings.preset))

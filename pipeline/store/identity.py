@@ -1,0 +1,56 @@
+"""Identity keys: which lead has which key. In: keys. Out: leads. A key once given is never moved to another lead."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from pipeline.store.database import Connection, Database
+from pipeline.store.matching import Key
+
+FIND = """
+SELECT k.account_id, k.space, k.value, k.lead_id
+FROM unnest($1::bigint[], $2::text[], $3::text[]) AS wanted (account_id, space, value)
+JOIN identity_key AS k USING (account_id, space, value)
+"""
+
+CLAIM = """
+INSERT INTO identity_key (account_id, space, value, lead_id)
+SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::uuid[])
+ON CONFLICT DO NOTHING
+RETURNING account_id, space, value
+"""
+
+
+async def find(database: Database | Connection, keys: Collection[Key]) -> dict[Key, str]:
+    """The leads that have these keys."""
+    if not keys:
+        return {}
+    rows = await database.fetch(FIND, *_columns(keys))
+    return {Key(row["account_id"], row["space"], row["value"]): str(row["lead_id"]) for row in rows}
+
+
+async def claim(connection: Connection, claims: Mapping[Key, str]) -> set[Key]:
+    """Give keys to leads; returns those that another transaction gave away first.
+
+    Waits for a transaction that is just giving one away. The order is that of the keys, the same everywhere, so
+    that two batches never wait for each other.
+    """
+    if not claims:
+        return set()
+    ordered = sorted(claims)
+    rows = await connection.fetch(CLAIM, *_columns(ordered), [claims[key] for key in ordered])
+    return set(ordered) - {Key(row["account_id"], row["space"], row["value"]) for row in rows}
+
+
+async def of_lead(database: Database, account: int, lead: str) -> list[tuple[str, str]]:
+    """The keys of one lead: (space, value)."""
+    rows = await database.fetch(
+        "SELECT space, value FROM identity_key WHERE lead_id = $2 AND account_id = $1 ORDER BY space, value",
+        account,
+        lead,
+    )
+    return [(row["space"], row["value"]) for row in rows]
+
+
+def _columns(keys: Collection[Key]) -> tuple[list[int], list[str], list[str]]:
+    return [key.account for key in keys], [key.space for key in keys], [key.value for key in keys]

@@ -1,0 +1,139 @@
+"""Leads: one record per person. In: ids to lock, records to write, or a query. Out: records, or rows to show."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pipeline.store import activities, identity, merge
+from pipeline.store.database import Connection, Database
+from pipeline.store.merge import Fields
+from pipeline.store.record import Record
+
+LOCK = """
+SELECT id, account_id, fields, stamps, version FROM lead WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
+"""
+
+UPDATE = """
+UPDATE lead SET
+    fields = new.fields, stamps = new.stamps, version = new.version,
+    updated_at = CASE WHEN new.visible THEN $6 ELSE lead.updated_at END
+FROM unnest($1::uuid[], $2::jsonb[], $3::jsonb[], $4::int[], $5::boolean[])
+    AS new (id, fields, stamps, version, visible)
+WHERE lead.id = new.id
+"""
+
+INSERT = """
+INSERT INTO lead (id, account_id, fields, stamps, created_at, updated_at)
+SELECT id, account_id, fields, stamps, $5, $5
+FROM unnest($1::uuid[], $2::bigint[], $3::jsonb[], $4::jsonb[]) AS new (id, account_id, fields, stamps)
+"""
+
+BY_KEY = """
+SELECT l.id, l.fields, l.created_at, l.updated_at FROM lead AS l
+WHERE l.id IN (SELECT lead_id FROM identity_key WHERE account_id = $1 AND value = ANY ($2::text[]))
+ORDER BY l.created_at DESC, l.id DESC LIMIT $3
+"""
+
+BY_TEXT = """
+SELECT id, fields, created_at, updated_at FROM lead
+WHERE account_id = $1 AND ($2 = '' OR strpos(lower(fields::text), lower($2)) > 0)
+ORDER BY created_at DESC, id DESC LIMIT $3
+"""
+
+
+async def lock(connection: Connection, ids: Collection[str]) -> dict[str, Record]:
+    """Leads by id, locked until the transaction ends, in the order of their ids; LookupError if one does not exist."""
+    if not ids:
+        return {}
+    found = {}
+    for row in await connection.fetch(LOCK, sorted(ids)):
+        id = str(row["id"])
+        found[id] = Record(
+            id, row["account_id"], state=Fields.stored(row["fields"], row["stamps"]), version=row["version"]
+        )
+    if missing := set(ids) - found.keys():
+        raise LookupError(f"an identity key names lead {min(missing)}, which does not exist")
+    return found
+
+
+async def save(connection: Connection, records: Sequence[Record], now: datetime) -> None:
+    """Write new leads, and locked ones that were touched."""
+    new = sorted((record for record in records if record.version == 0), key=lambda record: record.id)
+    if new:
+        await connection.execute(
+            INSERT,
+            [record.id for record in new],
+            [record.account for record in new],
+            [record.state.present() for record in new],
+            [record.state.grouped() for record in new],
+            now,
+        )
+    old = sorted((record for record in records if record.version and record.touched), key=lambda record: record.id)
+    if old:
+        await connection.execute(
+            UPDATE,
+            [record.id for record in old],
+            [record.state.present() for record in old],
+            [record.state.grouped() for record in old],
+            [record.version + 1 for record in old],
+            [record.visible for record in old],
+            now,
+        )
+
+
+async def find(database: Database, account: int, query: str, limit: int = 50) -> list[dict[str, Any]]:
+    """Leads with this id, else with this key (a phone number as people write it too), else with this text in a field.
+
+    An empty query finds the newest leads.
+    """
+    query = query.strip()
+    if lead := await _row(database, account, query):
+        return [_shown(lead)]
+    rows = await database.fetch(BY_KEY, account, _as_keys(query), limit) if query else []
+    rows = rows or await database.fetch(BY_TEXT, account, query, limit)
+    return [_shown(row) for row in rows]
+
+
+async def show(database: Database, account: int, id: str) -> dict[str, Any] | None:
+    """A lead with its keys, latest activities, and per field which event set it and when; None: no such lead."""
+    row = await _row(database, account, id)
+    if row is None:
+        return None
+    return {
+        **_shown(row),
+        "version": row["version"],
+        "keys": await identity.of_lead(database, account, id),
+        "provenance": merge.explain(row["fields"], row["stamps"]),
+        "activities": await activities.of_lead(database, account, id),
+    }
+
+
+async def count(database: Database, account: int) -> int:
+    """How many leads the account has."""
+    return int(await database.fetchval("SELECT count(*) FROM lead WHERE account_id = $1", account))
+
+
+async def _row(database: Database, account: int, id: str) -> Any:
+    try:
+        UUID(id)
+    except ValueError:
+        return None
+    return await database.fetchrow("SELECT * FROM lead WHERE account_id = $1 AND id = $2", account, id)
+
+
+def _as_keys(query: str) -> list[str]:
+    """What the query may be as a key in normal form."""
+    digits = "".join(character for character in query if character.isdigit())
+    return [query, query.lower(), *([f"+{digits}"] if digits else [])]
+
+
+def _shown(row: Any) -> dict[str, Any]:
+    return {
+        "id": str(row["id"]),
+        "fields": row["fields"],
+        "created_at": row["created_at"],
+        "updated_at": row["updated_at"],
+    }

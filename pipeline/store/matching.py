@@ -1,0 +1,88 @@
+"""Which lead an event is about. In: its search keys, and whose they are. Out: a match, or the rule that refuses it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+NO_KEY = "an event needs a valid search key"
+LONGEST = 500  # characters; an index entry of PostgreSQL holds about 2,700 bytes
+
+
+class Key(NamedTuple):
+    """A value that identifies a lead of an account, in normal form."""
+
+    account: int
+    space: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The lead, and the key space it was found by; both None for somebody new."""
+
+    lead: str | None
+    by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the rules cannot say whose event this is."""
+
+    reason: str
+    rule: str
+    field: str | None = None
+    value: str | None = None
+
+
+def keys_of(account: int, pairs: Iterable[Sequence[str]]) -> list[Key]:
+    """The keys of an event from its `[[space, value], …]`."""
+    return [Key(account, space, value) for space, value in pairs]
+
+
+def match(search: Sequence[Key], owners: Mapping[Key, str]) -> Match | Refusal:
+    """Primary, then secondary; two keys that name two leads are refused, never guessed. `owners`: whose a key is."""
+    if not search:
+        return Refusal("no valid search key, so nobody can say whose event this is", NO_KEY)
+    for key in search:
+        if len(key.value) > LONGEST:
+            return Refusal(
+                f"{key.space} is too long to be a search key: {len(key.value)} characters",
+                f"a search key has at most {LONGEST} characters",
+                key.space,
+                key.value[:LONGEST],
+            )
+    named = [(key, owners[key]) for key in search if key in owners]
+    if not named:
+        return Match(None, None)
+    (first, lead), *others = named
+    for key, other in others:
+        if other != lead:
+            return Refusal(
+                f"{first.space} names lead {lead}, {key.space} names lead {other}",
+                "primary and secondary key must name one lead",
+                key.space,
+                key.value,
+            )
+    return Match(lead, first.space)
+
+
+class Matcher:
+    """Matches the events of one batch one after another: keys that an earlier one brought count for the later ones."""
+
+    def __init__(self, owners: Mapping[Key, str]) -> None:
+        self._owners = dict(owners)
+        self.claims: dict[Key, str] = {}  # keys that nobody has yet, and whose they shall be
+        self.decisive: set[Key] = set()  # keys that a match rests on
+
+    def match(self, search: Sequence[Key]) -> Match | Refusal:
+        """The lead of an event with these search keys."""
+        return match(search, self._owners)
+
+    def give(self, lead: str, search: Sequence[Key], also: Sequence[Key]) -> None:
+        """Let a lead have the keys that are still free."""
+        self.decisive.update(search)
+        for key in (*search, *also):
+            if key not in self._owners and len(key.value) <= LONGEST:
+                self._owners[key] = self.claims[key] = lead

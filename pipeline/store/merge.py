@@ -1,0 +1,108 @@
+"""Newest value per field. In: what is stored of a record, and what events say. Out: the record that follows.
+
+A record is its values and, per field, the stamp of the event that set it. `merge` is a join: it may be done in any
+order, grouped in any way and repeated, and the result is the same. So events need not arrive in order, and one that
+comes late or twice changes nothing that a newer one set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+Stamp = str
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The state of a record: `values` (a cleared field is None) and `stamps`, with the same names."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    stamps: Mapping[str, Stamp] = field(default_factory=dict)
+
+    @classmethod
+    def stored(cls, values: Mapping[str, Any], stamps: Mapping[Stamp, Iterable[str]]) -> Fields:
+        """From the columns `fields` and `stamps`. Stored stamps are grouped: {stamp: [names]}, one entry per event."""
+        by_name = {name: stamp for stamp, names in stamps.items() for name in names}
+        return cls({name: values.get(name) for name in by_name}, by_name)
+
+    @classmethod
+    def said(
+        cls, at: datetime, event: str, changes: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
+    ) -> Fields:
+        """What one event says: `changes` set or (None) clear a field, `defaults` fill one that never had a value."""
+        when = _when(at)
+        low, high = f"-{when} {event}", f"{when} {event}"
+        fallback = {name: value for name, value in (defaults or {}).items() if value is not None}
+        return cls(
+            {**fallback, **changes},
+            {**dict.fromkeys(fallback, low), **dict.fromkeys(changes, high)},
+        )
+
+    def grouped(self) -> dict[Stamp, list[str]]:
+        """The stamps as they are stored."""
+        groups: dict[Stamp, list[str]] = {}
+        for name in sorted(self.stamps):
+            groups.setdefault(self.stamps[name], []).append(name)
+        return groups
+
+    def present(self) -> dict[str, Any]:
+        """The values as they are stored and shown: without the cleared ones."""
+        return {name: value for name, value in self.values.items() if value is not None}
+
+
+def merge(one: Fields, other: Fields) -> Fields:
+    """Per field the value with the winning stamp; `one` itself if nothing of `other` wins."""
+    wins = [name for name in other.stamps if name not in one.stamps or _beats(other, one, name)]
+    if not wins:
+        return one
+    return Fields(
+        {**one.values, **{name: other.values[name] for name in wins}},
+        {**one.stamps, **{name: other.stamps[name] for name in wins}},
+    )
+
+
+def changed(before: Fields, after: Fields) -> list[str]:
+    """The names of the fields that show another value than before, in order."""
+    return sorted(name for name in after.values if after.values[name] != before.values.get(name))
+
+
+def explain(values: Mapping[str, Any], stamps: Mapping[Stamp, Iterable[str]]) -> list[dict[str, Any]]:
+    """Per field of a stored record: its value, which event set it, when that happened, and whether as a default."""
+    state = Fields.stored(values, stamps)
+    rows = []
+    for name in sorted(state.stamps):
+        when, _, event = state.stamps[name].partition(" ")
+        rows.append(
+            {
+                "field": name,
+                "value": state.values[name],
+                "event": event,
+                "occurred_at": when.removeprefix("-"),
+                "default": when.startswith("-"),
+            }
+        )
+    return rows
+
+
+def _when(at: datetime) -> str:
+    """Text that sorts as time does."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+
+
+def _beats(new: Fields, old: Fields, name: str) -> bool:
+    """Whether the new value wins: the later stamp; between two defaults the earlier; in a tie the greater JSON text."""
+    mine, theirs = new.stamps[name], old.stamps[name]
+    if mine == theirs:
+        return _text(new.values[name]) > _text(old.values[name])
+    if mine[0] == theirs[0] == "-":
+        return mine < theirs
+    return mine > theirs  # "-" sorts before every digit
+
+
+def _text(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)

@@ -1,0 +1,102 @@
+"""The records that a batch changes, in hand. In: what each event says. Out: records to write, and what changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pipeline.store import activities, attached, calls
+from pipeline.store.ids import derived_id, new_id
+from pipeline.store.matching import Match
+from pipeline.store.merge import Fields
+from pipeline.store.record import Record
+from schemas.event import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One event, and the ids of the records that it is about.
+
+    A call has the id that follows from its own id at the source, so that all events about one call meet in it; it is
+    an activity too, with the same id. An activity with an id at the source has one that follows from it, any other
+    the id of its event.
+    """
+
+    event: Event
+    at: datetime
+    match: Match
+    lead: str
+    call: str | None
+    activity: str | None
+
+    @classmethod
+    def of(cls, event: Event, match: Match, at: datetime) -> Change:
+        """The records of this event, new ones with new ids."""
+        call, activity = event.data.get("call"), event.data.get("activity")
+        call_id = None if call is None else _call_id(event, call)
+        activity_id = None if activity is None else _activity_id(event, activity)
+        return cls(event, at, match, match.lead or new_id(), call_id, call_id or activity_id)
+
+
+class Workspace:
+    """Leads (locked), calls and activities by id."""
+
+    def __init__(self, leads: dict[str, Record], calls: dict[str, Record], activities: dict[str, Record]) -> None:
+        self.leads = leads
+        self.calls = calls
+        self.activities = activities
+
+    def apply(self, change: Change) -> list[str]:
+        """Change the records in hand as the event says; returns what changed: `field`, `call.field`, `activity.field`.
+
+        A stranger's call is nothing to attach: the lead is made first, empty if the event says nothing of it.
+        """
+        event, data = change.event, change.event.data
+        lead = _record(self.leads, change.lead, event)
+        changed = lead.apply(Fields.said(change.at, event.id, data.get("lead", {}), data.get("defaults")))
+        if change.call:
+            call = _record(self.calls, change.call, event)
+            names = call.apply(attached.said(change.at, event.id, change.lead, data["call"]))
+            changed += _named("call", names)
+        if change.activity:
+            activity = _record(self.activities, change.activity, event)
+            names = activity.apply(_said_of_activity(change))
+            changed += _named("activity", names) if "activity" in data else []
+        return changed
+
+    def touched_calls(self) -> list[Record]:
+        return [record for record in self.calls.values() if record.touched]
+
+    def touched_activities(self) -> list[Record]:
+        return [record for record in self.activities.values() if record.touched]
+
+
+def _record(records: dict[str, Record], id: str, event: Event) -> Record:
+    if id not in records:
+        records[id] = Record(id, event.account, event.connector)
+    return records[id]
+
+
+def _named(kind: str, names: list[str]) -> list[str]:
+    return sorted(f"{kind}.{name.removeprefix('@')}" for name in names if name != attached.AT)
+
+
+def _call_id(event: Event, call: dict[str, Any]) -> str:
+    source = call.get("call_id")
+    return (
+        derived_id("call of", event.id) if source is None else calls.id_of(event.account, event.connector, str(source))
+    )
+
+
+def _activity_id(event: Event, activity: dict[str, Any]) -> str:
+    source = activity.get("external_id")
+    return event.id if source is None else activities.id_of(event.account, event.connector, str(source))
+
+
+def _said_of_activity(change: Change) -> Fields:
+    call = change.event.data.get("call")
+    fields = change.event.data.get("activity") or {}
+    began = None if call is None else attached.time_of(call.get("started_at"))
+    defaults = {attached.AT: (began or change.at).isoformat(), **({} if call is None else {"type": "call"})}
+    return attached.said(change.at, change.event.id, change.lead, fields, defaults)

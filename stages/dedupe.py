@@ -1,0 +1,51 @@
+"""Finds the lead that an event is about. In: `data.keys` from map. Out: `data.match`; or the rule that says no.
+
+The connector's primary key is looked up, then its secondary key. `upsert` looks again under its locks; here the
+events that can never pass are held back early, and the journal can say how a lead was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.engine.outcome import DeadLetter, Forward, Outcome
+from pipeline.engine.stage import stage
+from pipeline.store import identity
+from pipeline.store.matching import NO_KEY, Refusal, keys_of, match
+from pipeline.tools import Tools
+from schemas.event import Event
+
+
+@stage(after="map")
+async def dedupe(batch: Sequence[Event], tools: Tools) -> list[Outcome]:
+    """One look-up for the whole batch."""
+    wanted = [keys_of(event.account, event.data["keys"]["search"]) for event in batch]
+    owners = await identity.find(tools.database, {key for keys in wanted for key in keys})
+    outcomes: list[Outcome] = []
+    for event, search in zip(batch, wanted, strict=True):
+        if not search:
+            outcomes.append(await _without_key(event, tools))
+            continue
+        found = match(search, owners)
+        if isinstance(found, Refusal):
+            outcomes.append(refused(found))
+        else:
+            data = {**event.data, "match": {"lead": found.lead, "by": found.by}}
+            outcomes.append(Forward(event.evolve(data=data)))
+    return outcomes
+
+
+def refused(refusal: Refusal) -> DeadLetter:
+    """The outcome of an event whose keys the rules refuse."""
+    return DeadLetter(refusal.reason, field=refusal.field, value=refusal.value, rule=refusal.rule)
+
+
+async def _without_key(event: Event, tools: Tools) -> DeadLetter:
+    names = (await tools.catalog.get(event.connector)).keys
+    value = event.data.get("lead", {}).get(names[0])
+    return DeadLetter(
+        f"no valid value in {' or '.join(names)}, so nobody can say whose event this is",
+        field=names[0],
+        value=None if value is None else str(value),
+        rule=NO_KEY,
+    )
