@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import phonenumbers
 from pydantic import Field as Attribute
@@ -13,8 +13,9 @@ from pydantic import field_validator
 
 from schemas.fields import NAME, STANDARD, Field, FieldType
 from schemas.mapping import MapRow
+from schemas.normal.values import Locale, coerce
 from schemas.preset import Preset
-from schemas.strict import Strict
+from schemas.strict import Strict, time_zone
 
 CONNECTOR_NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 
@@ -23,8 +24,9 @@ class ConnectorSettings(Strict):
     """What an administrator sets. What is left out is the preset's.
 
     `map` rows replace the preset's rows to the same field; `fields` adds fields to the account's leads, `types` says
-    how to read further paths of the source. `default_country` (ISO 3166 alpha-2) completes numbers that have no
-    country code; `time_zone` is the zone of the source's naive times.
+    how to read further paths of the source, `required` names the paths without which an event is rejected.
+    `default_country` (ISO 3166 alpha-2) completes numbers that have no country code; `time_zone` is the zone of the
+    source's naive times.
     """
 
     name: str = Attribute(pattern=CONNECTOR_NAME)
@@ -37,6 +39,7 @@ class ConnectorSettings(Strict):
     secondary_key: str | None = Attribute(default=None, pattern=NAME)
     blank: Literal["keep", "clear"] | None = None
     id: list[str] | None = None
+    required: list[str] | None = None
     fields: list[Field] = []
     types: dict[str, FieldType] = {}
     map: list[MapRow] = []
@@ -51,9 +54,7 @@ class ConnectorSettings(Strict):
     @field_validator("time_zone")
     @classmethod
     def _zone(cls, value: str | None) -> str | None:
-        if value is not None and value not in available_timezones():
-            raise ValueError(f"{value!r} is not an IANA time zone, such as Asia/Kolkata or UTC")
-        return value
+        return None if value is None else time_zone(value)
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,14 @@ class Connector:
             if field is None or field.key is None:
                 able = ", ".join(sorted(name for name, field in self.fields["lead"].items() if field.key))
                 raise ValueError(f"{key!r} cannot be a search key: it must be one of {able}")
+        self._check_constants()
+
+    def _check_constants(self) -> None:
+        """What a row itself puts into its field must be something that the field can hold."""
+        for row in self.rows:
+            constants = [value for value in (row.value, row.default, *row.values.values()) if value is not None]
+            for constant in constants:
+                coerce(constant, self.fields[row.record][row.field].type, f"map row to {row.to!r}", self.locale)
 
     @property
     def name(self) -> str:
@@ -99,9 +108,24 @@ class Connector:
         return ZoneInfo(self.settings.time_zone or self.preset.source.time_zone)
 
     @cached_property
+    def locale(self) -> Locale:
+        """How the source's numbers and times are to be read."""
+        return Locale(self.settings.default_country, self.zone)
+
+    @cached_property
+    def required(self) -> list[str]:
+        """The paths without which an event is rejected."""
+        return self.preset.source.required if self.settings.required is None else self.settings.required
+
+    @cached_property
     def id_paths(self) -> list[str]:
         """Where the producer's id of an event lies."""
         return self.preset.door.id if self.settings.id is None else self.settings.id
+
+    @property
+    def occurred_at_paths(self) -> list[str]:
+        """The paths, in order, that say when an event happened."""
+        return self.preset.source.occurred_at
 
     @cached_property
     def types(self) -> dict[str, FieldType]:

@@ -12,7 +12,7 @@ NAME = r"^[a-z][a-z0-9_]{0,62}$"
 
 
 class FieldType(StrEnum):
-    """What a field holds. Its normal form is a JSON value: E.164 text, ISO 8601 text in UTC, a number, …"""
+    """What a field holds. Its normal form is a JSON value: E.164 text, ISO 8601 text in UTC, a number of seconds, …"""
 
     TEXT = "text"
     NUMBER = "number"
@@ -21,32 +21,41 @@ class FieldType(StrEnum):
     EMAIL = "email"
     DATE = "date"
     DATETIME = "datetime"
+    DURATION = "duration"
 
 
 class Field(Strict):
     """One field of a record.
 
     `key` is the key space it identifies a lead in ("phone", "email"); fields of one space find each other's leads,
-    so a call from somebody's second number reaches the lead that has it. None: it identifies nobody.
+    so a call from somebody's second number reaches the lead that has it. None: it identifies nobody. `own_space`:
+    its values mean something only within one connector, as a source's own ids do; two sources that both count from
+    1 must not find each other's leads.
     """
 
     name: str = Attribute(pattern=NAME)
     label: str
     type: FieldType = FieldType.TEXT
     key: str | None = Attribute(default=None, pattern=NAME)
+    own_space: bool = False
+
+    def key_space(self, connector: int) -> str | None:
+        """The key space of this field's values when they come by this connector."""
+        return f"{self.key}:{connector}" if self.key and self.own_space else self.key
 
 
 def _fields(*rows: tuple[str, str, FieldType, str | None]) -> dict[str, Field]:
     return {name: Field(name=name, label=label, type=type, key=key) for name, label, type, key in rows}
 
 
-_T, _N, _B, _P, _E, _D = (
+_T, _N, _B, _P, _E, _D, _S = (
     FieldType.TEXT,
     FieldType.NUMBER,
     FieldType.BOOLEAN,
     FieldType.PHONE,
     FieldType.EMAIL,
     FieldType.DATETIME,
+    FieldType.DURATION,
 )
 
 STANDARD_LEAD = _fields(
@@ -80,6 +89,8 @@ STANDARD_LEAD = _fields(
     ("notes", "Notes", _T, None),
 )
 
+STANDARD_LEAD["external_id"] = STANDARD_LEAD["external_id"].model_copy(update={"own_space": True})
+
 STANDARD_CALL = _fields(
     ("call_id", "Call id at the source", _T, None),
     ("direction", "Direction", _T, None),  # inbound, outbound
@@ -90,8 +101,8 @@ STANDARD_CALL = _fields(
     ("started_at", "Started", _D, None),
     ("answered_at", "Answered", _D, None),
     ("ended_at", "Ended", _D, None),
-    ("duration_s", "Duration in seconds", _N, None),
-    ("talk_s", "Talk time in seconds", _N, None),
+    ("duration_s", "Duration in seconds", _S, None),
+    ("talk_s", "Talk time in seconds", _S, None),
     ("recording_url", "Recording", _T, None),
     ("disposition", "Disposition", _T, None),
     ("agent_name", "Agent", _T, None),

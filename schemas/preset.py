@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from schemas.fields import FieldType
 from schemas.mapping import MapRow
-from schemas.strict import Strict
+from schemas.strict import Strict, time_zone
 
 RecordKind = Literal["lead", "call", "activity"]
 
@@ -53,37 +53,47 @@ class Door(Strict):
 class Source(Strict):
     """How the values of one event are to be read.
 
-    `unwrap`: the first of these members that is an object is the event itself. `pairs`: lists of attribute/value
-    pairs (at the root or under these members) become members. `percent_decode`: texts carry percent escapes.
-    `time_zone`: the IANA zone of naive times. `occurred_at`: the paths, in order, that say when it happened.
-    `types`: how the value at a path is to be normalised; a path without one is left as it is.
+    `unwrap`: the first of these members that is an object is the event itself. `pairs`: attribute/value pairs, as
+    the event itself (`$`) or in lists under these members, become members. `percent_decode`: texts carry percent
+    escapes. `time_zone`: the IANA zone of naive times. `required`: the paths that must hold something, else the
+    event is rejected. `occurred_at`: the paths, in order, that say when it happened. `types`: how the value at a
+    path is to be normalised; a path without one is left as it is. `html`: the paths that hold HTML; it becomes
+    plain text.
     """
 
     unwrap: list[str] = []
     pairs: list[str] = []
     percent_decode: bool = False
     time_zone: str = "UTC"
+    required: list[str] = []
     occurred_at: list[str] = []
     types: dict[str, FieldType] = {}
+    html: list[str] = []
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        return time_zone(value)
 
 
 class Expected(Strict):
     """What an example's event must become."""
 
     id: str | None = None  # the producer's id
-    occurred_at: str | None = None
+    occurred_at: str | None = None  # none: the time of arrival
     lead: dict[str, Any] = {}
+    cleared: list[str] = []  # the lead's fields that become null, which TOML cannot say
+    defaults: dict[str, Any] = {}
     call: dict[str, Any] | None = None
     activity: dict[str, Any] | None = None
-    keys: list[list[str]] | None = None
+    keys: list[list[str]] = []  # to search by
     rejected: str | None = None  # part of the reason, where the rules must reject it
 
 
 class Example(Strict):
-    """A worked example: a body as the vendor sends it, and the events it must give."""
+    """A worked example: a JSON body as the vendor sends it, settings that differ, and the events it must give."""
 
     name: str
-    content_type: str = "application/json"
     body: str
     connector: dict[str, Any] = {}
     expect: list[Expected]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import available_timezones
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -9,3 +11,10 @@ class Strict(BaseModel):
     """A frozen model that refuses names it does not know."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def time_zone(value: str) -> str:
+    """The name of a time zone, checked; ValueError if there is none of this name."""
+    if value not in available_timezones():
+        raise ValueError(f"{value!r} is not an IANA time zone, such as Asia/Kolkata or UTC")
+    return value

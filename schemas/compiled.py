@@ -1,0 +1,36 @@
+"""What a connector is compiled to, kept while it is in force. In: connectors. Out: their compiled forms, bounded."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from schemas.connector import Connector
+
+T = TypeVar("T")
+
+
+class Compiled(Generic[T]):
+    """Compiles each (connector, revision) once and keeps the last `bound` of them.
+
+    A connector that was loaded anew and is the same keeps its compiled form; another one under the same id and
+    revision, as two databases have them, gets its own.
+    """
+
+    def __init__(self, compile: Callable[[Connector], T], bound: int = 10_000) -> None:
+        self._compile = compile
+        self._bound = bound
+        self._kept: OrderedDict[tuple[int, int], tuple[Connector, T]] = OrderedDict()
+
+    def __call__(self, connector: Connector) -> T:
+        key = (connector.id, connector.revision)
+        kept = self._kept.get(key)
+        if kept is not None and kept[0] is connector:
+            return kept[1]
+        form = kept[1] if kept is not None and kept[0] == connector else self._compile(connector)
+        self._kept[key] = (connector, form)
+        self._kept.move_to_end(key)
+        if len(self._kept) > self._bound:
+            self._kept.popitem(last=False)
+        return form

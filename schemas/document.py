@@ -1,0 +1,89 @@
+"""The source's document, cleaned. In: one event as JSON text. Out: plain members, no wrapping, no hostile character.
+
+Nothing here knows a field; the types of values come after (`schemas.reader`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from schemas.cutting import DEEPEST, PAIR_VALUE, is_pairs, pair_name
+from schemas.normal.path import ROOT, is_blank
+from schemas.normal.text import percent_decoded, storable
+from schemas.normal.values import ValueRejected
+from schemas.preset import Source
+
+Clean = Callable[[str], str]
+
+
+def document_of(raw: str, source: Source) -> dict[str, Any]:
+    """The event's members as the preset's `Source` says to find them; raises ValueRejected if it has none.
+
+    Texts are decoded, trimmed and freed of what PostgreSQL cannot store. Absent, blank and value stay what they are.
+    """
+    try:
+        document = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        raise ValueRejected("event", raw, "an event must be JSON") from None
+    document = _cleaned(document, _decoded if source.percent_decode else _plain, DEEPEST)
+    if ROOT in source.pairs and is_pairs(document):
+        document = _members(document)
+    if not isinstance(document, dict):
+        raise ValueRejected("event", raw, "an event must be a JSON object")
+    document = _unwrapped(document, source.unwrap)
+    return _with_pairs(document, source.pairs) if source.pairs else document
+
+
+def _plain(text: str) -> str:
+    return storable(text).strip()
+
+
+def _decoded(text: str) -> str:
+    return storable(percent_decoded(text)).strip()
+
+
+def _cleaned(value: Any, clean: Clean, levels: int) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        _check(levels)
+        return {storable(name): _cleaned(member, clean, levels - 1) for name, member in value.items()}
+    if isinstance(value, list):
+        _check(levels)
+        return [_cleaned(member, clean, levels - 1) for member in value]
+    return value
+
+
+def _check(levels: int) -> None:
+    if levels <= 0:
+        raise ValueRejected("event", "…", f"an event must not be nested deeper than {DEEPEST} levels")
+
+
+def _unwrapped(document: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    return next((inner for name in names if isinstance(inner := document.get(name), dict)), document)
+
+
+def _with_pairs(document: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """The lists of pairs under these names become members; a pair that says something goes before a member."""
+    lists = [name for name in names if is_pairs(document.get(name))]
+    if not lists:
+        return document
+    members = {name: value for name, value in document.items() if name not in lists}
+    for name in lists:
+        for member, value in _members(document[name]).items():
+            if is_blank(members.get(member)) or not is_blank(value):
+                members[member] = value
+    return members
+
+
+def _members(pairs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Pairs as members. Of several pairs of one name the last that says something counts (vendor-facts §2.2)."""
+    members: dict[str, Any] = {}
+    for pair in pairs:
+        name = str(pair_name(pair))
+        if name not in members or not is_blank(pair[PAIR_VALUE]):
+            members[name] = pair[PAIR_VALUE]
+    return members

@@ -1,0 +1,202 @@
+"""One value as a field of some type holds it. In: a cleaned JSON value. Out: its normal form, or a ValueRejected.
+
+| type | taken | normal form |
+|---|---|---|
+| text | text; number and boolean (their text); a list of those (joined by `, `) | text |
+| number | number; text of digits with an optional decimal point | number, whole ones as integers |
+| boolean | boolean; 1 and 0; true/false, yes/no, y/n, t/f, on/off | boolean |
+| date | any shape of `schemas.normal.time`; the day as it is written | `2026-07-31` |
+| datetime | the same | `2026-07-31T00:03:50Z` |
+| duration | seconds; `H:MM:SS`, `MM:SS`; `2 min 5 sec` | number of seconds |
+| phone | text or number | E.164; an invalid one stays as text, is noted, and is never a key |
+| email | text | lower case; an invalid one stays as text, is noted, and is never a key |
+
+Objects are rejected everywhere: a mapping can name what is inside (`agent.name`).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from schemas.fields import FieldType
+from schemas.normal.email import read_email
+from schemas.normal.path import ABSENT
+from schemas.normal.phone import read_phone
+from schemas.normal.time import is_sentinel, read_day, read_moment, utc_text
+
+BAD_PHONE = "not a valid phone number; kept as text, and never a key"
+BAD_EMAIL = "not a valid e-mail address; kept as text, and never a key"
+NO_TIME = "stands for no time at all (1970 or the year 1); treated as missing"
+
+EXACT = 2**53  # integers up to here survive JSON unchanged
+SHOWN = 200  # characters of a value that a rejection keeps
+
+_NUMBER = re.compile(r"[+-]?\d{1,30}(?:\.\d{1,30})?", re.ASCII)
+_CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,4}):([0-5]?\d)", re.ASCII)
+_UNITS = re.compile(
+    r"(?:(\d{1,6}) ?(?:h|hrs?|hours?)\.?)? ?(?:(\d{1,6}) ?(?:m|mins?|minutes?)\.?)?"
+    r" ?(?:(\d{1,9}) ?(?:s|secs?|seconds?)\.?)?",
+    re.ASCII | re.IGNORECASE,
+)
+_TRUE = frozenset({"1", "true", "yes", "y", "t", "on"})
+_FALSE = frozenset({"0", "false", "no", "n", "f", "off"})
+
+
+class ValueRejected(ValueError):
+    """A value that its field cannot hold. The text names field and rule and never the value, which may be personal."""
+
+    def __init__(self, field: str, value: object, rule: str) -> None:
+        super().__init__(f"{field}: {rule}")
+        self.field = field
+        self.value = shown(value)
+        self.rule = rule
+
+
+@dataclass(frozen=True, slots=True)
+class Locale:
+    """How a source's values are to be read: the country of numbers without code, the zone of times without offset."""
+
+    country: str | None
+    zone: ZoneInfo
+
+
+Coerced = tuple[Any, str | None]  # the normal form (ABSENT: as if it had not been sent) and a note, None if all is well
+Coerce = Callable[[Any], Coerced]
+
+
+def coercer(type: FieldType, field: str, locale: Locale) -> Coerce:
+    """A function from a value, neither absent nor blank, to its normal form for this field; raises ValueRejected."""
+    rule = _RULES[type]
+
+    def coerce(value: Any) -> Coerced:
+        try:
+            return rule(value, locale)
+        except _Refused as refusal:
+            raise ValueRejected(field, value, str(refusal)) from None
+
+    return coerce
+
+
+def coerce(value: Any, type: FieldType, field: str, locale: Locale) -> Coerced:
+    """The value in the normal form of this field, with a note if it was bent; raises ValueRejected."""
+    return coercer(type, field, locale)(value)
+
+
+def shown(value: object) -> str:
+    """A value as a dead letter shows it: its text, cut to a bearable length."""
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
+class _Refused(Exception):
+    """The rule that says no."""
+
+
+def _text(value: Any, _: Locale) -> Coerced:
+    if isinstance(value, str):
+        return value, None
+    if isinstance(value, list):
+        return ", ".join(_scalar_text(member) for member in value if member is not None), None
+    return _scalar_text(value), None
+
+
+def _scalar_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < EXACT else repr(value)
+    if isinstance(value, int):
+        return str(value)
+    raise _Refused("a text field takes one value or a list of values; map what is inside this one by a longer path")
+
+
+def _number(value: Any, _: Locale) -> Coerced:
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = float(value) if "." in value else int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise _Refused("a number field takes digits with an optional decimal point, and no other sign or letter")
+    if abs(value) > EXACT:
+        raise _Refused(f"a number field takes numbers up to {EXACT}; map larger ones, such as ids, to a text field")
+    return (int(value) if value == int(value) else value), None
+
+
+def _boolean(value: Any, _: Locale) -> Coerced:
+    if isinstance(value, bool):
+        return value, None
+    word = _scalar_text(value).strip().casefold() if isinstance(value, str | int | float) else ""
+    if word in _TRUE:
+        return True, None
+    if word in _FALSE:
+        return False, None
+    raise _Refused("a boolean field takes true or false, yes or no, 1 or 0")
+
+
+def _date(value: Any, locale: Locale) -> Coerced:
+    day = read_day(value, locale.zone)
+    if day is None:
+        raise _Refused("a date field takes a date such as 2026-07-31")
+    return (ABSENT, NO_TIME) if day.year == 1 else (day.isoformat(), None)
+
+
+def _datetime(value: Any, locale: Locale) -> Coerced:
+    moment = read_moment(value, locale.zone)
+    if moment is None:
+        raise _Refused("a date-and-time field takes a time such as 2026-07-31 05:33:50")
+    if is_sentinel(moment.at):
+        return ABSENT, NO_TIME
+    return utc_text(moment.at), moment.note
+
+
+def _duration(value: Any, locale: Locale) -> Coerced:
+    if isinstance(value, str):
+        text = value.strip()
+        match = _CLOCK.fullmatch(text) or _UNITS.fullmatch(text)
+        if match and any(match.groups()):
+            hours, minutes, seconds = (int(part or 0) for part in match.groups())
+            return hours * 3600 + minutes * 60 + seconds, None
+    try:
+        seconds, _ = _number(value, locale)
+    except _Refused:
+        seconds = -1
+    if seconds < 0:
+        raise _Refused("a duration takes seconds, or a time such as 00:02:05 or 2 min 5 sec")
+    return seconds, None
+
+
+def _phone(value: Any, locale: Locale) -> Coerced:
+    text = _single(value, "phone number")
+    number = read_phone(text, locale.country).e164
+    return (text, BAD_PHONE) if number is None else (number, None)
+
+
+def _email(value: Any, _: Locale) -> Coerced:
+    text = _single(value, "e-mail address")
+    address = read_email(text)
+    return (text, BAD_EMAIL) if address is None else (address, None)
+
+
+def _single(value: Any, what: str) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _Refused(f"a field for a {what} takes one text; map what is inside this one by a longer path")
+    return _scalar_text(value)
+
+
+_RULES: dict[FieldType, Callable[[Any, Locale], Coerced]] = {
+    FieldType.TEXT: _text,
+    FieldType.NUMBER: _number,
+    FieldType.BOOLEAN: _boolean,
+    FieldType.DATE: _date,
+    FieldType.DATETIME: _datetime,
+    FieldType.DURATION: _duration,
+    FieldType.PHONE: _phone,
+    FieldType.EMAIL: _email,
+}

@@ -1,0 +1,45 @@
+"""From the normal document to fields of records. In: `data.source`. Out: lead, defaults, call, activity and keys.
+
+    data = {
+        "lead": {field: value or null}, "defaults": {field: value},
+        "call": {…} or missing, "activity": {…} or missing,
+        "keys": {"search": [[space, value], …], "also": [[space, value], …]},
+    }
+
+A field that is missing was absent in the source; null is a blank that clears. `keys.search` are the valid values of
+the connector's primary, then secondary key; `keys.also` the lead's other valid unique values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.engine.outcome import DeadLetter, Forward, Outcome
+from pipeline.engine.stage import stage
+from pipeline.lookup import connectors_of
+from pipeline.tools import Tools
+from schemas.compiled import Compiled
+from schemas.connector import Connector
+from schemas.event import Event
+from schemas.mapper import mapper
+from schemas.normal.values import ValueRejected
+from stages.rejection import no_connector, rejected
+
+mapping = Compiled(mapper)
+
+
+@stage(after="normalize", name="map")
+async def map_fields(batch: Sequence[Event], tools: Tools) -> list[Outcome]:
+    """Map each event by the revision of its connector that is in force, and name that revision on it."""
+    connectors = await connectors_of(batch, tools.catalog)
+    return [_mapped(event, connectors[event.connector]) for event in batch]
+
+
+def _mapped(event: Event, connector: Connector | None) -> Forward | DeadLetter:
+    if connector is None:
+        return no_connector(event)
+    try:
+        mapped = mapping(connector)(event.data["source"], event.received_at)
+    except ValueRejected as rejection:
+        return rejected(rejection, connector)
+    return Forward(event.evolve(data=mapped.data, revision=connector.revision, notes=(*event.notes, *mapped.notes)))

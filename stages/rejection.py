@@ -1,0 +1,28 @@
+"""What an administrator reads when the rules say no. In: the rule that was broken. Out: a dead letter that names it."""
+
+from __future__ import annotations
+
+from pipeline.engine.outcome import DeadLetter
+from schemas.connector import Connector
+from schemas.event import Event
+from schemas.normal.values import ValueRejected
+
+
+def rejected(rejection: ValueRejected, connector: Connector) -> DeadLetter:
+    """The reason names connector, field and rule; the value, which may be personal, stands apart from it."""
+    return DeadLetter(
+        f"{rejection} (connector {connector.name!r}; correct its mapping or settings, or the value, then retry)",
+        field=rejection.field,
+        value=rejection.value,
+        rule=rejection.rule,
+    )
+
+
+def no_connector(event: Event) -> DeadLetter:
+    """The event came by a connector that is no longer there."""
+    return DeadLetter(
+        f"connector {event.connector} does not exist any more; apply it again under this id, or discard the event",
+        field="connector",
+        value=str(event.connector),
+        rule="an event's connector must exist",
+    )
