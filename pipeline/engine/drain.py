@@ -10,13 +10,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
+import structlog
+
 from pipeline.engine.consumer import Consumer, Pace
 from pipeline.engine.frame import Bounds, pack
 from pipeline.engine.inbox import Batch
-from pipeline.engine.outcome import DeadLetter
-from pipeline.engine.topology import Dead, Topology
+from pipeline.engine.outcome import DeadLetter, Transient
+from pipeline.engine.topology import Dead, Exit, Topology
 from pipeline.engine.transport import Transport
 from schemas.event import Event, Step
+
+log = structlog.get_logger(__name__)
 
 Keep = Callable[[str, Sequence[Event], Sequence[bytes]], Awaitable[None]]
 
@@ -73,7 +77,25 @@ class Drain:
             await self.consumer.patiently(partial(self._transport.publish, messages))
         bodies = [parcel.body for parcel, _ in batch.unreadable]
         if told or bodies:
-            await self.consumer.patiently(partial(self._keep, self._stage, told, bodies))
+            await self.consumer.patiently(partial(self._put_away, told, bodies))
+
+    async def _put_away(self, events: Sequence[Event], bodies: Sequence[bytes]) -> None:
+        """Keep them. An event that the store refuses is kept as the bytes it travels in, and blocks no other."""
+        try:
+            await self._keep(self._stage, events, bodies)
+        except Transient:
+            raise
+        except Exception as error:
+            if not events:
+                raise
+            if len(events) > 1:
+                middle = len(events) // 2
+                await self._put_away(events[:middle], bodies)
+                await self._put_away(events[middle:], [])
+                return
+            log.error("dead letter kept as bytes", stage=self._stage, id=events[0].id, error=type(error).__name__)
+            [message] = pack([Exit(Dead(self._stage), events[0])], 0.0, self._bounds)
+            await self._keep(self._stage, [], [*bodies, message.body])
 
     def _told(self, event: Event) -> bool:
         """Whether this stage itself gave the event up; a stage that hears ends is handed others' failures too."""

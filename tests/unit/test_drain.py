@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pipeline.engine.consumer import Pace
 from pipeline.engine.drain import Drain
+from pipeline.engine.frame import unpack
 from pipeline.engine.outcome import DeadLetter, Transient
 from pipeline.engine.topology import Dead, Delivery, Work
 from pipeline.engine.transport import Message
@@ -89,6 +90,26 @@ async def test_unreadable_frames_are_kept_as_they_are() -> None:
         await until(lambda: kept.events and kept.bodies)
     assert kept.bodies == [b"garbage"]
     assert kept.events == [dead]
+    assert await bench.ready(DEAD) == 0
+
+
+async def test_a_letter_that_the_store_refuses_is_kept_as_bytes_and_blocks_no_other() -> None:
+    bench, kept = await Bench.open(), Kept()
+    dead = [failed(bench, "middle") for _ in range(7)]
+    refused = dead[3]
+
+    async def keep(stage: str, events: Sequence[Event], unreadable: Sequence[bytes]) -> None:
+        if refused in events:
+            raise ValueError("a NUL in a text")
+        await kept(stage, events, unreadable)
+
+    await bench.transport.publish([Message(DEAD, b"garbage")])
+    await bench.send(*dead, to=DEAD)
+    async with running(Drain("middle", bench.topology, bench.transport, keep)):
+        await until(lambda: len(kept.events) == 6 and len(kept.bodies) == 2)
+    assert {e.id for e in kept.events} == {e.id for e in dead} - {refused.id}
+    assert kept.bodies[0] == b"garbage"
+    assert [d.event for d in unpack(kept.bodies[1], 0.0)] == [refused]
     assert await bench.ready(DEAD) == 0
 
 
