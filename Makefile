@@ -1,0 +1,34 @@
+# `make run` and `make test` need Python 3.11 or later, and set up everything else themselves.
+PYTHON ?= python3
+PORT   ?= 8080
+BIN    := .venv/bin
+READY  := .venv/.ready
+
+.PHONY: help run test lint types check clean
+
+help: ## List what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Leadpipe needs Python 3.11 or later; set PYTHON=…" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+run: $(READY) ## Start everything, send the sample events, show what became of them (BROKER=amqp://… for RabbitMQ)
+	@LEADPIPE_HTTP_PORT=$(PORT) $(if $(BROKER),LEADPIPE_BROKER_URL=$(BROKER)) $(BIN)/leadpipe up --demo deploy/examples
+
+test: $(READY) ## Run the whole suite, on a private PostgreSQL and a private (or LEADPIPE_TEST_AMQP_URL's) RabbitMQ
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## Check style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY) ## Check types, strictly
+	$(BIN)/mypy
+
+check: lint types test ## Everything that CI runs
+
+clean: ## Remove what was installed and stored here
+	rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The command line: a face of the operations, with no logic of its own."""

@@ -1,0 +1,50 @@
+"""`leadpipe`: the commands, and what becomes of errors. Exit codes: 0 done, 1 failed, 2 wrong use.
+
+Each command imports what it needs when it runs, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from pipeline import __version__
+from pipeline.cli import connector, dead, journal, lead, look, run, send
+
+app = typer.Typer(
+    name="leadpipe",
+    help="Leads, calls and sales events from many systems, as one clean record per person, exactly once.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+run.register(app)
+look.register(app)
+send.register(app)
+app.add_typer(connector.app, name="connector")
+app.add_typer(journal.app, name="journal")
+app.add_typer(lead.app, name="lead")
+app.add_typer(dead.app, name="dead")
+
+
+@app.callback(invoke_without_command=True)
+def version(show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Answer `--version`."""
+    if show:
+        print(f"leadpipe {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; errors that a user can act on are one line each on standard error."""
+    try:
+        app()
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has left; nothing to say
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""Commands that run the daemon or prepare its ground: up, ingress, work, migrate, check."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.session import AsJson, clear_errors, loop_run, play
+
+if TYPE_CHECKING:
+    from pipeline.settings import Settings
+    from pipeline.store.migrate import Migration
+
+Supervised = Annotated[bool, typer.Option("--supervised", hidden=True)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    for command in (up, ingress, work, migrate, check):
+        app.command()(command)
+
+
+def up(
+    demo: Annotated[
+        Path | None,
+        typer.Option(
+            "--demo",
+            help="Apply the connectors (*.toml) of this folder, send its sample events (events/NAME.ndjson) through "
+            "the HTTP door, and show what became of them.",
+            file_okay=False,
+            exists=True,
+        ),
+    ] = None,
+) -> None:
+    """Run everything on this machine: the ingress and the stages, restarted when one dies, until Ctrl-C.
+
+    Without LEADPIPE_DATABASE_URL a private PostgreSQL runs in LEADPIPE_DATA_DIR; without LEADPIPE_BROKER_URL the
+    database is the broker too.
+    """
+    from pipeline.cli.demo import play_demo
+    from pipeline.daemon.embedded import with_database
+    from pipeline.daemon.logs import configure
+    from pipeline.daemon.supervisor import supervise
+    from pipeline.settings import load
+
+    with clear_errors():
+        settings = load()
+        configure(settings.log_level, "up")
+        with with_database(settings) as settings:
+            loop_run(migrated(settings))
+            loop_run(supervise(settings, play_demo(settings, demo) if demo else None))
+
+
+def ingress(supervised: Supervised = False) -> None:
+    """Run the HTTP door alone."""
+    from pipeline.daemon.door import serve
+
+    run_process("ingress", partial(serve, supervised=supervised))
+
+
+def work(
+    stages: Annotated[list[str], typer.Argument(help="Names of stages, such as: normalize map.")],
+    supervised: Supervised = False,
+) -> None:
+    """Run one or more stages in this process. Start as many as the load needs."""
+    from pipeline.daemon import worker
+
+    try:
+        run_process(f"work {' '.join(stages)}", partial(worker.work, names=stages, supervised=supervised))
+    except worker.UnknownStage as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def run_process(name: str, work: Callable[[Settings], Awaitable[None]]) -> None:
+    """Run one process of the daemon until it is told to stop."""
+    from pipeline.daemon.embedded import with_database
+    from pipeline.daemon.logs import configure
+    from pipeline.settings import load
+
+    with clear_errors():
+        settings = load()
+        configure(settings.log_level, name)
+        with with_database(settings) as settings:
+            loop_run(work(settings))
+
+
+def migrate() -> None:
+    """Bring the database's schema up to date. Safe to run again, and from several machines at once."""
+    for migration in play(migrated):
+        print(f"applied {migration.number:04} {migration.name}")
+    print("the schema is up to date")
+
+
+async def migrated(settings: Settings) -> list[Migration]:
+    """Apply what is missing."""
+    from pipeline.store.database import Database
+    from pipeline.store.migrate import migrate
+
+    opened = await Database.open(str(settings.database_url), size=1)
+    try:
+        return await migrate(opened)
+    finally:
+        await opened.close()
+
+
+def check(json: AsJson = False) -> None:
+    """Tell what is wrong with the configuration, the database and the broker, and what to do about it."""
+    from pipeline.cli import show
+    from pipeline.operations.check import Finding
+    from pipeline.operations.check import check as look
+
+    async def run(settings: Settings) -> list[Finding]:
+        return [finding async for finding in look(settings)]
+
+    findings = play(run)
+    if json:
+        show.as_json([finding._asdict() for finding in findings])
+    else:
+        for finding in findings:
+            print(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.what}: {finding.found}")
+            if not finding.ok:
+                print(f"      {finding.remedy}")
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)

@@ -1,0 +1,99 @@
+"""`leadpipe send`: post a file of events to a connector's webhook, with a progress bar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.session import (
+    DEFAULT_ACCOUNT,
+    Account,
+    AsJson,
+    Failed,
+    WrongUse,
+    clear_errors,
+    database,
+    loop_run,
+    play,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(send)
+
+
+def send(
+    file: Annotated[Path, typer.Argument(help="Events: .json, .ndjson, .jsonl or .csv.", exists=True, dir_okay=False)],
+    connector: Annotated[str | None, typer.Option("--connector", help="Name of the connector to post to.")] = None,
+    url: Annotated[str | None, typer.Option("--url", help="Webhook URL to post to, instead of a connector.")] = None,
+    batch: Annotated[int, typer.Option(help="Events to a request; 1 posts each alone.", min=1, max=10_000)] = 100,
+    in_flight: Annotated[int, typer.Option(help="Requests at once.", min=1, max=1_000)] = 16,
+    ids: Annotated[Path | None, typer.Option(help="Write the ids that were answered here, one a line.")] = None,
+    account: Account = DEFAULT_ACCOUNT,
+    json: AsJson = False,
+) -> None:
+    """Post a file of events through the HTTP door, as a producer would.
+
+    What is refused for the moment is tried again. Where the connector's events carry no id of their own, each
+    request gets an idempotency key, so that trying again does nothing twice.
+    """
+    from pipeline.cli import show
+    from pipeline.operations.send import DoorClosed, UnreadableFile, read
+    from pipeline.operations.send import send as post
+
+    if (connector is None) == (url is None):
+        raise typer.BadParameter("give either --connector or --url")
+    with clear_errors():
+        try:
+            total = sum(1 for _ in read(file))
+            target, keyed = (url, False) if url else _target(str(connector), account)
+            with progress(f"sending {file.name}", total) as advance:
+                sent = loop_run(
+                    post(target, read(file), batch=batch, in_flight=in_flight, keyed=keyed, on_progress=advance)
+                )
+        except UnreadableFile as error:
+            raise WrongUse(str(error)) from error
+        except DoorClosed as error:
+            raise Failed(f"{error}; is the ingress running? Start it with: leadpipe up") from error
+    if ids is not None:
+        ids.write_text("".join(f"{id}\n" for id in sent.ids))
+    if json:
+        show.as_json({"accepted": sent.accepted, "refused": sent.refused, "refusals": sent.refusals})
+    else:
+        print(f"accepted {sent.accepted:,}, refused {sent.refused:,}")
+        for refusal in sent.refusals:
+            show.messages.print(f"  {refusal}", markup=False)
+    if sent.refused:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar on standard error, where that is a terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from pipeline.cli.show import messages
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=messages, disable=not messages.is_terminal) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda count: bar.advance(task, count)
+
+
+def _target(name: str, account: str) -> tuple[str, bool]:
+    """A connector's URL, and whether its events need a key of ours."""
+    from pipeline.cli.connector import found
+    from pipeline.operations.connectors import webhook_url
+    from pipeline.settings import Settings
+
+    async def run(settings: Settings) -> tuple[str, bool]:
+        async with database(settings) as opened:
+            connector, tokens = await found(opened, account, name)
+            return webhook_url(settings, tokens[0]), not connector.id_paths
+
+    return play(run)

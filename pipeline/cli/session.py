@@ -1,0 +1,101 @@
+"""What every command does first: read the settings, find the database, and turn known errors into one clear line."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from pipeline.settings import Settings
+    from pipeline.store.database import Database
+
+T = TypeVar("T")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Account = Annotated[str, typer.Option("--account", envvar="LEADPIPE_CLI_ACCOUNT", help="The account to look at.")]
+DEFAULT_ACCOUNT = "default"
+
+
+class Failed(Exception):
+    """A command could not do what was asked; the message says why and what to do. Exit code 1."""
+
+
+class WrongUse(Exception):
+    """A command was given something that makes no sense. Exit code 2."""
+
+
+@contextmanager
+def clear_errors() -> Iterator[None]:
+    """Known errors become one line on standard error and an exit code; anything else is a bug and shows its trace."""
+    from pipeline.daemon.embedded import EmbeddedError
+    from pipeline.engine.outcome import Transient
+    from pipeline.engine.topology import TopologyError
+    from pipeline.settings import SettingsError
+    from pipeline.store.migrate import MigrationError
+
+    try:
+        yield
+    except (WrongUse, SettingsError, TopologyError, NotADirectoryError) as error:
+        _end(error, 2)
+    except (Failed, EmbeddedError, MigrationError) as error:
+        _end(error, 1)
+    except Transient as error:
+        _end(f"{error}\nRun `leadpipe check` to see what is wrong.", 1)
+    except KeyboardInterrupt:
+        _end("interrupted", 130)
+
+
+def _end(error: object, code: int) -> None:
+    print(f"leadpipe: {error}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def play(work: Callable[[Settings], Awaitable[T]]) -> T:
+    """Run `work` with the settings in force, `database_url` set, on the fast event loop."""
+    from pipeline.daemon.embedded import with_database
+    from pipeline.settings import load
+
+    with clear_errors(), with_database(load()) as settings:
+        return loop_run(work(settings))
+    raise AssertionError("unreachable")
+
+
+def loop_run(work: Awaitable[T]) -> T:
+    """Run a coroutine on uvloop where there is one."""
+    import uvloop
+
+    async def run() -> T:
+        return await work
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(run())
+
+
+@asynccontextmanager
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """The database, with its schema checked. Raises DatabaseUnavailable, MigrationError or Failed."""
+    from pipeline.store.database import Database
+    from pipeline.store.migrate import pending
+
+    opened = await Database.open(str(settings.database_url), size=2)
+    try:
+        if missing := await pending(opened):
+            raise Failed(f"the database lacks {len(missing)} migration(s); run `leadpipe migrate`")
+        yield opened
+    finally:
+        await opened.close()
+
+
+async def account_id(database: Database, name: str) -> int:
+    """The id of an account; raises Failed with the names there are."""
+    from pipeline.store import accounts
+
+    found = await accounts.find(database, name)
+    if found is None:
+        raise Failed(f"no account {name!r}")
+    return found

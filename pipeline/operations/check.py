@@ -1,0 +1,89 @@
+"""What is wrong with configuration, database and broker, and what to do. In: settings. Out: findings."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+from yarl import URL
+
+from pipeline.daemon.core import broker_url, topology_of
+from pipeline.engine.outcome import Transient
+from pipeline.engine.topology import TopologyError
+from pipeline.settings import Settings
+from pipeline.store import connectors
+from pipeline.store.database import Database
+from pipeline.store.migrate import MigrationError, pending
+from pipeline.transport import transport_for
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at."""
+
+    what: str
+    ok: bool
+    found: str
+    remedy: str = ""
+
+
+async def check(settings: Settings) -> AsyncIterator[Finding]:
+    """Look at everything, in the order in which it is needed; `settings.database_url` must be set."""
+    try:
+        topology = topology_of(settings)
+        yield Finding("stages", True, " → ".join(topology.stages))
+    except (TopologyError, NotADirectoryError, ImportError) as error:
+        yield Finding("stages", False, str(error), "correct LEADPIPE_STAGE_DIRS, or the stage file that it names")
+        return
+    async for finding in _database(settings):
+        yield finding
+    url = broker_url(settings)
+    transport = transport_for(url, settings.broker_prefix)
+    try:
+        await transport.open()
+        await transport.declare(topology)
+        depths = await transport.depths()
+        yield Finding("broker", True, f"{shown(url)}, {len(depths)} queues")
+        idle = [name for name in topology.stages if depths[f"work.{name}"].consumers == 0]
+        yield Finding(
+            "workers",
+            not idle,
+            f"nobody works on {', '.join(idle)}" if idle else "every stage has a consumer",
+            f"start them: leadpipe work {' '.join(idle)}, or everything on this machine: leadpipe up",
+        )
+    except Transient as error:
+        yield Finding("broker", False, f"{shown(url)}: {error}", "start it, or correct LEADPIPE_BROKER_URL")
+    finally:
+        await transport.close()
+
+
+async def _database(settings: Settings) -> AsyncIterator[Finding]:
+    url = str(settings.database_url)
+    try:
+        database = await Database.open(url, size=1, timeout=5)
+    except Transient as error:
+        yield Finding("database", False, f"{shown(url)}: {error}", "start it, or correct LEADPIPE_DATABASE_URL")
+        return
+    try:
+        yield Finding("database", True, shown(url))
+        missing = await pending(database)
+        yield Finding(
+            "schema",
+            not missing,
+            f"{len(missing)} migration(s) to apply" if missing else "up to date",
+            "run: leadpipe migrate",
+        )
+        if not missing:
+            count = len(await connectors.load_all(database))
+            yield Finding(
+                "connectors", count > 0, f"{count} in force", "apply one: leadpipe connector apply deploy/examples/FILE"
+            )
+    except MigrationError as error:
+        yield Finding("schema", False, str(error), "start the version of Leadpipe that fits the database")
+    finally:
+        await database.close()
+
+
+def shown(url: str) -> str:
+    """A URL without its password."""
+    parsed = URL(url)
+    return str(parsed.with_password("…") if parsed.password else parsed)

@@ -1,0 +1,111 @@
+"""Every setting of the daemon as one typed object. In: `LEADPIPE_*` variables, or a TOML file. Out: `Settings`.
+
+Precedence: environment, then the file named by `LEADPIPE_CONFIG`, then the defaults. Unknown names are refused,
+with the nearest valid one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, field_validator
+
+from schemas.strict import Strict
+
+PREFIX = "LEADPIPE_"
+# read elsewhere: the file itself, and what only the test suite uses
+OTHERS = {"LEADPIPE_CONFIG", "LEADPIPE_TEST_AMQP_URL"}
+
+
+class SettingsError(ValueError):
+    """A setting is wrong; the message names it, its value and the rule."""
+
+
+class Settings(Strict):
+    """What can be set. Times are in seconds, sizes in bytes."""
+
+    database_url: str | None = Field(default=None, description="PostgreSQL; none: a private server in the data folder")
+    broker_url: str | None = Field(default=None, description="amqp://… or postgresql://…; none: the database")
+    broker_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]{0,40}$", description="put before queue names")
+    data_dir: Path = Field(default=Path("var"), description="receipts, sockets, and the private PostgreSQL")
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=8080, ge=0, le=65535)
+    public_url: str | None = Field(default=None, description="how producers reach the ingress; none: host and port")
+    stage_dirs: list[Path] = Field(default=[], description="folders with further stages, one file each")
+    rungs: list[float] = Field(default=[5, 30, 300, 1800, 7200], min_length=1, description="the retry ladder")
+    batch: int = Field(default=500, ge=1, le=10_000, description="events a stage is handed at most")
+    linger: float = Field(default=0.005, ge=0, le=5, description="how long a batch waits to fill")
+    prefetch: int = Field(default=64, ge=1, le=10_000, description="unsettled frames of a stage in one process")
+    frame_events: int = Field(default=200, ge=1, le=2_000)
+    frame_bytes: int = Field(default=256 * 1024, ge=1024, le=8 * 1024 * 1024)
+    max_body: int = Field(default=10 * 1024 * 1024, ge=1024, description="of a request, before and after inflating")
+    max_event: int = Field(default=1024 * 1024, ge=1024, description="of one event")
+    processes: int | None = Field(default=None, ge=1, le=64, description="stage processes; none: as suits the cores")
+    journal_days: int = Field(default=60, ge=1, le=3650, description="how long the journal is kept")
+    database_pool: int = Field(default=4, ge=1, le=100, description="connections of one process")
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+
+    @field_validator("broker_url")
+    @classmethod
+    def _known_broker(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("amqp://", "amqps://", "postgresql://", "postgres://")):
+            raise ValueError("must start with amqp://, amqps:// or postgresql://")
+        return value
+
+    @field_validator("rungs")
+    @classmethod
+    def _rising(cls, value: list[float]) -> list[float]:
+        if any(seconds <= 0 for seconds in value) or value != sorted(set(value)):
+            raise ValueError("must be positive and rising, such as [5, 30, 300]")
+        return value
+
+
+def load(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings in force. Raises SettingsError."""
+    values = _from_file(environment.get("LEADPIPE_CONFIG"))
+    for name, text in environment.items():
+        if name.startswith(PREFIX) and name not in OTHERS:
+            values[_known(name.removeprefix(PREFIX).lower(), name)] = text
+    return _checked(values)
+
+
+def _from_file(name: str | None) -> dict[str, Any]:
+    if name is None:
+        return {}
+    try:
+        values = tomllib.loads(Path(name).read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"LEADPIPE_CONFIG={name}: {error}") from error
+    return {_known(key, f"{name}: {key}"): value for key, value in values.items()}
+
+
+def _known(field: str, shown: str) -> str:
+    if field in Settings.model_fields:
+        return field
+    near = difflib.get_close_matches(field, Settings.model_fields, n=1, cutoff=0.5)
+    hint = f"; did you mean {PREFIX}{near[0].upper()}?" if near else ""
+    raise SettingsError(f"{shown} is not a setting{hint}")
+
+
+def _checked(values: dict[str, Any]) -> Settings:
+    for field in ("rungs", "stage_dirs"):
+        if isinstance(values.get(field), str):
+            values[field] = [part.strip() for part in values[field].split(",") if part.strip()]
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{PREFIX}{str(problem['loc'][0]).upper()}={_shown(problem)}: {problem['msg']}"
+            for problem in error.errors()
+        )
+        raise SettingsError(problems) from error
+
+
+def _shown(problem: Any) -> str:
+    """The offending value, without a password that it may hold."""
+    return "…" if str(problem["loc"][0]).endswith("_url") else repr(problem["input"])
