@@ -135,7 +135,7 @@ def _told(text: bytes, error: orjson.JSONDecodeError) -> str:
 
 def _is_too_deep(value: Any) -> bool:
     level = [value]
-    for _ in range(DEEPEST + 1):
+    for _ in range(DEEPEST):
         level = [member for holder in level for member in _members(holder) if isinstance(member, dict | list)]
         if not level:
             return False

@@ -1,0 +1,188 @@
+"""What a body says: every form it may have, and every way in which it must be refused."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.ingress.body import documents
+from pipeline.ingress.inflate import Inflater
+from pipeline.ingress.refusal import Refusal
+
+JSON = "application/json"
+LINES = "application/x-ndjson"
+FORM = "application/x-www-form-urlencoded"
+
+
+def read(body: bytes, content_type: str = JSON, form_field: str | None = None, most: int = 100) -> list[Any]:
+    return [document.value for document in documents(body, content_type, form_field, most)]
+
+
+def refused(body: bytes, content_type: str = JSON, form_field: str | None = None, most: int = 100) -> Refusal:
+    with pytest.raises(Refusal) as caught:
+        documents(body, content_type, form_field, most)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "values"),
+    [
+        (JSON, b'{"a": 1}', [{"a": 1}]),
+        (JSON, b'[{"a": 1}, {"a": 2}]', [[{"a": 1}, {"a": 2}]]),
+        ("application/json; charset=UTF-8", b'{"a": "\xc3\xa9"}', [{"a": "é"}]),
+        ('application/json; charset="utf-8"', b"{}", [{}]),
+        ("application/vnd.source.v1+json", b"{}", [{}]),
+        ("Application/JSON", b"{}", [{}]),
+        (LINES, b'{"a": 1}\n{"a": 2}\n', [{"a": 1}, {"a": 2}]),
+        (LINES, b'\r\n{"a": 1}\r\n\r\n  \n{"a": 2}', [{"a": 1}, {"a": 2}]),
+        ("application/jsonlines", b'{"a": 1}', [{"a": 1}]),
+        ("text/plain", b'{"a": 1}', [{"a": 1}]),
+        ("text/plain", b'{"a": 1}\n{"a": 2}', [{"a": 1}, {"a": 2}]),
+        ("text/plain", b'{\n  "a": 1\n}\n', [{"a": 1}]),
+        ("", b'[\n{"a": 1},\n{"a": 2}\n]', [[{"a": 1}, {"a": 2}]]),
+        ("", b'{"a": 1}\n', [{"a": 1}]),
+        ("application/octet-stream", b'{"a": 1}', [{"a": 1}]),
+        (FORM, b"a=1&b=two+words&c=%2B91&d=", [{"a": "1", "b": "two words", "c": "+91", "d": ""}]),
+        (FORM, b"a=1&a=2&a=3&b=1", [{"a": ["1", "2", "3"], "b": "1"}]),
+        (FORM, b'{"a": "b=c"}', [{"a": "b=c"}]),  # what `curl -d` sends
+        (JSON, b'\xef\xbb\xbf{"a": 1}', [{"a": 1}]),  # a byte order mark
+        (JSON, b'{"a": "\\u0000"}', [{"a": "\0"}]),  # `normalize` takes it out
+        (JSON, b'{"a": 1, "a": 2}', [{"a": 2}]),
+        (JSON, b'{"a": 18446744073709551615, "b": -9223372036854775808}', [{"a": 2**64 - 1, "b": -(2**63)}]),
+        (JSON, b'{"a": "123456789012345678901234567890"}', [{"a": "123456789012345678901234567890"}]),
+        (JSON, b'{"a": 1e30, "b": 1234567890123456789.5}', [{"a": 1e30, "b": 1234567890123456789.5}]),
+    ],
+)
+def test_a_body_is_read_as_its_content_type_says(content_type: str, body: bytes, values: list[Any]) -> None:
+    assert read(body, content_type) == values
+
+
+@pytest.mark.parametrize(
+    ("body", "title", "part"),
+    [
+        (b"{", "Malformed JSON", "line 1 column 2"),
+        (b'{"a": NaN}', "Malformed JSON", "unexpected"),
+        (b'{"a": Infinity}', "Malformed JSON", "unexpected"),
+        (b'{"a": 1e400}', "Malformed JSON", "infinity"),
+        (b'{"a": "\xff"}', "Malformed JSON", "UTF-8"),
+        (b'{"a": "\\ud800"}', "Malformed JSON", "surrogate"),
+        (b'{"a": "\x00"}', "Malformed JSON", "control character"),
+        ('{"a": 1}'.encode("utf-16"), "Malformed JSON", "UTF-16"),
+        (b'{"a": 1}\n{"a": 2}', "Malformed JSON", "application/x-ndjson"),
+        (b'{"a":' * 65 + b"1" + b"}" * 65, "Too deep", "64 levels"),
+        (b"[" * 100_000, "Malformed JSON", "depth"),
+        (b'{"a": 18446744073709551616}', "Integer too large", "18446744073709551616"),
+        (b'{"a": -9223372036854775809}', "Integer too large", "send it as a text"),
+        (b'{"a": [1.5, {"b": 1180591620717411303424}]}', "Integer too large", "1180591620717411303424"),
+        (b'{"a": ' + b"9" * 300 + b"}", "Integer too large", "…"),
+    ],
+)
+def test_json_that_would_change_or_break_on_its_way_is_refused(body: bytes, title: str, part: str) -> None:
+    refusal = refused(body)
+    assert (refusal.status, refusal.title) == (400, title)
+    assert part in refusal.detail
+
+
+def test_sixty_four_levels_are_taken() -> None:
+    body = b'{"a":' * 64 + b"1" + b"}" * 64
+    assert orjson.dumps(read(body)[0]) == body
+
+
+def test_a_bad_line_is_named() -> None:
+    refusal = refused(b'{"a": 1}\n\n{"a": }\n{"a": 3}', LINES)
+    assert refusal.title == "Malformed JSON"
+    assert refusal.detail.startswith("line 3: ")
+    assert refusal.where == {"line": 3}
+
+
+def test_too_many_lines_are_refused() -> None:
+    assert refused(b"{}\n" * 101, LINES).status == 413
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["multipart/form-data; boundary=x", "application/xml", "text/html", "application/json; charset=utf-16"],
+)
+def test_other_content_is_refused(content_type: str) -> None:
+    assert refused(b"{}", content_type).status == 415
+
+
+@pytest.mark.parametrize("body", [b"nothing", b"a=%ff", b"a=\xff", b"a=1&" * 1001, b"a=%ED%A0%80"])
+def test_a_malformed_form_is_refused(body: bytes) -> None:
+    assert (refused(body, FORM).status, refused(body, FORM).title) == (400, "Malformed form")
+
+
+def test_a_form_field_may_hold_the_body_as_json() -> None:
+    assert read(b"x=1&data=%7B%22a%22%3A1%7D", FORM, "data") == [{"a": 1}]
+    assert read(b"x=1", FORM, "data") == [{"x": "1"}]
+    assert refused(b"data=%7B", FORM, "data").where == {"field": "data"}
+    assert refused(b"data=1&data=2", FORM, "data").title == "Malformed form"
+
+
+plain = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(plain)
+def test_what_is_read_is_what_was_written(value: Any) -> None:
+    assert read(json.dumps(value).encode()) == [value]
+
+
+@given(st.integers())
+def test_an_integer_is_read_exactly_or_refused(number: int) -> None:
+    try:
+        (value,) = read(b'{"n": %d}' % number)
+    except Refusal as refusal:
+        assert refusal.title == "Integer too large"
+        assert not -(2**63) <= number < 2**64
+    else:
+        assert value["n"] == number
+        assert isinstance(value["n"], int)
+
+
+@given(st.binary(), st.sampled_from([JSON, LINES, FORM, "", "text/plain", "application/json; charset"]))
+def test_any_bytes_are_read_or_refused(body: bytes, content_type: str) -> None:
+    try:
+        read(body, content_type)
+    except Refusal as refusal:
+        assert 400 <= refusal.status < 500
+
+
+def inflate(stream: bytes, limit: int, piece: int = 1000) -> bytes:
+    inflater = Inflater(limit)
+    inflated = b"".join(inflater.feed(stream[start : start + piece]) for start in range(0, len(stream), piece))
+    inflater.end()
+    return inflated
+
+
+@given(st.binary(max_size=5000), st.integers(1, 100))
+def test_gzip_comes_out_as_it_went_in(content: bytes, piece: int) -> None:
+    assert inflate(gzip.compress(content) + gzip.compress(b"!"), 5001, piece) == content + b"!"
+
+
+def test_a_gzip_bomb_is_refused_at_the_cap() -> None:
+    with pytest.raises(Refusal) as caught:
+        inflate(gzip.compress(bytes(50_000_000)), 1_000_000)
+    assert caught.value.status == 413
+
+
+@pytest.mark.parametrize(
+    "stream", [b"{}", gzip.compress(b"abc")[:-1], gzip.compress(b"abc") + b"junk", gzip.compress(b"") * 17]
+)
+def test_a_broken_gzip_stream_is_refused(stream: bytes) -> None:
+    with pytest.raises(Refusal) as caught:
+        inflate(stream, 1000)
+    assert (caught.value.status, caught.value.title) == (400, "Malformed gzip")
