@@ -81,7 +81,7 @@ class Feed:
         settlement would settle it too, and with the wrong verdict.
         """
         async with self._settling:
-            frames = _frames(self.unsettled, set(tags))
+            frames = settlements(self.unsettled, set(tags))
             if self.ended.is_set():
                 log.info("not settled, the channel is gone", queue=self._queue, frames=len(tags))
                 return
@@ -99,7 +99,7 @@ class Feed:
                 self.unsettled.pop(tag, None)
 
 
-def _frames(unsettled: Collection[int], tags: set[int]) -> list[tuple[int, bool]]:
+def settlements(unsettled: Collection[int], tags: set[int]) -> list[tuple[int, bool]]:
     """The fewest settlements for `tags`: (tag, multiple). One for the prefix of `unsettled` that is all in `tags`."""
     through = 0
     rest: list[tuple[int, bool]] = []
