@@ -158,8 +158,8 @@ def private_rabbitmq() -> Iterator[PrivateRabbitMQ]:
     ensure_installed()
     with tempfile.TemporaryDirectory(prefix="leadpipe-mq-", ignore_cleanup_errors=True) as folder:
         node = PrivateRabbitMQ(Path(folder))
-        node.start()
         try:
+            node.start()
             yield node
         finally:
             node.stop()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from aiormq.abc import AbstractChannel
 from aiormq.exceptions import ChannelNotFoundEntity
@@ -28,20 +30,26 @@ class Control:
 
     async def declare(self, topology: Topology) -> None:
         """Make the topology exist."""
-        async with self._turn, asking("declaring the topology", max(self._timeout, PATIENCE)):
-            await declare(await self._open(), topology, self._names)
+        async with self._asking("declaring the topology", max(self._timeout, PATIENCE)) as channel:
+            await declare(channel, topology, self._names)
 
     async def depth(self, queue: str) -> Depth | None:
         """What a queue (its name at the broker) holds, or None where there is no such queue."""
-        async with self._turn, asking(f"looking at {queue}", self._timeout):
-            channel = await self._open()
+        async with self._asking(f"looking at {queue}", self._timeout) as channel:
             try:
                 seen = await channel.queue_declare(queue, passive=True)
             except ChannelNotFoundEntity:
                 return None
             return Depth(int(seen.message_count or 0), int(seen.consumer_count or 0))
 
-    async def _open(self) -> AbstractChannel:
-        if self._channel is None or self._channel.is_closed:
-            self._channel = await self._link.channel()
-        return self._channel
+    @asynccontextmanager
+    async def _asking(self, what: str, seconds: float) -> AsyncIterator[AbstractChannel]:
+        async with self._turn:
+            try:
+                async with asking(what, seconds):
+                    if self._channel is None or self._channel.is_closed:
+                        self._channel = await self._link.channel()
+                    yield self._channel
+            except BaseException:  # a call that is given up closes its channel, and may not come to the end of that
+                self._channel = None
+                raise

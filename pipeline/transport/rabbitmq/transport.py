@@ -19,9 +19,9 @@ class RabbitMQTransport:
     """RabbitMQ 3.10 to 4.x, without plugins.
 
     Publishing and consuming have a connection each: a broker short of memory stops reading from connections that
-    publish, and consumers must be able to drain it. `heartbeat` (seconds) decides how soon a dead peer is noticed,
-    after about three of them; `publish_timeout` (seconds) bounds every call; `watch_interval` (seconds) is how
-    often consumers are looked after. The URL is AMQP's, TLS and its options as aiormq reads them.
+    publish, and consumers must be able to drain it. `heartbeat` (seconds; one in the URL wins) decides how soon a
+    dead peer is noticed, after about three of them; `publish_timeout` (seconds) bounds every call; `watch_interval`
+    (seconds) is how often consumers are looked after. The URL is AMQP's, TLS and its options as aiormq reads them.
     """
 
     def __init__(

@@ -31,6 +31,9 @@ async def watch(
         except BrokerUnavailable as error:  # then the consumers notice it themselves
             log.info("watchdog cannot look", reason=str(error))
             continue
+        except Exception:  # whatever it is: a watchdog that ended here would be missed by nobody
+            log.exception("watchdog failed")
+            continue
         starved = {s: starved.get(s, 0) + 1 for s, reason in hungry.items() if reason}
         for subscription, times in list(starved.items()):
             if times >= STARVED:
