@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -42,7 +43,8 @@ UTF8 = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii"})
 
 _BLANK = b" \t\r\n"
 _DIGITS_TO_0 = bytes.maketrans(b"123456789", b"000000000")
-_LONG_NUMBER = b"0" * 19  # the fewest digits of an integer that may not fit 64 bits
+_LONG_DIGITS = b"0" * 19  # the fewest digits of an integer that may not fit 64 bits
+_LONG_NUMBER = re.compile(rb"(?:^|[:,\[])\s*-?\d{19}")  # the same where a number may stand; also in some texts
 _SMALLEST, _GREATEST = -(2**63), 2**64 - 1
 
 
@@ -121,7 +123,7 @@ def _json(text: bytes) -> Any:
         raise malformed("Malformed JSON", _told(text, error)) from None
     if text.count(b"{") + text.count(b"[") > DEEPEST and _is_too_deep(value):
         raise malformed("Too deep", f"the JSON is nested deeper than {DEEPEST} levels")
-    if _LONG_NUMBER in text.translate(_DIGITS_TO_0) and _has_vast_float(value):
+    if _LONG_DIGITS in text.translate(_DIGITS_TO_0) and _LONG_NUMBER.search(text) and _has_vast_float(value):
         _check_integers(text)
     return value
 

@@ -45,7 +45,7 @@ class Probe:
         """Ask no more."""
         if self._asking is not None:
             self._asking.cancel()
-            await asyncio.wait({self._asking})
+            await asyncio.wait({self._asking}, timeout=PATIENCE)
 
     async def _asked(self) -> str:
         try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -24,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 EVERY = 1.0  # seconds between two shipments
 LARGE = 4 * 1024 * 1024  # bytes of one segment while the database is away
-LAST = 5.0  # seconds that stopping may take for the last shipment
+LAST = 4.0  # seconds that each of the two steps of stopping may take
 
 
 class Receipts(Protocol):
@@ -79,11 +78,12 @@ class FileReceipts:
         """Ship what there is, if the database lets us, and leave the rest to the next process."""
         if self._task is not None:
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LAST):
-                await self.flush()
+            await asyncio.wait({self._task}, timeout=LAST)
+        # not a timeout scope: a database that hangs does not let go of a caller that is cancelled
+        flushing = asyncio.create_task(self.flush())
+        _, late = await asyncio.wait({flushing}, timeout=LAST)
+        for task in late:
+            task.cancel()
         self._close_segment()
         if self._folder is not None:
             self._folder.close()

@@ -58,7 +58,7 @@ class Receiver:
                 pieces.append(opened := open_(piece))
                 size += len(opened)
                 self.held += len(opened)
-                if self.held > self._limits.held:
+                if size < self.held > self._limits.held:  # one alone is bounded by its own cap
                     raise unavailable("too many large bodies are arriving at once", retry_after=1)
         finally:
             self.held -= size

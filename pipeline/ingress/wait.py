@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 
 EVERY = 0.05  # seconds between two looks
 MOST = 5_000  # ids in one look
+LAST = 1.0  # seconds that stopping may take: a database that hangs does not let go of its caller
 
 
 def seconds_of(text: str, longest: float) -> float:
@@ -82,8 +83,7 @@ class Waiting:
             watch.complete.set()
         if self._poller is not None:
             self._poller.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._poller
+            await asyncio.wait({self._poller}, timeout=LAST)
 
     async def _poll(self) -> None:
         while self._watches:
@@ -94,6 +94,10 @@ class Waiting:
                 except Transient as error:
                     log.debug("journal away", error=type(error).__name__)
                     break
+                except Exception:
+                    # a bug of ours; whoever waits is told "pending", which is true
+                    log.exception("the journal could not be read")
+                    return
                 for watch in self._watches:
                     watch.tell(results)
             await asyncio.sleep(self._every)

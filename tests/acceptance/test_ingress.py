@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 
 from pipeline.engine.transport import BrokerUnavailable, Unroutable
 from pipeline.ingress.limits import Limits
+from pipeline.ingress.reply import filled
+from schemas import presets
+from schemas.connector import Connector, ConnectorSettings
 from tests.support.ingress import TOPOLOGY, Door, WatchedTransport, connector, open_door, until
 
 JSON = "application/json"
@@ -202,18 +205,21 @@ async def test_other_methods_and_paths_do_not_exist() -> None:
             assert response.status == 404
 
 
-LEADSQUARED = {
-    "reply": {
-        "accepted": {"status": 200, "body": {"Status": "Success", "StatusReason": ""}},
-        "refused": {"status": 200, "body": {"Status": "Error", "StatusReason": "{reason}"}},
-        "unavailable": {"status": 503, "body": {"Status": "Error", "StatusReason": "{reason}"}},
-    }
-}
+def of_preset(name: str, id: int = 7, enabled: bool = True) -> Connector:
+    return Connector(id, 1, 1, ConnectorSettings(name="vendor", preset=name, enabled=enabled), presets.preset(name))
 
 
-async def test_a_vendor_is_answered_as_it_wants() -> None:
-    async with open_door(t=connector(door=LEADSQUARED), off=connector(8, enabled=False, door=LEADSQUARED)) as door:
-        assert (await door.post(b"{}"))[:2] == (200, {"Status": "Success", "StatusReason": ""})
+def unavailable_answer(name: str) -> tuple[int, dict[str, Any]]:
+    reply = presets.preset(name).door.reply
+    assert reply is not None
+    reason = "Unavailable: the broker did not confirm; send it again"
+    return reply.unavailable.status, filled(reply.unavailable.body, reason)
+
+
+async def test_leadsquared_hears_200_also_when_it_is_refused() -> None:
+    lead = "leadsquared-lead"
+    async with open_door(t=of_preset(lead), off=of_preset(lead, 8, enabled=False)) as door:
+        assert (await door.post(b'{"ProspectID": "p"}'))[:2] == (200, {"Status": "Success", "StatusReason": ""})
         assert (await door.post(b""))[:2] == (200, {"Status": "Success", "StatusReason": ""})
         status, answer, _ = await door.post(b"{")
         assert (status, answer["Status"]) == (200, "Error")
@@ -221,8 +227,22 @@ async def test_a_vendor_is_answered_as_it_wants() -> None:
         status, answer, _ = await door.post(b"{}", token="off")
         assert (status, answer["Status"]) == (200, "Error")
         door.transport.connected = False
-        status, answer, headers = await door.post(b"{}")
-        assert (status, answer["Status"]) == (503, "Error")
+        assert (await door.post(b"{}"))[:2] == unavailable_answer(lead)
+
+
+async def test_indiamart_is_answered_as_it_wants() -> None:
+    async with open_door(t=of_preset("indiamart-push")) as door:
+        lead = b'{"UNIQUE_QUERY_ID": 12, "SENDER_NAME": "A"}'
+        for shape in (b"%b", b"[%b]", b'{"CODE": 200, "RESPONSE": %b}', b'{"body": {"RESPONSE": [%b]}}'):
+            assert (await door.post(shape % lead))[:2] == (200, {"code": 200, "status": "Success"})
+        assert len({event.id for event in await door.events()}) == 1
+        assert (await door.post(b'{"CODE": 204, "RESPONSE": []}'))[0] == 200
+        status, answer, _ = await door.post(b"{")
+        assert (status, answer["status"]) == (400, "Error")
+        assert answer["message"].startswith("Malformed JSON: ")
+        door.transport.connected = False
+        status, answer, headers = await door.post(lead)
+        assert (status, answer) == unavailable_answer("indiamart-push")
         assert "Retry-After" in headers
 
 
@@ -273,8 +293,7 @@ async def test_nobody_is_answered_before_the_broker_has_confirmed() -> None:
     async with open_door() as door:
         door.transport.gate.clear()
         posts = [asyncio.create_task(door.post(b"{}")) for _ in range(20)]
-        await until(lambda: door.ingress._committer.events == 20)
-        assert door.transport.waiting >= 1
+        await until(lambda: door.ingress._committer.events == 20 and door.transport.waiting > 0)
         assert not any(post.done() for post in posts)
         door.transport.gate.set()
         assert {(await post)[0] for post in posts} == {202}

@@ -1,0 +1,106 @@
+"""The ingress against a real database: connectors as they are applied, results from the journal, receipts shipped."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from pipeline.ingress.receipts import FileReceipts
+from pipeline.store import catalog as catalogs
+from pipeline.store import connectors, journal, receipts
+from pipeline.store.catalog import Catalog
+from pipeline.store.database import Database, DatabaseUnavailable
+from schemas.connector import ConnectorSettings
+from tests.support.ingress import open_door
+
+SETTINGS = ConnectorSettings(name="site", preset="generic-json")
+
+
+async def test_a_connector_works_as_soon_as_it_is_applied(database: Database) -> None:
+    catalog = Catalog(database)
+    await catalog.refresh()
+    applied = await connectors.apply(database, 1, SETTINGS)
+    found = await asyncio.gather(*(catalog.by_token(applied.token) for _ in range(10)))
+    assert {connector and connector.name for connector in found} == {"site"}
+
+
+async def test_a_flood_of_wrong_tokens_asks_the_database_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+    version = connectors.version
+
+    async def counted(database: Database) -> int:
+        nonlocal asked
+        asked += 1
+        return await version(database)
+
+    monkeypatch.setattr(connectors, "version", counted)
+    monkeypatch.setattr(catalogs, "PATIENCE", 60.0)
+    catalog = Catalog(database)
+    catalog._looked = -60.0
+    assert await asyncio.gather(*(catalog.by_token(f"wrong-{n}") for n in range(100))) == [None] * 100
+    assert [await catalog.by_token(f"wrong-{n}") for n in range(100)] == [None] * 100
+    assert asked == 1
+
+
+async def test_with_the_database_away_unknown_is_never_said(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    applied = await connectors.apply(database, 1, SETTINGS)
+    catalog = Catalog(database)
+    await catalog.refresh()
+
+    async def away(database: Database) -> int:
+        raise DatabaseUnavailable("away")
+
+    monkeypatch.setattr(connectors, "version", away)
+    for _ in range(3):
+        with pytest.raises(DatabaseUnavailable):
+            await catalog.by_token("unknown")
+    assert await catalog.by_token(applied.token)
+
+
+async def test_a_database_that_hangs_holds_nobody_up(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hang(database: Database) -> int:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(connectors, "version", hang)
+    monkeypatch.setattr(catalogs, "LONGEST_LOOK", 0.05)
+    catalog = Catalog(database)
+    with pytest.raises(DatabaseUnavailable):
+        await catalog.by_token("unknown")
+    assert catalog._looking
+    catalog._looking.cancel()
+
+
+async def test_accepted_events_balance_with_the_journal(database: Database, tmp_path: Path) -> None:
+    shipping = FileReceipts(tmp_path, partial(receipts.ship, database), every=0.01)
+    since = datetime.now(UTC) - timedelta(minutes=1)
+    async with open_door(receipts=shipping) as door:
+        ids = (await door.post(b"[{}, {}, {}]"))[1]["ids"]
+        (first, *_) = await door.events()
+        entry = journal.Entry(
+            event=first.id,
+            day=first.received_at.date(),
+            account=1,
+            connector=first.connector,
+            kind=first.kind,
+            received_at=first.received_at,
+            occurred_at=None,
+            outcome="dropped",
+            attempts=1,
+            revision=1,
+            replay=0,
+            request=first.raw,
+        )
+        await database.transaction(lambda connection: journal.write(connection, [entry], datetime.now(UTC)))
+        assert (await journal.results_of(database, ids)).keys() == {first.id}
+    balance = await receipts.balance(database, since)
+    assert (balance.accepted, balance.journalled, balance.missing) == (3, 1, 2)
+    assert {example["event_id"] for example in balance.examples} == set(ids) - {first.id}
