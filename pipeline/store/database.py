@@ -28,10 +28,11 @@ AWAY = (
     asyncpg.InsufficientResourcesError,  # class 53: disk full, too many connections
     asyncpg.ReadOnlySQLTransactionError,  # 25006: the old primary after a failover
     asyncpg.PostgresSystemError,  # class 58: I/O error outside PostgreSQL
+    asyncpg.LockNotAvailableError,  # 55P03: a lock_timeout of ours has passed
 )
 STALE = (asyncpg.ReadOnlySQLTransactionError, asyncpg.OperatorInterventionError)
 COLLISIONS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
-TRIES = 5
+TRIES = 10
 
 
 class DatabaseUnavailable(Transient):
@@ -88,7 +89,7 @@ class Database:
                 raise
 
     async def transaction(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """Run `work` in one transaction; again, up to five times, when it collides with another one."""
+        """Run `work` in one transaction; again, up to ten times, when it collides with another one."""
         for tries in range(1, TRIES + 1):
             try:
                 async with self.connection() as connection, connection.transaction():

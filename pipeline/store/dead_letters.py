@@ -1,0 +1,222 @@
+"""Dead letters: what a stage gave up. In: dead events and frames. Out: rows to search, group, show and replay.
+
+An event is kept to the letter, so that what is sent through again is what died.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pipeline.engine.frame import dump_event, event_of
+from pipeline.store.database import Database
+from pipeline.store.ids import derived_id
+from pipeline.store.text import storable
+from schemas.event import Event
+
+Status = Literal["dead", "replayed", "discarded"]
+
+KEEP = """
+INSERT INTO dead_letter (
+    event_id, account_id, connector_id, stage, kind, reason, field, value, rule, error, trace,
+    attempts, replay, died_at, event, unreadable
+)
+SELECT event_id, account_id, connector_id, $1, kind, reason, field, value, rule, error, trace,
+    attempts, replay, died_at, event::json, unreadable
+FROM unnest(
+    $2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
+    $11::text[], $12::int[], $13::int[], $14::timestamptz[], $15::text[], $16::bytea[]
+) AS new (
+    event_id, account_id, connector_id, kind, reason, field, value, rule, error,
+    trace, attempts, replay, died_at, event, unreadable
+)
+ON CONFLICT DO NOTHING
+"""
+
+SHORT = """
+    id, event_id, account_id, connector_id, stage, kind, reason, field, value, rule, error,
+    attempts, replay, died_at, status, changed_at
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which dead letters. `error`: a text in the reason, the rule or the error. `account` None: all of them."""
+
+    account: int | None = None
+    stage: str | None = None
+    connector: int | None = None
+    error: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    status: Status | None = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead letter to replay: the event as it came to the stage that gave it up."""
+
+    id: int
+    stage: str
+    event: Event
+
+
+async def keep(database: Database, stage: str, events: Sequence[Event], unreadable: Sequence[bytes]) -> None:
+    """Store what died in a stage; what is stored already stays as it is. See `pipeline.engine.drain.Keep`."""
+    rows = [*(_row(event) for event in events), *(_unreadable_row(body) for body in unreadable)]
+    if rows:
+        await database.execute(KEEP, stage, *(list(column) for column in zip(*rows, strict=True)))
+
+
+async def page(
+    database: Database, wanted: Filter = Filter(), *, after: int | None = None, limit: int = 50
+) -> list[dict[str, Any]]:
+    """Dead letters without their events, the newest first; `after` is the last id of the page before."""
+    conditions, values = _conditions(wanted)
+    if after is not None:
+        values.append(after)
+        conditions.append(f"id < ${len(values)}")
+    rows = await database.fetch(
+        f"SELECT {SHORT} FROM dead_letter WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT {limit:d}", *values
+    )
+    return [_shown(row) for row in rows]
+
+
+async def groups(database: Database, wanted: Filter = Filter()) -> list[dict[str, Any]]:
+    """How many died of what: stage, connector_id, kind, cause, field, letters, oldest, newest; the most first."""
+    conditions, values = _conditions(wanted)
+    rows = await database.fetch(
+        "SELECT stage, connector_id, kind, coalesce(rule, split_part(error, ':', 1), kind) AS cause, field,"
+        " count(*) AS letters, min(died_at) AS oldest, max(died_at) AS newest FROM dead_letter"
+        f" WHERE {' AND '.join(conditions)} GROUP BY 1, 2, 3, 4, 5 ORDER BY letters DESC, newest DESC",
+        *values,
+    )
+    return [dict(row) for row in rows]
+
+
+async def count(database: Database, wanted: Filter = Filter()) -> int:
+    """How many match."""
+    conditions, values = _conditions(wanted)
+    return int(await database.fetchval(f"SELECT count(*) FROM dead_letter WHERE {' AND '.join(conditions)}", *values))
+
+
+async def by_stage(database: Database) -> dict[str, int]:
+    """How many wait for a decision, by stage."""
+    rows = await database.fetch("SELECT stage, count(*) FROM dead_letter WHERE status = 'dead' GROUP BY stage")
+    return {row["stage"]: row["count"] for row in rows}
+
+
+async def show(database: Database, id: int, account: int | None = None) -> dict[str, Any] | None:
+    """One dead letter with its event (decoded) or its unreadable bytes, and the trace; None if there is none."""
+    row = await database.fetchrow(
+        "SELECT * FROM dead_letter WHERE id = $1 AND ($2::bigint IS NULL OR account_id = $2)", id, account
+    )
+    return None if row is None else _shown(row)
+
+
+async def matching(
+    database: Database, wanted: Filter = Filter(), *, up_to: int | None = None, size: int = 200
+) -> AsyncIterator[list[Letter]]:
+    """Readable dead letters in pages, the oldest first; those that come while it runs are left out.
+
+    `up_to` bounds the ids instead, so that several runs see the same ones.
+    """
+    last = 0
+    top = up_to if up_to is not None else await database.fetchval("SELECT coalesce(max(id), 0) FROM dead_letter")
+    conditions, values = _conditions(wanted)
+    sql = (
+        f"SELECT id, stage, event FROM dead_letter WHERE {' AND '.join(conditions)} AND event IS NOT NULL"
+        f" AND id > ${len(values) + 1} AND id <= ${len(values) + 2} ORDER BY id LIMIT {size:d}"
+    )
+    while rows := await database.fetch(sql, *values, last, top):
+        last = rows[-1]["id"]
+        yield [Letter(row["id"], row["stage"], event_of(row["event"])) for row in rows]
+
+
+async def letter(database: Database, id: int, account: int | None = None) -> Letter | None:
+    """One readable dead letter, whatever its status; None if there is none."""
+    row = await database.fetchrow(
+        "SELECT id, stage, event FROM dead_letter"
+        " WHERE id = $1 AND event IS NOT NULL AND ($2::bigint IS NULL OR account_id = $2)",
+        id,
+        account,
+    )
+    return None if row is None else Letter(row["id"], row["stage"], event_of(row["event"]))
+
+
+async def mark(database: Database, ids: Sequence[int], status: Status) -> int:
+    """Give dead letters another status; returns how many changed theirs."""
+    rows = await database.fetch(
+        "UPDATE dead_letter SET status = $2, changed_at = now() WHERE id = ANY ($1::bigint[]) AND status <> $2"
+        " RETURNING id",
+        list(ids),
+        status,
+    )
+    return len(rows)
+
+
+def revived(event: Event) -> Event:
+    """The event as it goes through again: one replay later, its failure and its trail so far left in the journal."""
+    return event.evolve(failure=None, result=_applied(event), replay=event.replay + 1, trail=())
+
+
+def _applied(event: Event) -> dict[str, Any] | None:
+    """The result of an event that reached the records before it died."""
+    return event.result if event.result is not None and "lead" in event.result else None
+
+
+def _row(event: Event) -> tuple[Any, ...]:
+    failure = event.failure
+    if failure is None:
+        raise ValueError(f"event {event.id} is no dead letter: it has no failure")
+    texts = storable((failure.reason, failure.field, failure.value, failure.rule, failure.error, failure.trace))
+    return (
+        event.id,
+        event.account,
+        event.connector,
+        failure.kind,
+        *texts,
+        failure.attempts,
+        event.replay,
+        failure.at,
+        dump_event(event).decode(),
+        None,
+    )
+
+
+def _unreadable_row(body: bytes) -> tuple[Any, ...]:
+    reason = f"a frame of {len(body)} bytes that this version cannot read"
+    nothing = (None,) * 5
+    id = derived_id("unreadable", body)
+    return (id, None, None, "unreadable", reason, *nothing, 0, 0, datetime.now(UTC), None, body)
+
+
+def _conditions(wanted: Filter) -> tuple[list[str], list[Any]]:
+    conditions: list[str] = ["true"]
+    values: list[Any] = []
+
+    def add(condition: str, value: Any) -> None:
+        values.append(value)
+        conditions.append(condition.format(f"${len(values)}"))
+
+    if wanted.status == "dead":
+        conditions.append("status = 'dead'")  # spelled out for the partial index
+    elif wanted.status is not None:
+        add("status = {}", wanted.status)
+    for column, value in (
+        ("account_id = {}", wanted.account),
+        ("stage = {}", wanted.stage),
+        ("connector_id = {}", wanted.connector),
+        ("strpos(lower(concat_ws(' ', reason, rule, error)), lower({})) > 0", wanted.error),
+        ("died_at >= {}", wanted.since),
+        ("died_at < {}", wanted.until),
+    ):
+        if value is not None:
+            add(column, value)
+    return conditions, values
+
+
+def _shown(row: Any) -> dict[str, Any]:
+    return {**row, "event_id": str(row["event_id"])}

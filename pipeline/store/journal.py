@@ -1,0 +1,283 @@
+"""The journal: one row for each accepted event. In: how events ended. Out: rows to list, show, count and wait for.
+
+A row belongs to the day, in UTC, of its event's first arrival. An event that comes again on another day is found
+again by `journal_day`, if it did not reach the records, or by `applied_event`, if it did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from pipeline.store.database import Connection, Database
+
+MARGIN = timedelta(days=1)  # a row's day can be that of an earlier arrival than its received_at
+FINAL = ("created", "updated", "unchanged")
+
+# An event that reached the records keeps the day it has there.
+CLAIM_DAYS = """
+INSERT INTO journal_day (event_id, day)
+SELECT new.event_id, coalesce(a.day, new.day)
+FROM unnest($1::uuid[], $2::date[]) AS new (event_id, day) LEFT JOIN applied_event AS a USING (event_id)
+ORDER BY new.event_id
+ON CONFLICT DO NOTHING
+"""
+
+# What reached the records is the truth, whatever else is heard of the event; a later replay outdoes an earlier run.
+WRITE = """
+INSERT INTO journal (
+    day, event_id, account_id, connector_id, kind, received_at, occurred_at, finished_at, outcome, reason,
+    failed_stage, failure, lead_id, call_id, activity_id, matched_by, changed,
+    attempts, revision, replay, notes, stages, request
+)
+SELECT
+    day, event_id, account_id, connector_id, kind, received_at, occurred_at, $1, outcome, reason,
+    failed_stage, failure, lead_id, call_id, activity_id, matched_by,
+    ARRAY(SELECT json_array_elements_text(changed::json)),
+    attempts, revision, replay, ARRAY(SELECT json_array_elements_text(notes::json)), stages::jsonb, request
+FROM unnest(
+    $2::date[], $3::uuid[], $4::bigint[], $5::bigint[], $6::text[], $7::timestamptz[], $8::timestamptz[],
+    $9::text[], $10::text[], $11::text[], $12::jsonb[], $13::uuid[], $14::uuid[], $15::uuid[], $16::text[],
+    $17::text[], $18::int[], $19::int[], $20::int[], $21::text[], $22::text[], $23::text[]
+) AS new (
+    day, event_id, account_id, connector_id, kind, received_at, occurred_at,
+    outcome, reason, failed_stage, failure, lead_id, call_id, activity_id, matched_by,
+    changed, attempts, revision, replay, notes, stages, request
+)
+ON CONFLICT (day, event_id) DO UPDATE SET
+    finished_at = excluded.finished_at, outcome = excluded.outcome, reason = excluded.reason,
+    failed_stage = excluded.failed_stage, failure = excluded.failure, lead_id = excluded.lead_id,
+    call_id = excluded.call_id, activity_id = excluded.activity_id, matched_by = excluded.matched_by,
+    changed = excluded.changed, revision = excluded.revision, notes = excluded.notes,
+    replay = greatest(journal.replay, excluded.replay),
+    attempts = CASE WHEN excluded.replay > journal.replay THEN journal.attempts ELSE 0 END + excluded.attempts,
+    stages = CASE WHEN excluded.replay > journal.replay THEN journal.stages ELSE '[]' END || excluded.stages
+WHERE CASE WHEN journal.outcome IN ('created', 'updated', 'unchanged')
+    THEN excluded.outcome IN ('created', 'updated', 'unchanged') AND excluded.replay > journal.replay
+    ELSE excluded.outcome IN ('created', 'updated', 'unchanged') OR excluded.replay > journal.replay
+END
+"""
+
+SHORT = """
+    event_id, day, account_id, connector_id, kind, received_at, occurred_at, finished_at, outcome, reason, failed_stage,
+    lead_id, call_id, activity_id, matched_by, changed, attempts, replay, notes
+"""
+
+# Where the rows of some events are. Every journal row has its day in one of the two tables.
+DAYS = """
+SELECT wanted.event_id, coalesce(d.day, a.day) AS day
+FROM unnest($1::uuid[]) AS wanted (event_id)
+LEFT JOIN journal_day AS d USING (event_id) LEFT JOIN applied_event AS a USING (event_id)
+WHERE d.day IS NOT NULL OR a.day IS NOT NULL
+"""
+
+RESULTS = f"""
+WITH place AS MATERIALIZED ({DAYS})
+SELECT j.event_id, j.outcome, j.reason, j.failed_stage, j.failure, j.lead_id, j.call_id, j.activity_id,
+    j.matched_by, j.changed
+FROM place JOIN journal AS j ON j.day = place.day AND j.event_id = place.event_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """How one event ended."""
+
+    event: str
+    day: date
+    account: int
+    connector: int
+    kind: str
+    received_at: datetime
+    occurred_at: datetime | None
+    outcome: str  # created, updated, unchanged, dropped, failed
+    attempts: int
+    revision: int
+    replay: int
+    request: str
+    reason: str | None = None
+    failure: dict[str, Any] | None = None
+    lead: str | None = None
+    call: str | None = None
+    activity: str | None = None
+    by: str | None = None
+    changed: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    stages: Sequence[dict[str, Any]] = ()
+
+    @property
+    def weight(self) -> tuple[bool, int]:
+        """Of two entries of one event, the one with more weight is kept."""
+        return self.outcome in FINAL, self.replay
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which rows to list. `search`: the id of an event or a lead, else a text in the request or the reason."""
+
+    connector: int | None = None
+    outcome: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    search: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows, the newest first, and where the next page begins; None: there is none."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    next: str | None = None
+
+
+async def write(connection: Connection, entries: Sequence[Entry], now: datetime) -> None:
+    """One row for each event, in a transaction of the caller's. Rows that are there already keep the truer ending."""
+    kept: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.event not in kept or entry.weight > kept[entry.event].weight:
+            kept[entry.event] = entry
+    if not kept:
+        return
+    unsettled = [entry for entry in kept.values() if entry.outcome not in FINAL]
+    if unsettled:
+        ids, days = [entry.event for entry in unsettled], [entry.day for entry in unsettled]
+        await connection.execute(CLAIM_DAYS, ids, days)
+    found = await connection.fetch("SELECT event_id, day FROM journal_day WHERE event_id = ANY ($1::uuid[])", [*kept])
+    day_of = {str(row["event_id"]): row["day"] for row in found}
+    rows = sorted(kept.values(), key=lambda entry: entry.event)
+    await connection.execute(
+        WRITE,
+        now,
+        [day_of.get(entry.event, entry.day) for entry in rows],
+        [entry.event for entry in rows],
+        [entry.account for entry in rows],
+        [entry.connector for entry in rows],
+        [entry.kind for entry in rows],
+        [entry.received_at for entry in rows],
+        [entry.occurred_at for entry in rows],
+        [entry.outcome for entry in rows],
+        [entry.reason for entry in rows],
+        [None if entry.failure is None else entry.failure["stage"] for entry in rows],
+        [entry.failure for entry in rows],
+        [entry.lead for entry in rows],
+        [entry.call for entry in rows],
+        [entry.activity for entry in rows],
+        [entry.by for entry in rows],
+        [_json(entry.changed) for entry in rows],
+        [entry.attempts for entry in rows],
+        [entry.revision for entry in rows],
+        [entry.replay for entry in rows],
+        [_json(entry.notes) for entry in rows],
+        [_json(entry.stages) for entry in rows],
+        [entry.request for entry in rows],
+    )
+
+
+async def page(
+    database: Database, account: int, wanted: Filter = Filter(), after: str | None = None, limit: int = 50
+) -> Page:
+    """The rows of an account that a filter lets through, without request and trail. ValueError: no such `after`."""
+    conditions, values = _conditions(account, wanted)
+    if after is not None:
+        received_at, _, event = after.partition(" ")
+        values += [datetime.fromisoformat(received_at), UUID(event)]
+        conditions.append(f"(received_at, event_id) < (${len(values) - 1}, ${len(values)})")
+    rows = await database.fetch(
+        f"SELECT {SHORT} FROM journal WHERE {' AND '.join(conditions)}"
+        f" ORDER BY received_at DESC, event_id DESC LIMIT {limit + 1:d}",
+        *values,
+    )
+    shown = [_shown(row) for row in rows[:limit]]
+    more = len(rows) > limit
+    return Page(shown, f"{shown[-1]['received_at'].isoformat()} {shown[-1]['event_id']}" if more else None)
+
+
+async def show(database: Database, account: int, event: str) -> dict[str, Any] | None:
+    """The whole row of one event, or None."""
+    try:
+        UUID(event)
+    except ValueError:
+        return None
+    row = await database.fetchrow(
+        f"WITH place AS MATERIALIZED ({DAYS})"
+        " SELECT j.* FROM place JOIN journal AS j ON j.day = place.day AND j.event_id = place.event_id"
+        " WHERE j.account_id = $2",
+        [event],
+        account,
+    )
+    return None if row is None else _shown(row)
+
+
+async def results_of(database: Database, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Of these events, what became of those that have ended, as JSON values."""
+    if not ids:
+        return {}
+    return {str(row["event_id"]): _result(row) for row in await database.fetch(RESULTS, list(ids))}
+
+
+async def counts(database: Database, account: int, since: datetime | None = None) -> dict[str, int]:
+    """How many events of an account ended with each outcome."""
+    conditions, values = _conditions(account, Filter(since=since))
+    rows = await database.fetch(
+        f"SELECT outcome, count(*) FROM journal WHERE {' AND '.join(conditions)} GROUP BY outcome ORDER BY outcome",
+        *values,
+    )
+    return {row["outcome"]: row["count"] for row in rows}
+
+
+def _json(values: Sequence[Any]) -> str:
+    """As text: the driver takes a list in a list for one more dimension of an array."""
+    return orjson.dumps(values).decode()
+
+
+def _conditions(account: int, wanted: Filter) -> tuple[list[str], list[Any]]:
+    conditions, values = ["account_id = $1"], [account]
+
+    def add(condition: str, *new: Any) -> None:
+        names = {f"v{index}": f"${len(values) + index + 1}" for index in range(len(new))}
+        conditions.append(condition.format(**names))
+        values.extend(new)
+
+    if wanted.connector is not None:
+        add("connector_id = {v0}", wanted.connector)
+    if wanted.outcome == "failed":
+        add("outcome = 'failed'")  # spelled out for the partial index
+    elif wanted.outcome is not None:
+        add("outcome = {v0}", wanted.outcome)
+    if wanted.since is not None:
+        add("received_at >= {v0} AND day >= {v1}", wanted.since, (wanted.since - MARGIN).date())
+    if wanted.until is not None:
+        add("received_at < {v0} AND day <= {v1}", wanted.until, (wanted.until + MARGIN).date())
+    if wanted.search:
+        try:
+            add("{v0} IN (event_id, lead_id)", UUID(wanted.search))
+        except ValueError:
+            add("strpos(lower(concat(request, ' ', reason)), lower({v0})) > 0", wanted.search)
+    return conditions, values
+
+
+def _shown(row: Any) -> dict[str, Any]:
+    return {name: str(value) if isinstance(value, UUID) else value for name, value in row.items()}
+
+
+def _result(row: Any) -> dict[str, Any]:
+    failure = row["failure"] or {}
+    found = {
+        "outcome": row["outcome"],
+        "lead": row["lead_id"],
+        "call": row["call_id"],
+        "activity": row["activity_id"],
+        "by": row["matched_by"],
+        "changed": row["changed"] or None,
+        "reason": row["reason"],
+        "stage": row["failed_stage"],
+        **{name: failure.get(name) for name in ("field", "value", "rule")},
+    }
+    return {
+        name: str(value) if isinstance(value, UUID) else value for name, value in found.items() if value is not None
+    }

@@ -1,0 +1,66 @@
+"""Writes the journal. In: events that ended, well or badly. Out: one row for each; the events without their request.
+
+A row is what came in, what became of it, why, and what it took: attempts, and the time spent in each stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from typing import Any
+
+from pipeline.engine.outcome import Forward, Outcome
+from pipeline.engine.stage import stage
+from pipeline.store import journal
+from pipeline.store.database import Connection
+from pipeline.store.journal import Entry
+from pipeline.store.text import storable
+from pipeline.tools import Tools
+from schemas.event import Event
+
+RECORD = ("lead", "call", "activity", "by", "changed")  # what a result says of the records
+
+
+@stage(after="upsert", hears_ends=True)
+async def log(batch: Sequence[Event], tools: Tools) -> list[Outcome]:
+    """The whole batch in one transaction."""
+    entries = [entry_of(event) for event in batch]
+
+    async def write(connection: Connection) -> None:
+        await journal.write(connection, entries, datetime.now(UTC))
+
+    await tools.database.transaction(write)
+    return [Forward(event.evolve(raw="")) for event in batch]
+
+
+def entry_of(event: Event) -> Entry:
+    """The journal row that follows from an event."""
+    result = event.result or {}
+    day = result.get("day")
+    return Entry(
+        event=event.id,
+        day=event.received_at.astimezone(UTC).date() if day is None else date.fromisoformat(day),
+        account=event.account,
+        connector=event.connector,
+        kind=event.kind,
+        received_at=event.received_at,
+        occurred_at=event.occurred_at,
+        attempts=1 + sum(step.attempt - 1 for step in event.trail),
+        revision=event.revision,
+        replay=event.replay,
+        request=storable(event.raw),
+        notes=storable(event.notes),
+        stages=[asdict(step) for step in event.trail],
+        **_ending(event, result),
+    )
+
+
+def _ending(event: Event, result: dict[str, Any]) -> dict[str, Any]:
+    record: dict[str, Any] = {name: storable(result[name]) for name in RECORD if name in result}
+    if event.failure is not None:
+        failure = storable({**asdict(event.failure), "at": event.failure.at.isoformat()})
+        return {**record, "outcome": "failed", "reason": failure["reason"], "failure": failure}
+    if not record:
+        return {"outcome": "dropped", "reason": storable(result.get("reason", "no stage made a record of it"))}
+    return {**record, "outcome": result["outcome"]}

@@ -1,0 +1,121 @@
+"""The newest value per field: the same end for every order, grouping and repetition of what events say."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from functools import reduce
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.store.merge import Fields, changed, explain, merge
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+NAMES = st.sampled_from(["phone", "city", "score"])
+VALUES = st.one_of(st.none(), st.booleans(), st.integers(-2, 2), st.sampled_from(["", "a", "b"]))
+
+
+@st.composite
+def sayings(draw: st.DrawFn) -> Fields:
+    """What one event says; few times, events, names and values, so that ties are common."""
+    minutes, event = draw(st.integers(0, 3)), draw(st.sampled_from(["e1", "e2"]))
+    changes = draw(st.dictionaries(NAMES, VALUES))
+    defaults = draw(st.dictionaries(NAMES, VALUES))
+    return Fields.said(START + timedelta(minutes=minutes), event, changes, defaults)
+
+
+def said(minute: int, changes: dict[str, Any], defaults: dict[str, Any] | None = None, event: str = "e") -> Fields:
+    return Fields.said(START + timedelta(minutes=minute), event, changes, defaults)
+
+
+@given(sayings(), sayings())
+def test_the_order_of_two_is_no_matter(one: Fields, two: Fields) -> None:
+    assert merge(one, two) == merge(two, one)
+
+
+@given(sayings(), sayings(), sayings())
+def test_the_grouping_of_three_is_no_matter(one: Fields, two: Fields, three: Fields) -> None:
+    assert merge(merge(one, two), three) == merge(one, merge(two, three))
+
+
+@given(sayings(), sayings())
+def test_saying_it_again_changes_nothing(one: Fields, two: Fields) -> None:
+    both = merge(one, two)
+    assert merge(both, two) is both
+    assert merge(both, one) is both
+    assert changed(both, merge(both, two)) == []
+
+
+@given(st.lists(sayings(), max_size=8), st.randoms(use_true_random=False), st.data())
+def test_any_shuffle_with_repeats_ends_the_same(events: list[Fields], random: Any, data: st.DataObject) -> None:
+    repeats = data.draw(st.lists(st.sampled_from(events), max_size=4)) if events else []
+    shuffled = [*events, *repeats]
+    random.shuffle(shuffled)
+    assert reduce(merge, shuffled, Fields()) == reduce(merge, events, Fields())
+
+
+@given(st.lists(sayings(), max_size=4))
+def test_what_is_stored_is_what_was_in_hand(events: list[Fields]) -> None:
+    state = reduce(merge, events, Fields())
+    assert Fields.stored(state.present(), state.grouped()) == state
+
+
+@given(st.lists(sayings(), min_size=1, max_size=6))
+def test_the_latest_change_of_a_field_is_its_value(events: list[Fields]) -> None:
+    state = reduce(merge, events, Fields())
+    for name in state.stamps:
+        changes = [(e.stamps[name], e) for e in events if name in e.stamps and not e.stamps[name].startswith("-")]
+        if changes:
+            latest = max(stamp for stamp, _ in changes)
+            assert state.stamps[name] == latest
+            assert state.values[name] in [event.values[name] for stamp, event in changes if stamp == latest]
+
+
+def test_an_older_value_never_overwrites_a_newer_one() -> None:
+    state = merge(said(2, {"city": "new"}), said(1, {"city": "old", "name": "Asha"}))
+    assert state.present() == {"city": "new", "name": "Asha"}
+
+
+def test_a_clear_is_a_value_with_a_time() -> None:
+    state = merge(said(1, {"city": "Pune"}), said(3, {"city": None}))
+    assert merge(state, said(2, {"city": "Goa"})).present() == {}
+    assert merge(state, said(4, {"city": "Goa"})).present() == {"city": "Goa"}
+
+
+def test_a_default_yields_to_any_value_and_to_an_earlier_default() -> None:
+    default = said(5, {}, {"source": "Web"})
+    assert merge(default, said(1, {"source": "Call"})).present() == {"source": "Call"}
+    assert merge(default, said(6, {}, {"source": "Fair"})).present() == {"source": "Web"}
+    assert merge(said(1, {"source": None}), default).present() == {}
+
+
+def test_one_moment_in_two_zones_is_one_moment() -> None:
+    ist = timezone(timedelta(hours=5, minutes=30))
+    assert Fields.said(START.astimezone(ist), "e", {"a": 1}) == Fields.said(START, "e", {"a": 1})
+
+
+def test_times_are_compared_to_the_microsecond() -> None:
+    early = Fields.said(START, "z", {"a": 1})
+    late = Fields.said(START + timedelta(microseconds=1), "a", {"a": 2})
+    assert merge(late, early).present() == merge(early, late).present() == {"a": 2}
+
+
+def test_changed_names_what_shows_another_value() -> None:
+    before = said(1, {"a": 1, "b": 2, "c": 3})
+    after = merge(before, said(2, {"a": 1, "b": 5, "c": None, "d": None, "e": 1}))
+    assert changed(before, after) == ["b", "c", "e"]
+
+
+def test_explain_names_the_event_behind_each_value() -> None:
+    state = merge(said(1, {"city": "Pune"}, event="e1"), said(2, {"city": None}, {"source": "Web"}, event="e2"))
+    assert explain(state.present(), state.grouped()) == [
+        {"field": "city", "value": None, "event": "e2", "occurred_at": "2026-01-01T00:02:00.000000Z", "default": False},
+        {
+            "field": "source",
+            "value": "Web",
+            "event": "e2",
+            "occurred_at": "2026-01-01T00:02:00.000000Z",
+            "default": True,
+        },
+    ]
