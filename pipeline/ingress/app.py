@@ -91,6 +91,11 @@ class Ingress:
         self._committer = Committer(transport, topology.entry, self._committed, self.limits, bounds or Bounds())
         self._waiting = Waiting(journal)
 
+    @property
+    def backlog(self) -> int:
+        """How many events wait for the broker's confirm."""
+        return self._committer.events
+
     async def start(self) -> None:
         """Begin; requests may come from now on."""
         await self._receipts.start()
@@ -165,6 +170,7 @@ class Ingress:
 
     def _committed(self, events: Sequence[Event]) -> None:
         metrics.GROUP.observe(len(events))
+        metrics.BACKLOG.set(self.backlog)
         self._receipts.keep(events)
 
     def _refuse(self, connector: Connector | None, refusal: Refusal) -> web.Response:
@@ -186,6 +192,7 @@ def build_app(ingress: Ingress) -> web.Application:
         return reply.respond(200 if ready else 503, {"ready": ready, "stopping": ingress.stopping, "checks": checks})
 
     async def exposition(_: web.Request) -> web.Response:
+        metrics.BACKLOG.set(ingress.backlog)
         content_type = "text/plain; version=0.0.4; charset=utf-8"
         return web.Response(body=metrics.exposition(), headers={"Content-Type": content_type})
 

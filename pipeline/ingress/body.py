@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import codecs
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -44,7 +43,6 @@ UTF8 = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii"})
 _BLANK = b" \t\r\n"
 _DIGITS_TO_0 = bytes.maketrans(b"123456789", b"000000000")
 _LONG_DIGITS = b"0" * 19  # the fewest digits of an integer that may not fit 64 bits
-_LONG_NUMBER = re.compile(rb"(?:^|[:,\[])\s*-?\d{19}")  # the same where a number may stand; also in some texts
 _SMALLEST, _GREATEST = -(2**63), 2**64 - 1
 
 
@@ -123,7 +121,7 @@ def _json(text: bytes) -> Any:
         raise malformed("Malformed JSON", _told(text, error)) from None
     if text.count(b"{") + text.count(b"[") > DEEPEST and _is_too_deep(value):
         raise malformed("Too deep", f"the JSON is nested deeper than {DEEPEST} levels")
-    if _LONG_DIGITS in text.translate(_DIGITS_TO_0) and _LONG_NUMBER.search(text) and _has_vast_float(value):
+    if _may_hold_vast_integer(text) and _has_vast_float(value):
         _check_integers(text)
     return value
 
@@ -142,6 +140,18 @@ def _is_too_deep(value: Any) -> bool:
         if not level:
             return False
     return True
+
+
+def _may_hold_vast_integer(text: bytes) -> bool:
+    """Whether a long run of digits stands where a number may. It must cost little: long ids in texts are common."""
+    zeroed = text.translate(_DIGITS_TO_0)
+    at = zeroed.find(_LONG_DIGITS)
+    while at >= 0:
+        before = text[max(0, at - 20) : at].rstrip(b"- \t\r\n")
+        if not before or before[-1] in b":,[":
+            return True
+        at = zeroed.find(_LONG_DIGITS, at + len(_LONG_DIGITS))
+    return False
 
 
 def _has_vast_float(value: Any) -> bool:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.engine.transport import BrokerUnavailable, Unroutable
+from pipeline.ingress.app import SERVER
 from pipeline.ingress.limits import Limits
 from pipeline.ingress.reply import filled
 from schemas import presets
@@ -115,6 +116,24 @@ async def test_a_body_that_does_not_end_is_given_up() -> None:
         answer = await door.raw(b"POST /in/t HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
         assert answer.startswith(b"HTTP/1.1 408 ")
         assert b"Too slow" in answer
+
+
+async def test_a_body_in_chunks_without_end_is_refused_at_the_cap() -> None:
+    async with open_door(limits=Limits(body=5000)) as door:
+        head = b"POST /in/t HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        answer = await door.raw(head + b"3e8\r\n%b\r\n" % (b" " * 1000) * 6)
+        assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+async def test_a_header_that_does_not_end_is_given_up() -> None:
+    async with open_door(keepalive=0.05) as door:
+        assert await door.raw(b"POST /in/t HTTP/1.1\r\nHost: x\r\nX-Slow: ") == b""
+
+
+def test_the_server_is_given_bounds() -> None:
+    assert SERVER["keepalive_timeout"] <= 15
+    assert not SERVER["auto_decompress"]
+    assert SERVER["access_log"] is None
 
 
 async def test_large_bodies_that_arrive_together_have_a_bound() -> None:
@@ -293,7 +312,7 @@ async def test_nobody_is_answered_before_the_broker_has_confirmed() -> None:
     async with open_door() as door:
         door.transport.gate.clear()
         posts = [asyncio.create_task(door.post(b"{}")) for _ in range(20)]
-        await until(lambda: door.ingress._committer.events == 20 and door.transport.waiting > 0)
+        await until(lambda: door.ingress.backlog == 20 and door.transport.waiting > 0)
         assert not any(post.done() for post in posts)
         door.transport.gate.set()
         assert {(await post)[0] for post in posts} == {202}
@@ -317,7 +336,7 @@ async def test_a_broker_that_does_not_confirm_is_given_up_also_for_those_who_wai
         await until(lambda: door.transport.waiting == 1)
         second = asyncio.create_task(door.post(b"{}"))
         assert [(await post)[0] for post in (first, second)] == [503, 503]
-        assert door.ingress._committer.events == 0
+        assert door.ingress.backlog == 0
 
 
 async def test_a_lost_connection_that_looks_like_a_cancellation_is_a_503() -> None:
@@ -345,7 +364,7 @@ async def test_the_backlog_has_a_bound() -> None:
     async with open_door(limits=Limits(backlog_events=5)) as door:
         door.transport.gate.clear()
         waiting = asyncio.create_task(door.post(b"[{}, {}, {}, {}]"))
-        await until(lambda: door.ingress._committer.events == 4)
+        await until(lambda: door.ingress.backlog == 4)
         status, problem, headers = await door.post(b"[{}, {}]")
         assert (status, problem["title"], headers["Retry-After"]) == (503, "Unavailable", "1")
         door.transport.gate.set()
@@ -357,7 +376,7 @@ async def test_stopping_finishes_what_is_in_hand_and_takes_no_more() -> None:
     async with open_door() as door:
         door.transport.gate.clear()
         posts = [asyncio.create_task(door.post(b"{}")) for _ in range(3)]
-        await until(lambda: door.ingress._committer.events == 3)
+        await until(lambda: door.ingress.backlog == 3)
         stopping = asyncio.create_task(door.ingress.stop())
         await until(lambda: door.ingress.stopping)
         assert (await door.post(b"{}"))[0] == 503
@@ -455,6 +474,7 @@ async def test_metrics_count_by_connector_and_never_show_a_token() -> None:
         for result, count in (("accepted", 2), ("refused", 1), ("unavailable", 1)):
             assert f'leadpipe_ingress_events_total{{connector="counted",result="{result}"}} {count}.0' in text
         assert 'connector="-",result="refused"' in text
+        assert "leadpipe_ingress_backlog_events 0.0" in text
         assert "topsecret" not in text
         assert "guess" not in text
 

@@ -153,6 +153,7 @@ async def open_door(
     transport: WatchedTransport | None = None,
     limits: Limits | None = None,
     receipts: Receipts | None = None,
+    keepalive: float = 15,
     **by_token: Connector,
 ) -> AsyncIterator[Door]:
     """An ingress whose connector `site` has the token `t`, unless others are given."""
@@ -168,7 +169,7 @@ async def open_door(
 
     ingress = Ingress(catalog, transport, TOPOLOGY, database, journal=look, receipts=receipts, limits=limits)
     await ingress.start()
-    runner = web.AppRunner(build_app(ingress), **{**SERVER, "lingering_time": 0.05})
+    runner = web.AppRunner(build_app(ingress), **{**SERVER, "lingering_time": 0.05, "keepalive_timeout": keepalive})
     await runner.setup()
     listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
     await web.SockSite(runner, listening).start()
