@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from pipeline.store.catalog import Catalog, UnknownConnector
 from schemas.connector import Connector
@@ -15,7 +16,9 @@ async def connectors_of(batch: Sequence[Event], catalog: Catalog) -> dict[int, C
 
 
 async def _connector(id: int, catalog: Catalog) -> Connector | None:
-    try:
+    with suppress(UnknownConnector):
         return await catalog.get(id)
-    except UnknownConnector:
-        return None
+    await catalog.refresh()  # the ingress knew it; the catalog may have looked a moment too early
+    with suppress(UnknownConnector):
+        return await catalog.get(id)
+    return None

@@ -83,7 +83,7 @@ def redacted(event: Any, door: Door) -> tuple[Any, bool]:
     Secrets are the values of members named in `SECRET_NAMES` or in `door.redact`, at any depth, without regard to
     case and separators, also where the name is that of an attribute/value pair. Raises TooDeep.
     """
-    own = frozenset(_plain(name) for name in door.redact)
+    own = frozenset(map(_plain, door.redact))
     clean = _without_secrets(event, own, DEEPEST)
     return clean, clean is not event
 
@@ -146,12 +146,14 @@ def _says_something(value: Any) -> bool:
 
 
 def _is_secret(name: str, own: frozenset[str]) -> bool:
-    if len(name) > _LONGEST_NAME:
-        return False
+    return len(name) <= _LONGEST_NAME and _is_listed(name, own)
+
+
+@lru_cache(maxsize=10_000)
+def _is_listed(name: str, own: frozenset[str]) -> bool:
     plain = _plain(name)
     return plain in SECRET_NAMES or plain in own
 
 
-@lru_cache(maxsize=10_000)
 def _plain(name: str) -> str:
     return name.translate(_SEPARATORS).casefold()

@@ -18,6 +18,8 @@ from schemas.preset import Source
 
 Clean = Callable[[str], str]
 
+ESCAPED_NUL = "\\u0000"  # the one way to write a NUL in JSON; without it there is none to look for
+
 
 def document_of(raw: str, source: Source) -> dict[str, Any]:
     """The event's members as the preset's `Source` says to find them; raises ValueRejected if it has none.
@@ -28,21 +30,18 @@ def document_of(raw: str, source: Source) -> dict[str, Any]:
         document = orjson.loads(raw)
     except orjson.JSONDecodeError:
         raise ValueRejected("event", raw, "an event must be JSON") from None
-    document = _cleaned(document, _decoded if source.percent_decode else _plain, DEEPEST)
+    if ESCAPED_NUL in raw:
+        document = _without_nul(document, DEEPEST)
     if ROOT in source.pairs and is_pairs(document):
         document = _members(document)
     if not isinstance(document, dict):
         raise ValueRejected("event", raw, "an event must be a JSON object")
-    document = _unwrapped(document, source.unwrap)
+    document = _cleaned(_unwrapped(document, source.unwrap), _decoded if source.percent_decode else str.strip, DEEPEST)
     return _with_pairs(document, source.pairs) if source.pairs else document
 
 
-def _plain(text: str) -> str:
-    return storable(text).strip()
-
-
 def _decoded(text: str) -> str:
-    return storable(percent_decoded(text)).strip()
+    return storable(percent_decoded(text)).strip() if "%" in text else text.strip()
 
 
 def _cleaned(value: Any, clean: Clean, levels: int) -> Any:
@@ -50,10 +49,26 @@ def _cleaned(value: Any, clean: Clean, levels: int) -> Any:
         return clean(value)
     if isinstance(value, dict):
         _check(levels)
-        return {storable(name): _cleaned(member, clean, levels - 1) for name, member in value.items()}
+        return {
+            name: clean(member) if type(member) is str else _cleaned(member, clean, levels - 1)
+            for name, member in value.items()
+        }
     if isinstance(value, list):
         _check(levels)
         return [_cleaned(member, clean, levels - 1) for member in value]
+    return value
+
+
+def _without_nul(value: Any, levels: int) -> Any:
+    """The value without NUL in any text or name. Lone surrogates cannot be here: the JSON parser refuses them."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, dict):
+        _check(levels)
+        return {storable(name): _without_nul(member, levels - 1) for name, member in value.items()}
+    if isinstance(value, list):
+        _check(levels)
+        return [_without_nul(member, levels - 1) for member in value]
     return value
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from schemas.connector import Connector
 from schemas.fields import Field, FieldType
 from schemas.mapping import MapRow, Part
-from schemas.normal.path import ABSENT, Find, finder, is_absent, is_blank
+from schemas.normal.path import ABSENT, ROOT, Find, finder, is_absent, is_blank
 from schemas.normal.time import LEEWAY, utc_text
 from schemas.normal.values import Coerce, ValueRejected, coercer, shown
 
@@ -78,14 +78,26 @@ class _Target:
     label: str
     rows: tuple[_Row, ...]
     coerce: Coerce
+    text: bool
     past: bool  # its time says when something happened, so it cannot lie ahead
+    member: str | None  # where one row without conditions reads one member, as most do: its name
+    defaulted: bool
 
     @classmethod
     def of(cls, record: str, field: Field, rows: list[MapRow], connector: Connector) -> _Target:
         label = f"{record}.{field.name}"
         coerce = coercer(field.type, label, connector.locale)
-        past = field.type is FieldType.DATETIME and record != "lead"
-        return cls(record, field.name, label, tuple(_Row.of(row, coerce) for row in rows), coerce, past)
+        return cls(
+            record,
+            field.name,
+            label,
+            rows=tuple(_Row.of(row, coerce) for row in rows),
+            coerce=coerce,
+            text=field.type is FieldType.TEXT,
+            past=field.type is FieldType.DATETIME and record != "lead",
+            member=_only_member(rows),
+            defaulted=any(row.default is not None for row in rows),
+        )
 
 
 def mapper(connector: Connector) -> Map:
@@ -107,14 +119,19 @@ def mapper(connector: Connector) -> Map:
 
     def map(document: dict[str, Any], received_at: datetime) -> Mapped:
         records: dict[str, dict[str, Any]] = {"lead": {}, "call": {}, "activity": {}}
-        spoken_of = {"lead"}
+        spoken_of = {"lead"}  # the records that the source itself said something about
         defaults: dict[str, Any] = {}
         unsound: set[str] = set()  # lead fields whose value must not identify anybody
         notes: list[str] = []
         latest = utc_text(received_at + LEEWAY)
         for target in targets:
-            row, value = _choose(target, document)
-            if row is not None:
+            if target.member is None:
+                row, value = _choose(target, document)
+            elif is_blank(value := document.get(target.member, ABSENT)):
+                row, value = None, None
+            else:
+                row = None if value is ABSENT else target.rows[0]
+            if row is not None and not (target.text and type(value) is str and not row.values):
                 value, note = _fitted(target, row, value)
                 if note is not None:
                     notes.append(f"{target.label}: {note}")
@@ -125,7 +142,7 @@ def mapper(connector: Connector) -> Map:
             if value is None and not clears:
                 value = ABSENT
             if value is ABSENT:
-                if (default := _default(target, document)) is not ABSENT:
+                if target.defaulted and (default := _default(target, document)) is not ABSENT:
                     defaults[target.name] = default
             elif row is not None and row.fill:
                 defaults[target.name] = value
@@ -139,6 +156,13 @@ def mapper(connector: Connector) -> Map:
         return Mapped(data, tuple(notes))
 
     return map
+
+
+def _only_member(rows: list[MapRow]) -> str | None:
+    if len(rows) != 1 or len(rows[0].paths) != 1 or rows[0].when or rows[0].part is not None:
+        return None
+    path = rows[0].paths[0]
+    return None if "." in path or path == ROOT or path.isdecimal() else path
 
 
 def _targets(connector: Connector) -> list[_Target]:

@@ -1,6 +1,7 @@
 """E-mail addresses. In: what a source calls one. Out: its normal form in lower case, or None if it is no address.
 
-Plain ASCII addresses (RFC 5322 dot-atoms) are judged by one expression, the rest by email-validator; no DNS is asked.
+Plain ASCII addresses (RFC 5322 dot-atoms) are judged by one expression, the rest by email-validator, which writes
+encoded domains (`xn--…`) as what they say; no DNS is asked.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from email_validator import EmailNotValidError, validate_email
 REMEMBERED = 100_000
 LONGEST = 254  # characters, RFC 5321 §4.5.3.1
 
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_PLAIN = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+[A-Za-z]{{2,63}}")
+_ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_PLAIN = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+[a-z]{{2,63}}")
 
 
 def read_email(text: str) -> str | None:
@@ -23,7 +24,10 @@ def read_email(text: str) -> str | None:
     text = text.strip()
     if len(text) > LONGEST:
         return None
-    return text.lower() if _PLAIN.fullmatch(text) else _validated(text)
+    lower = text.lower()
+    if "xn--" not in lower and _PLAIN.fullmatch(lower):
+        return lower
+    return _validated(text)
 
 
 @lru_cache(maxsize=REMEMBERED)

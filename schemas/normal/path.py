@@ -37,11 +37,9 @@ def is_absent(value: object) -> TypeGuard[_Absent]:
 
 def is_blank(value: object) -> bool:
     """The source has the member and says nothing by it: null, a text of white space, an empty object or list."""
-    if value is None:
-        return True
     if isinstance(value, str):
         return not value or value.isspace()
-    return isinstance(value, dict | list) and not value
+    return value is None or (not value and isinstance(value, dict | list))
 
 
 @lru_cache(maxsize=10_000)

@@ -99,7 +99,7 @@ def utc_text(at: datetime) -> str:
 
 
 def _from_text(text: str) -> datetime | None:
-    if _ISO.fullmatch(text):
+    if text[4:5] == "-" and _ISO.fullmatch(text):
         return _from_iso(text)
     if _EPOCH.fullmatch(text):
         return _from_digits(text)
@@ -148,12 +148,15 @@ def _from_epoch(number: float) -> datetime | None:
 def _from_zone(written: datetime, zone: ZoneInfo) -> Moment:
     if zone.key == "UTC":
         return Moment(written.replace(tzinfo=UTC))
-    first = written.replace(tzinfo=zone)
-    before, after = first.utcoffset(), first.replace(fold=1).utcoffset()
-    note = None
-    if before != after and before is not None and after is not None:
-        note = TWICE if before > after else NEVER
-    return Moment(_in_utc(first), note)
+    first = zone.utcoffset(written)
+    second = zone.utcoffset(written.replace(fold=1))
+    if first is None or second is None:
+        raise ValueError(f"time zone {zone.key!r} has no offset at some time")
+    note = None if first == second else TWICE if first > second else NEVER
+    try:
+        return Moment((written - first).replace(tzinfo=UTC), note)
+    except OverflowError:  # within a day of year 1 or year 9999
+        return Moment(written.replace(tzinfo=UTC), note)
 
 
 def _in_utc(at: datetime) -> datetime:

@@ -57,6 +57,9 @@ class StubCatalog:
         self.looked: list[int] = []
         self._connectors = {connector.id: connector for connector in connectors}
 
+    async def refresh(self) -> None:
+        """There is nothing newer."""
+
     async def get(self, id: int) -> Connector:
         self.looked.append(id)
         if id not in self._connectors:

@@ -1,0 +1,88 @@
+"""Phone numbers: every way sources write one, and that nothing is guessed."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.normal.phone import NO_NUMBER, read_phone
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "e164"),
+    [
+        ("%2b919611795983", None, "+919611795983"),
+        ("%2B91-96117-95983", None, "+919611795983"),
+        ("+91-9999999999", None, "+919999999999"),
+        ("0120-2222222", "IN", "+911202222222"),
+        ("09811122233", "IN", "+919811122233"),
+        ("9811122233", "IN", "+919811122233"),
+        ("919811122233", "IN", "+919811122233"),
+        (" 919811122233", "IN", "+919811122233"),  # a form's unescaped +
+        ("0091 98111 22233", None, "+919811122233"),
+        ("++919811122233", None, "+919811122233"),
+        ("+ 91 (98111) 22.233", None, "+919811122233"),
+        ("tel:+91-98111-22233", None, "+919811122233"),
+        ("९८१११२२२३३", "IN", "+919811122233"),
+        ("９８１１１２２２３３", "IN", "+919811122233"),
+        ("+91 98111‑22233", None, "+919811122233"),
+        ("\u202a+919811122233\u202c", None, "+919811122233"),
+        ("+44 (0)20 7946 0958", "IN", "+442079460958"),
+        ("(202) 555-0123", "US", "+12025550123"),
+    ],
+)
+def test_a_number_becomes_e164(text: str, country: str | None, e164: str) -> None:
+    phone = read_phone(text, country)
+    assert (phone.e164, phone.valid) == (e164, True)
+    assert read_phone(e164, None).e164 == e164
+
+
+def test_the_region_is_that_of_the_number_and_not_of_the_connector() -> None:
+    assert read_phone("+12025550123", "IN").region == "US"
+    assert read_phone("0120-2222222", "IN").region == "IN"
+
+
+@pytest.mark.parametrize(
+    ("text", "country"),
+    [
+        ("+91-1111111111", "IN"),  # the vendor's own sample
+        ("1111111111", "IN"),
+        ("9811122233", None),  # no country code, and none to add
+        ("919811122233", None),
+        ("9811122233 / 9811122244", "IN"),
+        ("9811122233, 9811122244", "IN"),
+        ("call 9811122233", "IN"),
+        ("1-800-FLOWERS", "US"),
+        ("98111222", "IN"),
+        ("98111222333", "IN"),
+        ("12345", "IN"),
+        ("+", "IN"),
+        ("()", "IN"),
+        ("", "IN"),
+        ("n/a", "IN"),
+        ("null", "IN"),
+        ("+91" * 30, "IN"),
+        ("%00", "IN"),
+        ("%ff%fe", "IN"),
+    ],
+)
+def test_what_is_no_number_is_none(text: str, country: str | None) -> None:
+    phone = read_phone(text, country)
+    assert phone.e164 is None
+    assert not phone.valid
+
+
+def test_a_long_text_is_not_even_parsed() -> None:
+    assert read_phone("+919811122233" + " " * 1000, None) is NO_NUMBER
+
+
+@given(st.text(max_size=50), st.sampled_from([None, "IN", "US", "IT"]))
+def test_any_text_is_a_number_in_e164_or_none(text: str, country: str | None) -> None:
+    phone = read_phone(text, country)
+    assert phone.valid == (phone.e164 is not None)
+    if phone.e164 is not None:
+        assert phone.e164[0] == "+"
+        assert phone.e164[1:].isascii()
+        assert phone.e164[1:].isdecimal()
+        assert read_phone(phone.e164, None) == phone
