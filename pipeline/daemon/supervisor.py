@@ -46,7 +46,7 @@ class Child:
                 "--supervised",
                 stdin=asyncio.subprocess.PIPE,
                 env=dict(self.environment),
-                process_group=0,  # Ctrl-C on the terminal reaches the supervisor alone, which stops in order
+                start_new_session=True,  # Ctrl-C on the terminal reaches the supervisor alone, which stops in order
             )
             if stop.is_set():  # asked for while it was being started
                 return await self.end()
@@ -89,11 +89,13 @@ async def supervise(settings: Settings, on_start: Callable[[asyncio.Event], None
     running = [asyncio.create_task(child.keep_running(stop)) for child in (*stages, ingress)]
     if on_start is not None:
         on_start(stop)
-    await stop.wait()
+    asked = asyncio.create_task(stop.wait())
+    await asyncio.wait([asked, *running], return_when=asyncio.FIRST_COMPLETED)
+    stop.set()  # also when a process cannot be started at all
     log.info("stopping")
     await ingress.end()
     await asyncio.gather(*(child.end() for child in stages))
-    await asyncio.gather(*running)
+    await asyncio.gather(asked, *running)
 
 
 def plan(settings: Settings) -> list[list[str]]:

@@ -1,0 +1,129 @@
+"""`leadpipe up --demo`: example connectors applied, sample events sent through the door, and what became of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiohttp
+
+from pipeline.cli import show
+from pipeline.cli.lead import COLUMNS, short
+from pipeline.cli.send import progress
+from pipeline.operations import connectors as operations
+from pipeline.operations.audit import audit
+from pipeline.operations.send import read, send
+from pipeline.settings import Settings
+from pipeline.store import accounts, connectors, journal, leads
+from pipeline.store.database import Database
+
+WAIT = 60.0  # seconds for the processes to start, and for the events to end
+
+
+def play_demo(settings: Settings, folder: Path) -> Callable[[asyncio.Event], None]:
+    """What `supervise` calls once its processes start; the demonstration then runs beside them."""
+    running: set[asyncio.Task[None]] = set()
+
+    def start(stop: asyncio.Event) -> None:
+        task = asyncio.create_task(_demo(settings, folder, stop))
+        running.add(task)
+        task.add_done_callback(lambda done: _told(done, stop))
+
+    return start
+
+
+def _told(task: asyncio.Task[None], stop: asyncio.Event) -> None:
+    """A demonstration that fails says so, and ends the whole."""
+    if not task.cancelled() and (error := task.exception()):
+        show.messages.print(f"leadpipe: the demonstration failed: {type(error).__name__}: {error}", markup=False)
+        stop.set()
+
+
+async def _demo(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
+    database = await Database.open(str(settings.database_url), size=2)
+    try:
+        urls = await _apply(settings, folder, database)
+        if not await _ready(settings, stop):
+            return
+        started = datetime.now(UTC)
+        accepted = await _send(folder / "events", urls)
+        await _results(settings, database, started, accepted)
+    finally:
+        await database.close()
+    _invite(urls)
+
+
+async def _apply(settings: Settings, folder: Path, database: Database) -> dict[str, str]:
+    """Every connector of the folder; returns the webhook URLs by name."""
+    account = await accounts.find(database)
+    if account is None:
+        raise LookupError("the account 'default' does not exist")
+    urls = {}
+    for wanted in [operations.read(file) for file in sorted(folder.glob("*.toml"))]:
+        applied = await connectors.apply(database, account, wanted)
+        urls[wanted.name] = operations.webhook_url(settings, applied.token)
+    return urls
+
+
+async def _ready(settings: Settings, stop: asyncio.Event) -> bool:
+    """Wait for the door to open; False if asked to stop before."""
+    url = f"http://{settings.http_host}:{settings.http_port}/readyz"
+    deadline = asyncio.get_running_loop().time() + WAIT
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
+        while not stop.is_set():
+            with suppress(aiohttp.ClientError, TimeoutError):
+                async with session.get(url) as answer:
+                    if answer.status == 200:
+                        return True
+            if asyncio.get_running_loop().time() > deadline:
+                raise TimeoutError(f"the ingress was not ready within {WAIT:g} s; see the log above")
+            await asyncio.sleep(0.1)
+    return False
+
+
+async def _send(folder: Path, urls: dict[str, str]) -> int:
+    """Each connector's sample events, in single posts."""
+    files = [file for name in urls if (file := folder / f"{name}.ndjson").exists()]
+    accepted = 0
+    with progress("sending the sample events", sum(1 for file in files for _ in read(file))) as advance:
+        for file in files:
+            accepted += (await send(urls[file.stem], read(file), on_progress=advance)).accepted
+    return accepted
+
+
+async def _results(settings: Settings, database: Database, started: datetime, accepted: int) -> None:
+    from pipeline.cli.look import broker, verdict
+
+    account = await accounts.find(database) or 0
+    async with broker(settings) as (topology, transport):
+        found = await audit(database, transport, topology, started, WAIT)
+    counts = await journal.counts(database, account, started)
+    known = ("created", "updated", "unchanged", "dropped", "failed")
+    show.console.print()
+    show.table(
+        ("accepted", "of them distinct", *known),
+        [(accepted, found.balance.accepted, *(counts.get(outcome, 0) for outcome in known))],
+        title="What became of the sample events",
+    )
+    show.console.print(verdict(found))
+    rows = await leads.find(database, account, "", 3)
+    show.console.print()
+    show.table(("lead", *COLUMNS, "updated"), (short(row) for row in rows), title="Three of the leads")
+
+
+def _invite(urls: dict[str, str]) -> None:
+    """What to do next."""
+    show.console.print()
+    show.table(("connector", "webhook URL"), urls.items(), title="Where sources post to")
+    name, url = next(iter(urls.items()))
+    show.console.print(f"\nTry one yourself (the events of {name} are in deploy/examples/events/{name}.ndjson):\n")
+    show.console.print(
+        f"  head -1 deploy/examples/events/{name}.ndjson | \\\n"
+        f"    curl -H 'Content-Type: application/json' -d @- '{url}?wait=5'",
+        markup=False,
+    )
+    show.console.print("\nand look at it:  .venv/bin/leadpipe journal list   .venv/bin/leadpipe lead find\n")
+    show.console.print("Serving until Ctrl-C.")

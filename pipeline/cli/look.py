@@ -1,0 +1,104 @@
+"""Commands that look at the whole: stages, audit."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.journal import Since
+from pipeline.cli.session import AsJson, database, play
+from pipeline.cli.times import moment
+
+if TYPE_CHECKING:
+    from pipeline.engine.topology import Topology
+    from pipeline.engine.transport import Transport
+    from pipeline.operations.audit import Audit
+    from pipeline.operations.queues import Queues
+    from pipeline.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    for command in (stages, audit):
+        app.command()(command)
+
+
+def stages(json: AsJson = False) -> None:
+    """Show how each stage does: depth, age, rate, consumers, dead letters in the broker."""
+    from pipeline.cli import show
+    from pipeline.operations.queues import queues
+    from pipeline.store import workers
+
+    async def run(settings: Settings) -> Queues:
+        async with database(settings) as opened, broker(settings) as (topology, transport):
+            return queues(topology, await transport.depths(), await workers.live(opened))
+
+    seen = play(run)
+    if json:
+        show.as_json(asdict(seen))
+        return
+    show.table(
+        ("stage", "ready frames", "events in hand", "oldest s", "events/s", "consumers", "dead frames", "waiting for"),
+        (
+            (s.stage, s.ready, s.in_hand, s.oldest_s, s.rate, s.consumers, s.dead, s.waiting and s.waiting[:60])
+            for s in seen.stages
+        ),
+    )
+    show.table(("rung", "frames"), seen.rungs.items(), title="\nretry ladder")
+
+
+def audit(
+    since: Since = None,
+    patience: Annotated[float, typer.Option(help="Seconds to wait for what is under way.", min=0)] = 30.0,
+    json: AsJson = False,
+) -> None:
+    """Prove that everything accepted is in the journal, or name what is missing. Exit code 1 if something is."""
+    from pipeline.cli import show
+    from pipeline.operations.audit import audit as run_audit
+
+    start = moment(since) or datetime(2000, 1, 1, tzinfo=UTC)
+
+    async def run(settings: Settings) -> Audit:
+        async with database(settings) as opened, broker(settings) as (topology, transport):
+            return await run_audit(opened, transport, topology, start, patience)
+
+    found = play(run)
+    if json:
+        show.as_json({**asdict(found), "balanced": found.balanced})
+    else:
+        show.pairs(asdict(found.balance))
+        print()
+        print(verdict(found))
+    if found.final and not found.balanced:
+        raise typer.Exit(1)
+
+
+def verdict(found: Audit) -> str:
+    """The audit in one sentence."""
+    balance = found.balance
+    if found.balanced:
+        return f"balanced: each of {balance.accepted:,} accepted events is in the journal, once"
+    if not found.final:
+        return f"{balance.missing:,} accepted events are still under way; run this again"
+    return f"NOT balanced: {balance.missing:,} events are missing, {balance.double:,} are in the journal twice"
+
+
+@asynccontextmanager
+async def broker(settings: Settings) -> AsyncIterator[tuple[Topology, Transport]]:
+    """The chain, and the broker that it runs over."""
+    from pipeline.daemon.core import broker_url, topology_of
+    from pipeline.transport import transport_for
+
+    topology = topology_of(settings)
+    transport = transport_for(broker_url(settings), settings.broker_prefix)
+    try:
+        await transport.open()
+        await transport.declare(topology)
+        yield topology, transport
+    finally:
+        await transport.close()

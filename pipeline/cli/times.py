@@ -1,0 +1,25 @@
+"""Points in time as people give them on the command line."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import typer
+
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def moment(text: str | None) -> datetime | None:
+    """A time: ISO 8601 (UTC where it names no zone), or how long ago, such as 30m, 24h or 7d. BadParameter."""
+    if text is None:
+        return None
+    if match := re.fullmatch(r"(\d{1,6})([smhd])", text):
+        return datetime.now(UTC) - timedelta(**{UNITS[match[2]]: int(match[1])})
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is neither a time such as 2026-08-10T12:00 nor an age such as 24h"
+        ) from None
+    return given if given.tzinfo else given.replace(tzinfo=UTC)
