@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-import aio_pika
+import aiormq
 import pytest
 from aiormq.abc import AbstractChannel, DeliveredMessage
 from hypothesis import given
@@ -58,8 +58,8 @@ async def transport(opened: Opener) -> AsyncIterator[RabbitMQTransport]:
 @pytest.fixture
 async def plain(rabbitmq_node: PrivateRabbitMQ) -> AsyncIterator[AbstractChannel]:
     """An administrator's channel."""
-    connection = await aio_pika.connect(rabbitmq_node.url)
-    yield await (await connection.channel()).get_underlay_channel()
+    connection = await aiormq.connect(rabbitmq_node.url)
+    yield await connection.channel()
     await connection.close()
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-import aio_pika
+import aiormq
 
 from pipeline.engine.topology import Topology
 from pipeline.transport.rabbitmq.names import Names
@@ -220,9 +220,9 @@ def _free_ports(number: int) -> list[int]:
 async def sweep(url: str, prefix: str, topology: Topology) -> None:
     """Delete what a test declared."""
     names = Names(prefix)
-    connection = await aio_pika.connect(url)
+    connection = await aiormq.connect(url)
     try:
-        channel = await (await connection.channel()).get_underlay_channel()
+        channel = await connection.channel()
         for address in topology.addresses():
             await channel.queue_delete(names.queue(address))
             await channel.exchange_delete(names.route(address)[0])

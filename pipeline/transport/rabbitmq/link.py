@@ -6,11 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-import aio_pika
+import aiormq
 import structlog
-from aio_pika.abc import AbstractConnection
-from aiormq.abc import AbstractChannel
-from aiormq.exceptions import AMQPError
+from aiormq.abc import AbstractChannel, AbstractConnection
+from aiormq.exceptions import AMQPError, ChannelInvalidStateError
 from yarl import URL
 
 from pipeline.engine.transport import BrokerUnavailable
@@ -53,7 +52,7 @@ def translated(error: BaseException, what: str, seconds: float) -> BaseException
 
 def is_closed(error: BaseException) -> bool:
     """Whether the error says that a channel was used after it had closed."""
-    return isinstance(error, aio_pika.exceptions.ChannelInvalidStateError)
+    return isinstance(error, ChannelInvalidStateError)
 
 
 class Link:
@@ -74,15 +73,14 @@ class Link:
         """A new open channel; with `confirms`, publishing on it waits for the broker and raises on a return."""
         async with asking(f"opening a channel for {self._purpose}", self._timeout):
             connection = await self.connect()
-            channel = connection.channel(publisher_confirms=confirms, on_return_raises=confirms)
-            await channel.initialize()
-            return await channel.get_underlay_channel()
+            await connection.ready()
+            return await connection.channel(publisher_confirms=confirms, on_return_raises=confirms)
 
     async def connect(self) -> AbstractConnection:
         """The living connection. Callers share one attempt, which outlives a caller that stops waiting."""
         if self._closed:
             raise BrokerUnavailable("this transport is closed")
-        if self._connection is not None and is_alive(self._connection):
+        if self._connection is not None and not self._connection.is_closed:
             return self._connection
         if self._connecting is None or self._connecting.done():
             self._cool_down()
@@ -111,7 +109,7 @@ class Link:
     async def _connect(self) -> AbstractConnection:
         try:
             async with asking(f"connecting for {self._purpose}", self._timeout):
-                connection = await aio_pika.connect(self._url)
+                connection = await aiormq.connect(self._url)
         except BrokerUnavailable as error:
             self._trouble = (asyncio.get_running_loop().time(), error)
             raise
@@ -124,11 +122,6 @@ class Link:
             since, error = self._trouble
             if asyncio.get_running_loop().time() < since + COOLDOWN:
                 raise BrokerUnavailable(str(error))
-
-
-def is_alive(connection: AbstractConnection) -> bool:
-    """Whether the connection is open. `connection.is_closed` would not know: it says whether we closed it."""
-    return connection.transport is not None and not connection.transport.connection.is_closed
 
 
 async def _part(connection: AbstractConnection) -> None:
