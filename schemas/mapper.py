@@ -39,7 +39,22 @@ class Mapped:
 
 
 Map = Callable[[dict[str, Any], datetime], Mapped]
-Condition = tuple[Find, frozenset[str]]
+Condition = tuple[str, frozenset[str]]  # a path, and the words of which its value must be one
+
+
+class _Conditions:
+    """The distinct conditions of a mapping: many rows share one, and each is judged once per event."""
+
+    def __init__(self) -> None:
+        self._places: dict[Condition, int] = {}
+
+    def place(self, condition: Condition) -> int:
+        """Where `held` says whether this condition holds."""
+        return self._places.setdefault(condition, len(self._places))
+
+    def finds(self) -> list[tuple[Find, frozenset[str]]]:
+        """What to look up and compare, in the order of their places."""
+        return [(finder(path), wanted) for path, wanted in self._places]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +62,7 @@ class _Row:
     """A mapping row, compiled."""
 
     finds: tuple[Find, ...]
-    conditions: tuple[Condition, ...]
+    conditions: tuple[int, ...]  # their places in `held`
     part: Part | None
     values: dict[str, Any]
     strict: bool
@@ -56,10 +71,10 @@ class _Row:
     default: Any
 
     @classmethod
-    def of(cls, row: MapRow, coerce: Coerce) -> _Row:
+    def of(cls, row: MapRow, coerce: Coerce, conditions: _Conditions) -> _Row:
         return cls(
             finds=tuple(finder(path) for path in row.paths),
-            conditions=tuple((finder(path), _wanted(values)) for path, values in row.when.items()),
+            conditions=tuple(conditions.place((path, _wanted(values))) for path, values in row.when.items()),
             part=row.part,
             values={said.casefold(): meant for said, meant in row.values.items()},
             strict=row.strict,
@@ -84,14 +99,16 @@ class _Target:
     defaulted: bool
 
     @classmethod
-    def of(cls, record: str, field: Field, rows: list[MapRow], connector: Connector) -> _Target:
+    def of(
+        cls, record: str, field: Field, rows: list[MapRow], connector: Connector, conditions: _Conditions
+    ) -> _Target:
         label = f"{record}.{field.name}"
         coerce = coercer(field.type, label, connector.locale)
         return cls(
             record,
             field.name,
             label,
-            rows=tuple(_Row.of(row, coerce) for row in rows),
+            rows=tuple(_Row.of(row, coerce, conditions) for row in rows),
             coerce=coerce,
             text=field.type is FieldType.TEXT,
             past=field.type is FieldType.DATETIME and record != "lead",
@@ -106,7 +123,9 @@ def mapper(connector: Connector) -> Map:
     Its `data`: `lead` (field: value or null), `defaults` (field: value), `call` and `activity` (as `lead`; only if
     one of their values came from the source), `keys` with `search` and `also`, lists of [key space, value].
     """
-    targets = _targets(connector)
+    conditions = _Conditions()
+    targets = _targets(connector, conditions)
+    judged = conditions.finds()
     clears = connector.blank == "clear"
     search = [(name, connector.fields["lead"][name].key_space(connector.id)) for name in connector.keys]
     also = [
@@ -124,9 +143,10 @@ def mapper(connector: Connector) -> Map:
         unsound: set[str] = set()  # lead fields whose value must not identify anybody
         notes: list[str] = []
         latest = utc_text(received_at + LEEWAY)
+        held = [_word(look(document)) in wanted for look, wanted in judged]
         for target in targets:
             if target.member is None:
-                row, value = _choose(target, document)
+                row, value = _choose(target, document, held)
             elif is_blank(value := document.get(target.member, ABSENT)):
                 row, value = None, None
             else:
@@ -142,7 +162,7 @@ def mapper(connector: Connector) -> Map:
             if value is None and not clears:
                 value = ABSENT
             if value is ABSENT:
-                if target.defaulted and (default := _default(target, document)) is not ABSENT:
+                if target.defaulted and (default := _default(target, held)) is not ABSENT:
                     defaults[target.name] = default
             elif row is not None and row.fill:
                 defaults[target.name] = value
@@ -165,20 +185,21 @@ def _only_member(rows: list[MapRow]) -> str | None:
     return None if "." in path or path == ROOT or path.isdecimal() else path
 
 
-def _targets(connector: Connector) -> list[_Target]:
+def _targets(connector: Connector, conditions: _Conditions) -> list[_Target]:
     rows: dict[tuple[str, str], list[MapRow]] = {}
     for row in connector.rows:
         rows.setdefault((row.record, row.field), []).append(row)
     return [
-        _Target.of(record, connector.fields[record][name], them, connector) for (record, name), them in rows.items()
+        _Target.of(record, connector.fields[record][name], them, connector, conditions)
+        for (record, name), them in rows.items()
     ]
 
 
-def _choose(target: _Target, document: dict[str, Any]) -> tuple[_Row | None, Any]:
+def _choose(target: _Target, document: dict[str, Any], held: list[bool]) -> tuple[_Row | None, Any]:
     """The first row that has a value, and the value; else no row, and None for a blank, or ABSENT."""
     nothing: Any = ABSENT
     for row in target.rows:
-        if row.conditions and not _applies(row, document):
+        if row.conditions and not _applies(row, held):
             continue
         if row.constant is not ABSENT:
             return row, row.constant
@@ -212,16 +233,16 @@ def _fitted(target: _Target, row: _Row, value: Any) -> tuple[Any, str | None]:
     return normal, note or unlisted
 
 
-def _default(target: _Target, document: dict[str, Any]) -> Any:
+def _default(target: _Target, held: list[bool]) -> Any:
     """The default of the first row that has one and applies."""
     for row in target.rows:
-        if row.default is not ABSENT and _applies(row, document):
+        if row.default is not ABSENT and _applies(row, held):
             return row.default
     return ABSENT
 
 
-def _applies(row: _Row, document: dict[str, Any]) -> bool:
-    return all(_word(look(document)) in wanted for look, wanted in row.conditions)
+def _applies(row: _Row, held: list[bool]) -> bool:
+    return all(map(held.__getitem__, row.conditions))
 
 
 def _wanted(values: str | list[str]) -> frozenset[str]:

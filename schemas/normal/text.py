@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _BREAK = re.compile(r"<(?:br|/p|/div|/li|/tr|/h[1-6])\b[^<>]*>", re.IGNORECASE)
@@ -32,8 +32,8 @@ def percent_decoded(text: str) -> str:
     if "%" not in text or not _ESCAPE.search(text):
         return text
     try:
-        return unquote(text, errors="strict")
-    except UnicodeDecodeError:
+        return unquote_to_bytes(text).decode()
+    except UnicodeError:
         return text
 
 
