@@ -27,8 +27,7 @@ from stages.dedupe import refused
 @stage(after="dedupe")
 async def upsert(batch: Sequence[Event], tools: Tools) -> list[Outcome]:
     """A fixed number of statements, whatever the size of the batch; run again as a whole when it collides."""
-    cleaned = [event.evolve(data=storable(event.data)) for event in batch]
-    return await tools.database.transaction(partial(_apply, cleaned))
+    return await tools.database.transaction(partial(_apply, [_storable(event) for event in batch]))
 
 
 async def _apply(batch: Sequence[Event], connection: Connection) -> list[Outcome]:
@@ -97,6 +96,11 @@ def _row(change: Change, records: Workspace, known: applied.Known) -> Applied:
         by=change.match.by,
         changed=tuple(changed),
     )
+
+
+def _storable(event: Event) -> Event:
+    data = storable(event.data)
+    return event if data is event.data else event.evolve(data=data)
 
 
 def _outcomes(
