@@ -11,7 +11,9 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-console = Console(highlight=False, soft_wrap=True)
+WIDE = 250  # columns, where nobody looks: a table in a file or a pipe is never cut
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
 messages = Console(stderr=True, highlight=False)
 
 
@@ -23,7 +25,9 @@ def as_json(value: Any) -> None:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
     """Print rows as a table."""
-    drawn = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    drawn = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        drawn.add_column(column, overflow="fold")
     for row in rows:
         drawn.add_row(*(text(value) for value in row))
     console.print(drawn)

@@ -32,7 +32,7 @@ class Person:
     def __init__(self, number: int) -> None:
         self.first = FIRST[number % len(FIRST)]
         self.last = LAST[(number // len(FIRST)) % len(LAST)]
-        self.national = f"{6 + number % 4}{100000000 + number * 7919 % 899999999:09}"
+        self.national = f"{('98', '97', '99', '96')[number % 4]}{number * 7919 % 10**8:08}"
         self.email = f"{self.first}.{self.last}{number}@example.com".lower()
         self.city, self.state = CITIES[number % len(CITIES)]
         self.uuid = str(UUID(int=0x5EED_0000_0000_4000_8000_0000_0000_0000 + number))
@@ -61,7 +61,7 @@ def traffic(seed: int, count: int, people: int | None = None) -> Iterator[tuple[
 
 def _call(chance: random.Random, number: int, person: Person, at: datetime) -> tuple[str, Event]:
     inbound = chance.random() < 0.6
-    customer, agent = f"%2b91{person.national}", f"%2b9180{40000000 + chance.randrange(9)}"
+    customer, agent = f"%2b91{person.national}", f"%2b91804000{1000 + chance.randrange(9)}"
     seconds = chance.choice([0, 12, 45, 180, 600])
     return "telephony-calls", {
         "SourceNumber": customer if inbound else agent,
