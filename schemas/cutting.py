@@ -50,17 +50,25 @@ class TooDeep(ValueError):
 def events_in(document: Any, door: Door) -> list[object]:
     """The events of one body, in its order.
 
-    They lie at the first path of `door.events` that holds an object or a list; a list is many events, an empty
-    one none. A list of attribute/value pairs is one event where the door says so. A body in which no path holds
-    anything is one event as a whole, so that it ends in the journal and not in silence.
+    A body that is a list is many bodies. In each, events lie at the first path of `door.events` that holds an
+    object or a list; a list is many events, an empty one none. A list of attribute/value pairs is one event where
+    the door says so. A body in which no path holds anything is one event as a whole, so that it ends in the journal
+    and not in silence.
     """
-    for path in door.events:
-        found = find(document, path)
-        if isinstance(found, list):
-            return [found] if door.pairs and is_pairs(found) else list(found)
-        if isinstance(found, dict):
-            return [found]
-    return [document]
+    if isinstance(document, list) and not (door.pairs and is_pairs(document)):
+        return [event for entry in document for event in _events_of_one(entry, door)]
+    return _events_of_one(document, door)
+
+
+def _events_of_one(body: Any, door: Door) -> list[object]:
+    if isinstance(body, dict):
+        for path in door.events:
+            found = find(body, path)
+            if isinstance(found, list):
+                return [found] if door.pairs and is_pairs(found) else list(found)
+            if isinstance(found, dict):
+                return [found]
+    return [body]
 
 
 def producer_id(event: Any, paths: Sequence[str]) -> str | None:

@@ -36,6 +36,11 @@ def test_a_body_without_the_place_is_one_event_and_never_lost() -> None:
     assert events_in({"a": 1}, Door(events=["RESPONSE"])) == [{"a": 1}]
 
 
+def test_a_list_of_whole_bodies_is_cut_body_by_body() -> None:
+    bodies = [{"CODE": 200, "RESPONSE": {"a": 1}}, {"RESPONSE": [{"a": 2}, {"a": 3}]}, {"a": 4}]
+    assert events_in(bodies, PUSH) == [{"a": 1}, {"a": 2}, {"a": 3}, {"a": 4}]
+
+
 def test_a_list_of_pairs_is_one_event_where_the_door_says_so() -> None:
     assert events_in(PAIRS, Door(pairs=True)) == [PAIRS]
     assert events_in(PAIRS, Door()) == PAIRS
