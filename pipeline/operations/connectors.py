@@ -8,9 +8,6 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from pipeline.settings import Settings
-from pipeline.store import connectors
-from pipeline.store.connectors import Applied
-from pipeline.store.database import Database
 from schemas.connector import Connector, ConnectorSettings
 from schemas.presets import UnknownPreset, preset
 
@@ -32,9 +29,9 @@ def read(file: Path) -> ConnectorSettings:
     return settings
 
 
-async def apply(database: Database, account: int, file: Path) -> Applied:
-    """Put the connector in a file in force: create it, change it, or leave it if nothing differs. BadConnector."""
-    return await connectors.apply(database, account, read(file))
+def read_folder(folder: Path) -> list[ConnectorSettings]:
+    """The settings in every `*.toml` of a folder. Raises BadConnector."""
+    return [read(file) for file in sorted(folder.glob("*.toml"))]
 
 
 def webhook_url(settings: Settings, token: str) -> str:

@@ -14,6 +14,7 @@ from pipeline.engine.frame import dump_event, event_of
 from pipeline.store.database import Database
 from pipeline.store.ids import derived_id
 from pipeline.store.text import storable
+from pipeline.store.where import Where
 from schemas.event import Event
 
 Status = Literal["dead", "replayed", "discarded"]
@@ -74,32 +75,32 @@ async def page(
     database: Database, wanted: Filter = Filter(), *, after: int | None = None, limit: int = 50
 ) -> list[dict[str, Any]]:
     """Dead letters without their events, the newest first; `after` is the last id of the page before."""
-    conditions, values = _conditions(wanted)
+    where = _where(wanted)
     if after is not None:
-        values.append(after)
-        conditions.append(f"id < ${len(values)}")
+        where.add("id < {}", after)
+    most = where.place(limit)
     rows = await database.fetch(
-        f"SELECT {SHORT} FROM dead_letter WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT {limit:d}", *values
+        f"SELECT {SHORT} FROM dead_letter WHERE {where} ORDER BY id DESC LIMIT {most}", *where.values
     )
     return [_shown(row) for row in rows]
 
 
 async def groups(database: Database, wanted: Filter = Filter()) -> list[dict[str, Any]]:
     """How many died of what: stage, connector_id, kind, cause, field, letters, oldest, newest; the most first."""
-    conditions, values = _conditions(wanted)
+    where = _where(wanted)
     rows = await database.fetch(
         "SELECT stage, connector_id, kind, coalesce(rule, split_part(error, ':', 1), kind) AS cause, field,"
         " count(*) AS letters, min(died_at) AS oldest, max(died_at) AS newest FROM dead_letter"
-        f" WHERE {' AND '.join(conditions)} GROUP BY 1, 2, 3, 4, 5 ORDER BY letters DESC, newest DESC",
-        *values,
+        f" WHERE {where} GROUP BY 1, 2, 3, 4, 5 ORDER BY letters DESC, newest DESC",
+        *where.values,
     )
     return [dict(row) for row in rows]
 
 
 async def count(database: Database, wanted: Filter = Filter()) -> int:
     """How many match."""
-    conditions, values = _conditions(wanted)
-    return int(await database.fetchval(f"SELECT count(*) FROM dead_letter WHERE {' AND '.join(conditions)}", *values))
+    where = _where(wanted)
+    return int(await database.fetchval(f"SELECT count(*) FROM dead_letter WHERE {where}", *where.values))
 
 
 async def by_stage(database: Database) -> dict[str, int]:
@@ -125,12 +126,7 @@ async def matching(
     """
     last = 0
     top = up_to if up_to is not None else await database.fetchval("SELECT coalesce(max(id), 0) FROM dead_letter")
-    conditions, values = _conditions(wanted)
-    sql = (
-        f"SELECT id, stage, event FROM dead_letter WHERE {' AND '.join(conditions)} AND event IS NOT NULL"
-        f" AND id > ${len(values) + 1} AND id <= ${len(values) + 2} ORDER BY id LIMIT {size:d}"
-    )
-    while rows := await database.fetch(sql, *values, last, top):
+    while rows := await _readable(database, wanted, last, top, size):
         last = rows[-1]["id"]
         yield [Letter(row["id"], row["stage"], event_of(row["event"])) for row in rows]
 
@@ -193,19 +189,22 @@ def _unreadable_row(body: bytes) -> tuple[Any, ...]:
     return (id, None, None, "unreadable", reason, *nothing, 0, 0, datetime.now(UTC), None, body)
 
 
-def _conditions(wanted: Filter) -> tuple[list[str], list[Any]]:
-    conditions: list[str] = ["true"]
-    values: list[Any] = []
+async def _readable(database: Database, wanted: Filter, last: int, top: int, size: int) -> list[Any]:
+    where = _where(wanted)
+    where.add("event IS NOT NULL AND id > {} AND id <= {}", last, top)
+    most = where.place(size)
+    return await database.fetch(
+        f"SELECT id, stage, event FROM dead_letter WHERE {where} ORDER BY id LIMIT {most}", *where.values
+    )
 
-    def add(condition: str, value: Any) -> None:
-        values.append(value)
-        conditions.append(condition.format(f"${len(values)}"))
 
+def _where(wanted: Filter) -> Where:
+    where = Where("true")
     if wanted.status == "dead":
-        conditions.append("status = 'dead'")  # spelled out for the partial index
+        where.add("status = 'dead'")  # spelled out for the partial index
     elif wanted.status is not None:
-        add("status = {}", wanted.status)
-    for column, value in (
+        where.add("status = {}", wanted.status)
+    for condition, value in (
         ("account_id = {}", wanted.account),
         ("stage = {}", wanted.stage),
         ("connector_id = {}", wanted.connector),
@@ -214,8 +213,8 @@ def _conditions(wanted: Filter) -> tuple[list[str], list[Any]]:
         ("died_at < {}", wanted.until),
     ):
         if value is not None:
-            add(column, value)
-    return conditions, values
+            where.add(condition, value)
+    return where
 
 
 def _shown(row: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from uuid import UUID
 import orjson
 
 from pipeline.store.database import Connection, Database
+from pipeline.store.where import Where
 
 MARGIN = timedelta(days=1)  # a row's day can be that of an earlier arrival than its received_at
 FINAL = ("created", "updated", "unchanged")
@@ -182,15 +183,14 @@ async def page(
     database: Database, account: int, wanted: Filter = Filter(), after: str | None = None, limit: int = 50
 ) -> Page:
     """The rows of an account that a filter lets through, without request and trail. ValueError: no such `after`."""
-    conditions, values = _conditions(account, wanted)
+    where = _where(account, wanted)
     if after is not None:
         received_at, _, event = after.partition(" ")
-        values += [datetime.fromisoformat(received_at), UUID(event)]
-        conditions.append(f"(received_at, event_id) < (${len(values) - 1}, ${len(values)})")
+        where.add("(received_at, event_id) < ({}, {})", datetime.fromisoformat(received_at), UUID(event))
+    most = where.place(limit + 1)
     rows = await database.fetch(
-        f"SELECT {SHORT} FROM journal WHERE {' AND '.join(conditions)}"
-        f" ORDER BY received_at DESC, event_id DESC LIMIT {limit + 1:d}",
-        *values,
+        f"SELECT {SHORT} FROM journal WHERE {where} ORDER BY received_at DESC, event_id DESC LIMIT {most}",
+        *where.values,
     )
     shown = [_shown(row) for row in rows[:limit]]
     more = len(rows) > limit
@@ -222,10 +222,9 @@ async def results_of(database: Database, ids: Sequence[str]) -> dict[str, dict[s
 
 async def counts(database: Database, account: int, since: datetime | None = None) -> dict[str, int]:
     """How many events of an account ended with each outcome."""
-    conditions, values = _conditions(account, Filter(since=since))
+    where = _where(account, Filter(since=since))
     rows = await database.fetch(
-        f"SELECT outcome, count(*) FROM journal WHERE {' AND '.join(conditions)} GROUP BY outcome ORDER BY outcome",
-        *values,
+        f"SELECT outcome, count(*) FROM journal WHERE {where} GROUP BY outcome ORDER BY outcome", *where.values
     )
     return {row["outcome"]: row["count"] for row in rows}
 
@@ -235,30 +234,24 @@ def _json(values: Sequence[Any]) -> str:
     return orjson.dumps(values).decode()
 
 
-def _conditions(account: int, wanted: Filter) -> tuple[list[str], list[Any]]:
-    conditions, values = ["account_id = $1"], [account]
-
-    def add(condition: str, *new: Any) -> None:
-        names = {f"v{index}": f"${len(values) + index + 1}" for index in range(len(new))}
-        conditions.append(condition.format(**names))
-        values.extend(new)
-
+def _where(account: int, wanted: Filter) -> Where:
+    where = Where("account_id = {}", account)
     if wanted.connector is not None:
-        add("connector_id = {v0}", wanted.connector)
+        where.add("connector_id = {}", wanted.connector)
     if wanted.outcome == "failed":
-        add("outcome = 'failed'")  # spelled out for the partial index
+        where.add("outcome = 'failed'")  # spelled out for the partial index
     elif wanted.outcome is not None:
-        add("outcome = {v0}", wanted.outcome)
+        where.add("outcome = {}", wanted.outcome)
     if wanted.since is not None:
-        add("received_at >= {v0} AND day >= {v1}", wanted.since, (wanted.since - MARGIN).date())
+        where.add("received_at >= {} AND day >= {}", wanted.since, (wanted.since - MARGIN).date())
     if wanted.until is not None:
-        add("received_at < {v0} AND day <= {v1}", wanted.until, (wanted.until + MARGIN).date())
+        where.add("received_at < {} AND day <= {}", wanted.until, (wanted.until + MARGIN).date())
     if wanted.search:
         try:
-            add("{v0} IN (event_id, lead_id)", UUID(wanted.search))
+            where.add("{} IN (event_id, lead_id)", UUID(wanted.search))
         except ValueError:
-            add("strpos(lower(concat(request, ' ', reason)), lower({v0})) > 0", wanted.search)
-    return conditions, values
+            where.add("strpos(lower(concat(request, ' ', reason)), lower({})) > 0", wanted.search)
+    return where
 
 
 def _shown(row: Any) -> dict[str, Any]:

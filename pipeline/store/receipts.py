@@ -98,7 +98,7 @@ async def balance(database: Database, since: datetime, examples: int = 20) -> Ba
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         counts = await connection.fetchrow(COUNTS, *window, timeout=LONG)
         missing = await connection.fetchval(f"SELECT count(*) FROM ({MISSING}) AS missing", *window, timeout=LONG)
-        found = await connection.fetch(f"{MISSING} ORDER BY 3, 1 LIMIT {examples:d}", *window, timeout=LONG)
+        found = await connection.fetch(f"{MISSING} ORDER BY 3, 1 LIMIT $3", *window, examples, timeout=LONG)
         accepted = counts["accepted"] if counts else 0
         return Balance(
             receipts=counts["receipts"] if counts else 0,

@@ -1,4 +1,4 @@
-"""Brokers behind one contract (`pipeline.engine.transport`): RabbitMQ, PostgreSQL, memory. `transport_for` picks one."""
+"""Brokers behind one contract (`pipeline.engine.transport`): RabbitMQ, PostgreSQL, memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A private PostgreSQL for tests: one server per session, one fresh database per test, cloned from a migrated template."""
+"""A private PostgreSQL for tests: one server a session, one database a test, cloned from a migrated template."""
 
 from __future__ import annotations
 

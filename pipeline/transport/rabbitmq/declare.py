@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from aio_pika import ExchangeType
 from aiormq.abc import AbstractChannel
 from aiormq.exceptions import ChannelPreconditionFailed
 
@@ -30,11 +31,13 @@ class ConflictingQueue(Exception):
 async def declare(channel: AbstractChannel, topology: Topology, names: Names) -> None:
     """Make every exchange, queue and binding exist; raises ConflictingQueue."""
     try:
-        await channel.exchange_declare(names.dead, exchange_type="direct", durable=True)
-        await channel.exchange_declare(names.work, exchange_type="topic", durable=True)
+        await channel.exchange_declare(names.dead, exchange_type=ExchangeType.DIRECT.value, durable=True)
+        await channel.exchange_declare(names.work, exchange_type=ExchangeType.TOPIC.value, durable=True)
         for address in topology.addresses():
             if isinstance(address, Rung):
-                await channel.exchange_declare(names.rung(address), exchange_type="fanout", durable=True)
+                await channel.exchange_declare(
+                    names.rung(address), exchange_type=ExchangeType.FANOUT.value, durable=True
+                )
             await channel.queue_declare(names.queue(address), durable=True, arguments=arguments(address, names))
             exchange, key = names.route(address)
             await channel.queue_bind(names.queue(address), exchange, key)

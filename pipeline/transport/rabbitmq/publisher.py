@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from aio_pika import DeliveryMode
 from aiormq import spec
 from aiormq.abc import AbstractChannel
 from aiormq.exceptions import ChannelNotFoundEntity, DeliveryError, PublishError
@@ -13,7 +14,6 @@ from pipeline.engine.transport import BrokerUnavailable, Message, Unroutable
 from pipeline.transport.rabbitmq.link import Link, asking, translated
 from pipeline.transport.rabbitmq.names import Names
 
-PERSISTENT = 2
 GRACE = 1.0  # seconds that a publish waits for a broker which has said that it is out of memory or disk
 
 
@@ -53,7 +53,9 @@ class Publisher:
             message.body,
             exchange=exchange,
             routing_key=key,
-            properties=spec.Basic.Properties(content_type="application/json", delivery_mode=PERSISTENT),
+            properties=spec.Basic.Properties(
+                content_type="application/json", delivery_mode=DeliveryMode.PERSISTENT.value
+            ),
             mandatory=True,
         )
         if not isinstance(confirmation, spec.Basic.Ack):
