@@ -15,6 +15,7 @@ from pipeline.daemon.core import opened
 from pipeline.daemon.housekeeping import keep_house
 from pipeline.daemon.metrics import StageMetrics
 from pipeline.daemon.signals import stop_requested
+from pipeline.daemon.trial import ProcessTrial
 from pipeline.engine.drain import Drain
 from pipeline.engine.observe import log_batch
 from pipeline.engine.runner import Runner
@@ -40,8 +41,10 @@ async def work(settings: Settings, names: Sequence[str], *, supervised: bool = F
         for name in names:
             observers = (log_batch, StageMetrics(name), beat.observe)
             stage = core.topology.stages[name]
-            runners.append(Runner(stage, core.topology, core.transport, core.tools, core.pace, core.bounds, observers))
-            beat.watch(runners[-1])
+            trial = ProcessTrial(name, settings)
+            runner = Runner(stage, core.topology, core.transport, core.tools, core.pace, core.bounds, observers, trial)
+            runners.append(runner)
+            beat.watch(runner)
         keep = partial(dead_letters.keep, core.database)
         drains = [Drain(name, core.topology, core.transport, keep, core.pace, core.bounds) for name in names]
         log.info("working", stages=list(names))

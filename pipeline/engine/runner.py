@@ -19,6 +19,7 @@ from pipeline.engine.frame import Bounds, pack
 from pipeline.engine.inbox import Batch
 from pipeline.engine.observe import Observer, report_of, tell
 from pipeline.engine.outcome import DeadLetter, Drop, Forward, Outcome, Poison, Retry, Transient
+from pipeline.engine.quarantine import RENEWED, Trial, decide_apart
 from pipeline.engine.stage import Stage
 from pipeline.engine.topology import Dead, Delivery, Exit, Topology, Work
 from pipeline.engine.transport import Message, Transport
@@ -42,7 +43,9 @@ class Runner:
         pace: Pace = Pace(),
         bounds: Bounds = Bounds(),
         observers: Sequence[Observer] = (),
+        trial: Trial | None = None,
     ) -> None:
+        """With a `trial`, frames that may have killed are worked on in it."""
         self.stage = stage
         self.consumer = Consumer(Work(stage.name), transport, self._handle, pace)
         self._topology = topology
@@ -50,19 +53,30 @@ class Runner:
         self._tools = tools
         self._bounds = bounds
         self._observers = observers
+        self._trial = trial
 
     async def run(self) -> None:
         """Work until `stop`."""
-        await self.consumer.run()
+        try:
+            await self.consumer.run()
+        finally:
+            if self._trial is not None:
+                await self._trial.close()
 
     async def stop(self) -> None:
         """Finish the batch in hand, give the rest back."""
         await self.consumer.stop()
 
     async def _handle(self, batch: Batch) -> None:
+        if self._trial is not None and batch.handed_out >= RENEWED:
+            await self._renew(batch)
+        else:
+            await self._work(batch)
+
+    async def _work(self, batch: Batch) -> None:
         started = time.perf_counter()
         events = [delivery.event for delivery in batch.deliveries]
-        outcomes = await self.consumer.patiently(partial(decide, self.stage, events, self._tools))
+        outcomes = await self._decide(batch, events)
         spent_ms = (time.perf_counter() - started) * 1000
         outcomes, messages = self._settle(batch, outcomes, spent_ms)
         if messages:
@@ -70,6 +84,17 @@ class Runner:
         waited_ms = max((delivery.waited_ms for delivery in batch.deliveries), default=0.0)
         report = report_of(self.stage.name, outcomes, time.perf_counter() - started, waited_ms)
         tell(self._observers, report)
+
+    async def _decide(self, batch: Batch, events: Sequence[Event]) -> list[Outcome]:
+        if self._trial is not None and batch.suspicious:
+            return await decide_apart(self.stage.name, events, self._trial, self.consumer.patiently)
+        return await self.consumer.patiently(partial(decide, self.stage, events, self._tools))
+
+    async def _renew(self, batch: Batch) -> None:
+        """Send the frame anew: it has been handed out often, and the broker would soon give up a good one."""
+        anew = [Message(Work(self.stage.name), parcel.body) for parcel in batch.parcels]
+        await self.consumer.patiently(partial(self._transport.publish, anew))
+        log.info("frame sent anew", stage=self.stage.name, deliveries=batch.handed_out)
 
     def _settle(self, batch: Batch, outcomes: list[Outcome], spent_ms: float) -> tuple[list[Outcome], list[Message]]:
         """The frames that follow from a decided batch; an unreadable frame goes to the dead letters as it is.
@@ -109,7 +134,7 @@ class Runner:
         try:
             pack(self._exits([delivery], [outcome], 0.0, datetime.now(UTC)), 0.0, self._bounds)
         except (TypeError, ValueError) as error:
-            return _verdict(error)
+            return verdict_on(error)
         return outcome
 
 
@@ -133,7 +158,7 @@ async def decide(stage: Stage, events: Sequence[Event], tools: Any) -> list[Outc
                 *await decide(stage, events[:middle], tools),
                 *await decide(stage, events[middle:], tools),
             ]
-        return [_verdict(error)]
+        return [verdict_on(error)]
 
 
 def _check(stage: Stage, events: Sequence[Event], outcomes: Sequence[object]) -> None:
@@ -147,7 +172,7 @@ def _check(stage: Stage, events: Sequence[Event], outcomes: Sequence[object]) ->
             raise RuntimeError(f"stage {stage.name!r} forwarded another event in the place of {event.id}")
 
 
-def _verdict(error: Exception) -> Outcome:
+def verdict_on(error: Exception) -> Outcome:
     """What an exception means for the one event that raised it."""
     text = _sound(str(error), LONGEST_TEXT)
     name = f"{type(error).__name__}: {text}"
