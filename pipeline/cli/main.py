@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from pipeline import __version__
-from pipeline.cli import connector, dead, journal, lead, look, run, send
+from pipeline.cli import bench, connector, dead, journal, lead, look, run, send
 
 app = typer.Typer(
     name="leadpipe",
@@ -23,6 +23,7 @@ app = typer.Typer(
 run.register(app)
 look.register(app)
 send.register(app)
+bench.register(app)
 app.add_typer(connector.app, name="connector")
 app.add_typer(journal.app, name="journal")
 app.add_typer(lead.app, name="lead")
