@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from pipeline.daemon.admin import serve_admin
 from pipeline.daemon.beat import Beat
 from pipeline.daemon.core import opened
 from pipeline.daemon.housekeeping import keep_house
@@ -30,8 +31,11 @@ class UnknownStage(LookupError):
     """No stage has this name; the message lists those that exist."""
 
 
-async def work(settings: Settings, names: Sequence[str], *, supervised: bool = False) -> None:
-    """Run these stages until asked to stop. Raises UnknownStage, and whatever a bug of ours raises."""
+async def work(settings: Settings, names: Sequence[str], *, supervised: bool = False, port: int | None = None) -> None:
+    """Run these stages until asked to stop, telling how they do on `port`, if one is given.
+
+    Raises UnknownStage, and whatever a bug of ours raises.
+    """
     stop = stop_requested(supervised=supervised)
     async with opened(settings) as core:
         if unknown := set(names) - set(core.topology.stages):
@@ -47,8 +51,11 @@ async def work(settings: Settings, names: Sequence[str], *, supervised: bool = F
             beat.watch(runner)
         keep = partial(dead_letters.keep, core.database)
         drains = [Drain(name, core.topology, core.transport, keep, core.pace, core.bounds) for name in names]
+        companions = [beat.run(), keep_house(core.database, settings.journal_days)]
+        if port is not None:
+            companions.append(serve_admin(core, runners, port))
         log.info("working", stages=list(names))
-        await _until(stop, [*runners, *drains], [beat.run(), keep_house(core.database, settings.journal_days)])
+        await _until(stop, [*runners, *drains], companions)
         log.info("drained", stages=list(names))
 
 
