@@ -32,7 +32,7 @@ class Settings(Strict):
     database_url: str | None = Field(default=None, description="PostgreSQL; none: a private server in the data folder")
     broker_url: str | None = Field(default=None, description="amqp://… or postgresql://…; none: the database")
     broker_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]{0,40}$", description="put before queue names")
-    data_dir: Path = Field(default=Path("var"), description="receipts, sockets, and the private PostgreSQL")
+    data_dir: Path = Field(default=Path("var"), description="receipts, the spool, and the private PostgreSQL")
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, ge=0, le=65535)
     public_url: str | None = Field(default=None, description="how producers reach the ingress; none: host and port")
@@ -45,6 +45,9 @@ class Settings(Strict):
     frame_bytes: int = Field(default=256 * 1024, ge=1024, le=8 * 1024 * 1024)
     max_body: int = Field(default=10 * 1024 * 1024, ge=1024, description="of a request, before and after inflating")
     max_event: int = Field(default=1024 * 1024, ge=1024, description="of one event")
+    spool_bytes: int = Field(
+        default=1024**3, ge=1024**2, description="of accepted events on disk while the broker is away"
+    )
     processes: int | None = Field(default=None, ge=1, le=64, description="stage processes; none: as suits the cores")
     journal_days: int = Field(default=60, ge=1, le=3650, description="how long the journal is kept")
     database_pool: int = Field(default=4, ge=1, le=100, description="connections of one process")

@@ -32,11 +32,12 @@ def stages(json: AsJson = False) -> None:
     """Show how each stage does: depth, age, rate, consumers, dead letters in the broker."""
     from pipeline.cli import show
     from pipeline.operations.queues import queues
-    from pipeline.store import workers
+    from pipeline.store import spools, workers
 
     async def run(settings: Settings) -> Queues:
         async with database(settings) as opened, broker(settings) as (topology, transport):
-            return queues(topology, await transport.depths(), await workers.live(opened))
+            depths = await transport.depths()
+            return queues(topology, depths, await workers.live(opened), await spools.waiting(opened))
 
     seen = play(run)
     if json:
@@ -50,6 +51,9 @@ def stages(json: AsJson = False) -> None:
         ),
     )
     show.table(("rung", "frames"), seen.rungs.items(), title="\nretry ladder")
+    if seen.spools:
+        columns = ("host", "path", "events", "bytes", "oldest_s", "heard_s")
+        show.table(columns, ([spool[c] for c in columns] for spool in seen.spools), title="\nspools")
 
 
 def audit(

@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 STAGES = "stages"  # the package whose modules are the shipped stages
+HEAD_START = 1.0  # seconds that a process which can begin without the broker gives it nonetheless
 REFRESH = 1.0  # seconds between two looks for changed connectors
 
 
@@ -64,11 +65,12 @@ def broker_url(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, *, patient: bool = True) -> AsyncIterator[Core]:
+async def opened(settings: Settings, *, patient: bool = True, needs_broker: bool = True) -> AsyncIterator[Core]:
     """Open everything, and close it in the opposite order.
 
     A patient process waits for a database or a broker that is away; an impatient one (a command that somebody
-    looks at) raises Transient at once.
+    looks at) raises Transient at once. One that needs no broker to begin with goes on, and the broker is opened
+    beside it as soon as it is there.
     """
     wait = _patiently if patient else _at_once
     topology = topology_of(settings)
@@ -78,19 +80,33 @@ async def opened(settings: Settings, *, patient: bool = True) -> AsyncIterator[C
         await wait(catalog.refresh)
         transport = transport_for(broker_url(settings), settings.broker_prefix)
         try:
-            await wait(transport.open)
-            await wait(lambda: transport.declare(topology))
-            refreshing = asyncio.create_task(_keep_fresh(catalog))
+            opening = asyncio.create_task(_open_broker(transport, topology, patient=patient))
+            await asyncio.wait({opening}, timeout=None if needs_broker else HEAD_START)
+            if opening.done():
+                await opening
+            beside = {opening, asyncio.create_task(_keep_fresh(catalog))}
             try:
                 yield Core(settings, database, catalog, topology, transport)
             finally:
-                refreshing.cancel()
-                with suppress(asyncio.CancelledError):
-                    await refreshing
+                for task in beside:
+                    task.cancel()
+                await asyncio.wait(beside)
         finally:
             await transport.close()
     finally:
         await database.close()
+
+
+async def _open_broker(transport: Transport, topology: Topology, *, patient: bool) -> None:
+    """Connect, and make the queues exist."""
+    wait = _patiently if patient else _at_once
+    try:
+        await wait(transport.open)
+        await wait(lambda: transport.declare(topology))
+    except Exception as error:
+        if not isinstance(error, Transient):  # who began without the broker does not look here any more
+            log.error("the broker cannot be used", error=f"{type(error).__name__}: {error}")
+        raise
 
 
 async def _keep_fresh(catalog: Catalog) -> None:

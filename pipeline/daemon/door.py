@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -12,40 +11,45 @@ from aiohttp import web
 from pipeline.daemon.core import Core, opened
 from pipeline.daemon.metrics import show_depths
 from pipeline.daemon.signals import stop_requested
+from pipeline.daemon.spooling import tell_spool
 from pipeline.engine.outcome import Transient
+from pipeline.engine.transport import Unroutable
 from pipeline.ingress.app import SERVER, Ingress, build_app
 from pipeline.ingress.limits import Limits
 from pipeline.ingress.receipts import FileReceipts
+from pipeline.ingress.spool.spool import Spool
 from pipeline.settings import Settings
 from pipeline.store import journal, receipts
 
 log = structlog.get_logger(__name__)
+LAST = 2.0  # seconds for what runs beside to end
 LOOK = 5.0  # seconds between two looks at the queues, for the metrics
 
 
 async def serve(settings: Settings, *, supervised: bool = False) -> None:
     """Take events in until asked to stop. Raises OSError if the port is taken."""
     stop = stop_requested(supervised=supervised)
-    async with opened(settings) as core:
-        ingress = ingress_of(core)
+    async with opened(settings, needs_broker=False) as core:
+        spool = Spool(settings.data_dir, settings.spool_bytes)
+        ingress = ingress_of(core, spool)
         runner = web.AppRunner(build_app(ingress), shutdown_timeout=10.0, **SERVER)
         await runner.setup()
         await ingress.start()
         site = web.TCPSite(runner, settings.http_host, settings.http_port, reuse_port=True, backlog=1024)
         await site.start()
         log.info("listening", host=settings.http_host, port=settings.http_port)
-        looking = asyncio.create_task(_watch_queues(core))
+        beside = {asyncio.create_task(_watch_queues(core)), asyncio.create_task(tell_spool(core.database, spool))}
         await stop.wait()
-        looking.cancel()
-        with suppress(asyncio.CancelledError):
-            await looking
         await site.stop()
         await ingress.stop()
+        for task in beside:
+            task.cancel()
+        await asyncio.wait(beside, timeout=LAST)
         await runner.cleanup()
         log.info("closed")
 
 
-def ingress_of(core: Core) -> Ingress:
+def ingress_of(core: Core, spool: Spool) -> Ingress:
     """The ingress with its parts from the settings."""
     settings = core.settings
     return Ingress(
@@ -55,6 +59,7 @@ def ingress_of(core: Core) -> Ingress:
         core.database,
         journal=partial(journal.results_of, core.database),
         receipts=FileReceipts(settings.data_dir, partial(receipts.ship, core.database)),
+        spool=spool,
         limits=Limits(body=settings.max_body, event=settings.max_event),
         bounds=core.bounds,
     )
@@ -63,7 +68,8 @@ def ingress_of(core: Core) -> Ingress:
 async def _watch_queues(core: Core) -> None:
     while True:
         try:
-            show_depths(core.topology, await core.transport.depths())
-        except Transient as error:
+            if depths := await core.transport.depths():  # none: not declared yet
+                show_depths(core.topology, depths)
+        except (Transient, Unroutable) as error:
             log.debug("queues not seen", error=str(error))
         await asyncio.sleep(LOOK)

@@ -6,6 +6,7 @@ stopped listening, `await ingress.stop()`.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Sequence
@@ -16,18 +17,22 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from pipeline.engine.frame import Bounds
-from pipeline.engine.topology import Topology
-from pipeline.engine.transport import BrokerUnavailable, Transport
+from pipeline.engine.topology import Topology, Work
+from pipeline.engine.transport import BrokerUnavailable, Message, Transport
 from pipeline.ingress import metrics, reply
 from pipeline.ingress.body import is_blank
 from pipeline.ingress.commit import Committer, Overloaded
 from pipeline.ingress.door import Cut, cut
 from pipeline.ingress.health import Health
+from pipeline.ingress.keeper import Keeper
 from pipeline.ingress.limits import Limits
 from pipeline.ingress.needs import Answers, Connectors, Look
 from pipeline.ingress.receipts import NoReceipts, Receipts
 from pipeline.ingress.receive import Receiver
 from pipeline.ingress.refusal import Refusal, unavailable
+from pipeline.ingress.spool.feed import Feeder
+from pipeline.ingress.spool.spool import Spool, SpoolUnavailable
+from pipeline.ingress.spool.state import State
 from pipeline.ingress.wait import Waiting, seconds_of
 from pipeline.store.database import DatabaseUnavailable
 from schemas.connector import Connector
@@ -68,7 +73,10 @@ SERVER: Final[dict[str, Any]] = {
 
 
 class Ingress:
-    """Takes events in. `journal(ids)` returns the results of those that have reached the journal, for `?wait=`."""
+    """Takes events in. `journal(ids)` returns the results of those that have reached the journal, for `?wait=`.
+
+    Without a `spool` nothing is accepted while the broker is away.
+    """
 
     def __init__(
         self,
@@ -79,32 +87,47 @@ class Ingress:
         *,
         journal: Look,
         receipts: Receipts | None = None,
+        spool: Spool | None = None,
         limits: Limits | None = None,
         bounds: Bounds | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.health = Health.of(transport, topology, database, catalog)
         self.stopping = False
+        self.spool = spool
         self._catalog = catalog
         self._receipts = receipts or NoReceipts()
         self._receiver = Receiver(self.limits)
-        self._committer = Committer(transport, topology.entry, self._committed, self.limits, bounds or Bounds())
+        self._keeper = Keeper(transport, spool, self.limits.commit_seconds)
+        bounds = bounds or Bounds()
+        self._committer = Committer(self._keeper, topology.entry, self._committed, self.limits, bounds)
+        self._feeder = self._feeder_of(spool, transport, topology, bounds) if spool else None
         self._waiting = Waiting(journal)
 
     @property
     def backlog(self) -> int:
-        """How many events wait for the broker's confirm."""
+        """How many events wait to be durable."""
         return self._committer.events
+
+    def spooled(self) -> State | None:
+        """How the spool does, where there is one."""
+        return None if self.spool is None else self.spool.state()
 
     async def start(self) -> None:
         """Begin; requests may come from now on."""
         await self._receipts.start()
+        if self._feeder is not None:
+            self._feeder.start()
 
     async def stop(self) -> None:
         """Take no more; return when everything in hand is answered for and its receipts are handed on."""
         self.stopping = True
         await self._committer.drain()
         await self._waiting.stop()
+        if self._feeder is not None and self.spool is not None:
+            await self._feeder.stop()
+            await self._keeper.stop()
+            await self.spool.close()
         await self._receipts.stop()
         await self.health.stop()
 
@@ -165,6 +188,8 @@ class Ingress:
             await self._committer.commit(found.events, found.size)
         except Overloaded:
             raise unavailable("too many events are waiting for the broker", retry_after=1) from None
+        except SpoolUnavailable as error:
+            raise unavailable(f"the broker is away, and {error}", retry_after=10) from None
         except BrokerUnavailable:
             raise unavailable("the broker did not confirm; send it again") from None
 
@@ -172,6 +197,20 @@ class Ingress:
         metrics.GROUP.observe(len(events))
         metrics.BACKLOG.set(self.backlog)
         self._receipts.keep(events)
+
+    def _feeder_of(self, spool: Spool, transport: Transport, topology: Topology, bounds: Bounds) -> Feeder:
+        entry = Work(topology.entry)
+        queues = [Work(name).queue for name in topology.stages]
+
+        async def publish(frames: Sequence[bytes]) -> None:
+            deadline = asyncio.get_running_loop().time() + self.limits.commit_seconds
+            await self._keeper.publish([Message(entry, frame) for frame in frames], deadline)
+
+        async def backlog() -> int:
+            depths = await transport.depths()
+            return sum(depths[queue].ready for queue in queues if queue in depths)
+
+        return Feeder(spool, self._keeper.breaker, publish, backlog, bounds)
 
     def _refuse(self, connector: Connector | None, refusal: Refusal) -> web.Response:
         name = metrics.NOBODY if connector is None else connector.name
@@ -187,12 +226,15 @@ def build_app(ingress: Ingress) -> web.Application:
         return reply.respond(200, {"alive": True})
 
     async def readyz(_: web.Request) -> web.Response:
-        ready, checks = await ingress.health.report()
+        state = ingress.spooled()
+        ready, checks = await ingress.health.report(spools=state is not None and state.trouble is None)
         ready = ready and not ingress.stopping
-        return reply.respond(200 if ready else 503, {"ready": ready, "stopping": ingress.stopping, "checks": checks})
+        told = {"ready": ready, "stopping": ingress.stopping, "checks": checks, "spool": state}
+        return reply.respond(200 if ready else 503, told)
 
     async def exposition(_: web.Request) -> web.Response:
         metrics.BACKLOG.set(ingress.backlog)
+        metrics.show_spool(ingress.spooled())
         content_type = "text/plain; version=0.0.4; charset=utf-8"
         return web.Response(body=metrics.exposition(), headers={"Content-Type": content_type})
 

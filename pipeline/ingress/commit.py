@@ -15,8 +15,10 @@ import structlog
 from pipeline.engine.frame import Bounds, pack
 from pipeline.engine.outcome import Transient
 from pipeline.engine.topology import Exit, Work
-from pipeline.engine.transport import BrokerUnavailable, Transport
+from pipeline.engine.transport import BrokerUnavailable
+from pipeline.ingress.keeper import Keeper
 from pipeline.ingress.limits import Limits
+from pipeline.ingress.spool.spool import SpoolUnavailable
 from schemas.event import Event
 
 log = structlog.get_logger(__name__)
@@ -41,19 +43,19 @@ class Group:
 
 
 class Committer:
-    """Makes events durable in groups. `committed` is told of each group after its confirm, before the answers."""
+    """Makes events durable in groups. `committed` is told of each group once it is durable, before the answers."""
 
     def __init__(
         self,
-        transport: Transport,
+        keeper: Keeper,
         entry: str,
         committed: Callable[[Sequence[Event]], None],
         limits: Limits,
         bounds: Bounds,
     ) -> None:
-        self.events = 0  # waiting for a confirm
+        self.events = 0  # not durable yet
         self._bytes = 0
-        self._transport = transport
+        self._keeper = keeper
         self._to = Work(entry)
         self._committed = committed
         self._limits = limits
@@ -62,10 +64,10 @@ class Committer:
         self._in_flight: set[asyncio.Task[None]] = set()
 
     async def commit(self, events: Sequence[Event], size: int) -> None:
-        """Return once the broker has confirmed all of them; `size` is how many bytes they are, about.
+        """Return once all of them are durable; `size` is how many bytes they are, about.
 
-        Raises Overloaded at once, or BrokerUnavailable when they may not be durable. A caller that is cancelled does
-        not take its events back.
+        Raises Overloaded at once, or BrokerUnavailable or SpoolUnavailable when they may not be durable. A caller that
+        is cancelled does not take its events back.
         """
         if self._over(len(events), size):
             raise Overloaded
@@ -109,7 +111,7 @@ class Committer:
         """The commits ahead of this group took all the time that its requests had."""
         if group is self._gathering:
             self._gathering = None
-            self._settle(group, "the broker did not confirm in time")
+            self._settle(group, BrokerUnavailable("the broker did not confirm in time"))
 
     def _pump(self) -> None:
         """Start the next commit, if it is due."""
@@ -129,35 +131,25 @@ class Committer:
 
     async def _commit(self, group: Group) -> None:
         try:
-            await self._publish(group)
+            exits = (Exit(self._to, event) for event in group.events)
+            messages = pack(exits, time.time(), self._bounds)
+            await self._keeper.keep(messages, len(group.events), group.deadline)
+        except SpoolUnavailable as error:
+            self._settle(group, error)
         except Transient as error:
-            self._settle(group, str(error))
+            self._settle(group, BrokerUnavailable(str(error)))
         except asyncio.CancelledError:
-            self._settle(group, "stopped before the broker confirmed")
+            self._settle(group, BrokerUnavailable("stopped before the broker confirmed"))
             raise
         except Exception as error:
             # also a queue that is missing, and bugs of ours: whatever it was, these events are not known to be durable
             log.exception("commit failed", events=len(group.events), error=type(error).__name__)
-            self._settle(group, type(error).__name__)
+            self._settle(group, BrokerUnavailable(type(error).__name__))
         else:
             self._committed(group.events)
             self._settle(group, None)
 
-    async def _publish(self, group: Group) -> None:
-        messages = pack((Exit(self._to, event) for event in group.events), time.time(), self._bounds)
-        try:
-            async with asyncio.timeout_at(group.deadline):
-                await self._transport.publish(messages)
-        except TimeoutError:
-            raise BrokerUnavailable("the broker did not confirm in time") from None
-        except asyncio.CancelledError:
-            # aio-pika lets a lost connection look like a cancellation; ours is one that somebody asked for
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-            raise BrokerUnavailable("the connection to the broker was lost") from None
-
-    def _settle(self, group: Group, trouble: str | None) -> None:
+    def _settle(self, group: Group, trouble: Exception | None) -> None:
         self.events -= len(group.events)
         self._bytes -= group.bytes
         for waiter in group.waiters:
@@ -165,4 +157,4 @@ class Committer:
                 if trouble is None:
                     waiter.set_result(None)
                 else:
-                    waiter.set_exception(BrokerUnavailable(trouble))
+                    waiter.set_exception(trouble)

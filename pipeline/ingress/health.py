@@ -1,6 +1,7 @@
 """Is this process fit to take events? In: broker, database, topology. Out: one line per check.
 
-An ingress that knows its connectors is ready without the database: it goes on accepting, and the broker keeps.
+An ingress that knows its connectors is ready without the database: it goes on accepting, and the broker keeps. It is
+ready without the broker while it can accept into its spool.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ import structlog
 
 from pipeline.engine.outcome import Transient
 from pipeline.engine.topology import Topology
-from pipeline.engine.transport import Transport
+from pipeline.engine.transport import Transport, Unroutable
 from pipeline.ingress.needs import Answers, Connectors
 
 log = structlog.get_logger(__name__)
 PATIENCE = 1.0  # seconds that a probe of an orchestrator may wait
 OK = "ok"
+MISSING = "these queues are missing"
 
 
 class Probe:
@@ -66,9 +68,12 @@ class Health:
     @classmethod
     def of(cls, transport: Transport, topology: Topology, database: Answers, catalog: Connectors) -> Health:
         async def broker() -> str:
-            depths = await transport.depths()
+            try:
+                depths = await transport.depths()
+            except Unroutable as error:
+                return f"{MISSING}: {error}"
             missing = [address.queue for address in topology.addresses() if address.queue not in depths]
-            return f"these queues are missing: {', '.join(missing)}" if missing else OK
+            return f"{MISSING}: {', '.join(missing)}" if missing else OK
 
         async def ask_database() -> str:
             await database.fetchval("SELECT 1")
@@ -76,15 +81,18 @@ class Health:
 
         return cls(Probe("broker", broker), Probe("database", ask_database), catalog)
 
-    async def report(self) -> tuple[bool, dict[str, str]]:
-        """Whether it is ready, and each check's line."""
+    async def report(self, *, spools: bool = False) -> tuple[bool, dict[str, str]]:
+        """Whether it is ready, and each check's line. `spools`: it can accept without the broker now."""
         broker, database = await asyncio.gather(self.broker.answer(), self.database.answer())
-        missing = broker.startswith("these queues")
+        missing = broker.startswith(MISSING)
         checks = {"broker": OK if missing else broker, "topology": broker, "database": database}
         knows = bool(self.catalog.names())
         if database != OK and knows:
             checks["database"] = f"{database}; accepting for the connectors already known"
-        return broker == OK and (database == OK or knows), checks
+        if broker != OK and spools:
+            for check in ("broker", "topology"):
+                checks[check] += "" if checks[check] == OK else "; accepting into the spool"
+        return (broker == OK or spools) and (database == OK or knows), checks
 
     async def stop(self) -> None:
         """Ask no more."""

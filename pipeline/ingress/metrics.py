@@ -6,6 +6,9 @@
 | `leadpipe_ingress_seconds` | from a request's first byte at the handler to its answer |
 | `leadpipe_ingress_group_events` | events of one group commit |
 | `leadpipe_ingress_backlog_events` | events that wait for the broker's confirm |
+| `leadpipe_spool_events`, `leadpipe_spool_bytes` | what waits in the spool |
+| `leadpipe_spool_oldest_seconds` | how long the oldest event in the spool has waited |
+| `leadpipe_spool_total{result}` | events `kept`, `fed` in, `confirmed` after all, `refused`, `failed`; `damaged` |
 | `leadpipe_receipt_errors_total` | groups whose receipts could not be written |
 """
 
@@ -16,6 +19,8 @@ from functools import lru_cache
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+
+from pipeline.ingress.spool.state import State
 
 EVENTS = Counter("leadpipe_ingress_events_total", "Events accepted, and requests refused", ["connector", "result"])
 SECONDS = Histogram(
@@ -28,6 +33,12 @@ GROUP = Histogram(
 )
 BACKLOG = Gauge("leadpipe_ingress_backlog_events", "Events waiting for the broker", multiprocess_mode="livesum")
 RECEIPT_ERRORS = Counter("leadpipe_receipt_errors_total", "Groups whose receipts could not be written")
+SPOOL = Counter("leadpipe_spool_total", "What became of events that were to be spooled", ["result"])
+SPOOL_EVENTS = Gauge("leadpipe_spool_events", "Events in the spool", multiprocess_mode="livesum")
+SPOOL_BYTES = Gauge("leadpipe_spool_bytes", "Bytes in the spool", multiprocess_mode="livemax")
+SPOOL_OLDEST = Gauge(
+    "leadpipe_spool_oldest_seconds", "Age of the oldest event in the spool", multiprocess_mode="livemax"
+)
 
 NOBODY = "-"  # the connector of a request whose token is unknown
 
@@ -36,6 +47,14 @@ NOBODY = "-"  # the connector of a request whose token is unknown
 def events(connector: str, result: str) -> Counter:
     """The counter of one connector and result, bound once."""
     return EVENTS.labels(connector, result)
+
+
+def show_spool(state: State | None) -> None:
+    """Set the gauges of the spool."""
+    if state is not None:
+        SPOOL_EVENTS.set(state.events)
+        SPOOL_BYTES.set(state.bytes)
+        SPOOL_OLDEST.set(state.oldest_s)
 
 
 def exposition() -> bytes:

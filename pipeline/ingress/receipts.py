@@ -16,7 +16,8 @@ import structlog
 from pipeline.engine.outcome import Transient
 from pipeline.ingress import metrics
 from pipeline.ingress.needs import Ship
-from pipeline.ingress.segment import Folder, Segment, records, rows
+from pipeline.ingress.receipt import records, rows
+from pipeline.ingress.segment import Folder, Segment
 from schemas.event import Event
 
 log = structlog.get_logger(__name__)

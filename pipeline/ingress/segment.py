@@ -1,47 +1,17 @@
-"""Receipts on disk. In: accepted events. Out: segment files, `<data_dir>/receipts/<process>-<n>.seg`, and their rows.
+"""Files of several processes side by side. In: bytes to append. Out: segments, `<folder>/<process>-<n>.seg`.
 
-A segment is a run of 32-byte records: event id (16), connector id (8), received_at in microseconds since 1970 (8),
-big-endian. A write that a kill cut short leaves a torn last record, which reading ignores. Next to the segments
-lies `<process>.lock`, locked while that process lives, so that others can tell whose segments are orphans.
+Next to the segments lies `<process>.lock`, locked while that process lives, so that others can tell whose segments
+are orphans, and adopt them.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import UUID, uuid4
-
-from pipeline.ingress.needs import Row
-from schemas.event import Event
-
-RECORD = struct.Struct(">16sqq")
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-
-
-def records(events: Sequence[Event]) -> bytes:
-    """The receipts of these events."""
-    return b"".join(
-        RECORD.pack(
-            bytes.fromhex(event.id.replace("-", "")), event.connector, (event.received_at - EPOCH) // MICROSECOND
-        )
-        for event in events
-    )
-
-
-def rows(file: Path) -> list[Row]:
-    """The receipts in a segment; raises OSError."""
-    content = file.read_bytes()
-    whole = len(content) - len(content) % RECORD.size
-    return [
-        (UUID(bytes=id), connector, EPOCH + received * MICROSECOND)
-        for id, connector, received in RECORD.iter_unpack(content[:whole])
-    ]
+from uuid import uuid4
 
 
 class Segment:
@@ -52,13 +22,15 @@ class Segment:
         self.size = 0
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
-    def append(self, content: bytes) -> None:
-        """Write all of it, in one write; on OSError the file is as it was before."""
+    def append(self, content: bytes, *, sync: bool = False) -> None:
+        """Write all of it, in one write, and with `sync` wait for the disk; on OSError the file is as it was before."""
         written = 0
         try:
             written = os.write(self._file, content)
             if written < len(content):
-                raise OSError("the disk took a part of the receipts only")
+                raise OSError("the disk took a part of the record only")
+            if sync:
+                os.fdatasync(self._file)
         except OSError:
             if written:
                 os.ftruncate(self._file, self.size)
@@ -89,16 +61,31 @@ class Folder:
         self._number += 1
         return Segment(self._path / f"{self.process}-{self._number}.seg")
 
+    def sync(self) -> None:
+        """Wait until the names of the segments, too, are on disk."""
+        folder = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of all segments by process, also of those that live."""
+        sizes: dict[str, int] = {}
+        for file in self._segments():
+            sizes[process_of(file)] = sizes.get(process_of(file), 0) + _size(file)
+        return sizes
+
     def closed(self, open_: Segment | None) -> list[Path]:
         """Every segment that is ours to ship, oldest first: our own but the open one, and those we adopted."""
         ours = [
-            file for file in self._segments() if _process(file) in self._locks and (not open_ or file != open_.path)
+            file for file in self._segments() if process_of(file) in self._locks and (not open_ or file != open_.path)
         ]
-        return sorted(ours, key=lambda file: (_process(file), int(file.stem.partition("-")[2])))
+        return sorted(ours, key=lambda file: (process_of(file), int(file.stem.partition("-")[2])))
 
     def adopt(self) -> int:
         """Take over the segments of processes that have ended; returns how many processes they were."""
-        left = {_process(file) for file in self._segments()} | {file.stem for file in self._path.glob("*.lock")}
+        left = {process_of(file) for file in self._segments()} | {file.stem for file in self._path.glob("*.lock")}
         adopted = 0
         for process in left - self._locks.keys():
             lock = _lock(self._lock_file(process))
@@ -109,13 +96,13 @@ class Folder:
 
     def tidy(self) -> None:
         """Remove the locks of adopted processes whose segments are all shipped."""
-        with_segments = {_process(file) for file in self._segments()} | {self.process}
+        with_segments = {process_of(file) for file in self._segments()} | {self.process}
         for process in self._locks.keys() - with_segments:
             self._drop(process)
 
     def close(self) -> None:
         """Give up the locks; what is not shipped is left for whoever starts next."""
-        with_segments = {_process(file) for file in self._segments()}
+        with_segments = {process_of(file) for file in self._segments()}
         for process in list(self._locks):
             if process in with_segments:
                 os.close(self._locks.pop(process))
@@ -134,8 +121,16 @@ class Folder:
         return self._path / f"{process}.lock"
 
 
-def _process(segment: Path) -> str:
+def process_of(segment: Path) -> str:
+    """Who wrote it."""
     return segment.stem.partition("-")[0]
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:  # its process has shipped it meanwhile
+        return 0
 
 
 def _lock(path: Path) -> int | None:

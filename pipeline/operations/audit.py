@@ -1,7 +1,8 @@
 """Does everything that was accepted end in the journal? In: receipts, journal, queues. Out: the balance.
 
-accepted = journalled + under way + missing; missing must be 0. Receipts are kept by the ingress apart from the
-broker, so this also catches what a broker, or a bug of ours, would lose.
+accepted = journalled + under way + missing; missing must be 0. Events in a spool are under way.
+Receipts are kept by the ingress apart from the broker, so this also catches what a broker, or a bug of ours, would
+lose.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import datetime
 from pipeline.engine.topology import Topology
 from pipeline.engine.transport import Transport
 from pipeline.operations.queues import Queues, queues
-from pipeline.store import receipts, workers
+from pipeline.store import receipts, spools, workers
 from pipeline.store.database import Database
 from pipeline.store.receipts import Balance
 
@@ -44,7 +45,8 @@ async def audit(
     deadline = asyncio.get_running_loop().time() + patience
     before: Balance | None = None
     while True:
-        seen = queues(topology, await transport.depths(), await workers.live(database))
+        spooled = await spools.waiting(database)
+        seen = queues(topology, await transport.depths(), await workers.live(database), spooled)
         balance = await receipts.balance(database, since)
         final = not seen.under_way and balance == before
         if final or asyncio.get_running_loop().time() >= deadline:

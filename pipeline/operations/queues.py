@@ -27,22 +27,30 @@ class StageState:
 
 @dataclass(frozen=True, slots=True)
 class Queues:
-    """Every stage, and every rung of the retry ladder."""
+    """Every stage, every rung of the retry ladder, and the spools."""
 
     stages: list[StageState]
     rungs: dict[str, int]  # frames that wait on each
+    spools: list[dict[str, Any]]  # accepted events that wait on the disks of ingress processes, by folder
 
     @property
     def under_way(self) -> bool:
         """Whether any event is between the door and the journal, as far as can be seen."""
-        return any(state.ready or state.in_hand for state in self.stages) or any(self.rungs.values())
+        at_stages = any(state.ready or state.in_hand for state in self.stages)
+        return at_stages or any(self.rungs.values()) or bool(self.spools)
 
 
-def queues(topology: Topology, depths: Mapping[str, Depth], workers: Sequence[Mapping[str, Any]]) -> Queues:
+def queues(
+    topology: Topology,
+    depths: Mapping[str, Depth],
+    workers: Sequence[Mapping[str, Any]],
+    spools: Sequence[dict[str, Any]],
+) -> Queues:
     """Put together what the broker and the processes tell."""
     return Queues(
         [_state(name, depths, workers) for name in topology.stages],
         {rung_queue(seconds): depths[rung_queue(seconds)].ready for seconds in topology.rungs},
+        list(spools),
     )
 
 
