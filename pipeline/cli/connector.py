@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, account_id, database, play
+from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, WrongUse, account_id, database, play
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings
@@ -33,7 +33,7 @@ def apply(
         try:
             wanted = [operations.read(file) for file in files]
         except operations.BadConnector as error:
-            raise Failed(str(error)) from error
+            raise WrongUse(str(error)) from error
         async with database(settings) as opened:
             owner = await account_id(opened, account)
             applied = [(each, await connectors.apply(opened, owner, each)) for each in wanted]
@@ -51,7 +51,9 @@ def apply(
     if json:
         show.as_json(rows)
     else:
-        show.table(("connector", "", "revision", "webhook URL"), (tuple(row.values()) for row in rows))
+        for row in rows:
+            print(f"{row['state']} {row['name']}, revision {row['revision']}")
+            show.copyable(f"  {row['url']}")
 
 
 @app.command(name="list")
@@ -69,7 +71,7 @@ def list_(account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
         show.as_json(rows)
     else:
         columns = ("name", "preset", "enabled", "revision", "updated_at")
-        show.table(columns, ([row[column] for column in columns] for row in rows))
+        show.lines(columns, ([row[column] for column in columns] for row in rows))
 
 
 @app.command(name="show")
@@ -132,19 +134,19 @@ def remove(
     async def run(settings: Settings) -> None:
         async with database(settings) as opened:
             if not await connectors.remove(opened, await account_id(opened, account), name):
-                raise Failed(f"no connector {name!r}; `leadpipe connector list` shows those there are")
+                raise WrongUse(f"no connector {name!r}; `leadpipe connector list` shows those there are")
 
     play(run)
     print(f"removed {name}")
 
 
 async def found(database: Database, account: str, name: str) -> tuple[Connector, list[str]]:
-    """A connector and its tokens; raises Failed."""
+    """A connector and its tokens; raises WrongUse."""
     from pipeline.store import connectors
 
     connector = await connectors.get(database, await account_id(database, account), name)
     if connector is None:
-        raise Failed(f"no connector {name!r}; `leadpipe connector list` shows those there are")
+        raise WrongUse(f"no connector {name!r}; `leadpipe connector list` shows those there are")
     return connector
 
 
@@ -154,7 +156,7 @@ def _switch(name: str, account: str, *, enabled: bool) -> None:
     async def run(settings: Settings) -> None:
         async with database(settings) as opened:
             if not await connectors.enable(opened, await account_id(opened, account), name, enabled):
-                raise Failed(f"no connector {name!r}; `leadpipe connector list` shows those there are")
+                raise WrongUse(f"no connector {name!r}; `leadpipe connector list` shows those there are")
 
     play(run)
     print(f"{'enabled' if enabled else 'disabled'} {name}")

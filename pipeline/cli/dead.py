@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from pipeline.cli.journal import Limit, Since, Until
 from pipeline.cli.look import broker
 from pipeline.cli.send import progress
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, account_id, database, play
+from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, WrongUse, account_id, database, play
 from pipeline.cli.times import moment
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ Stage = Annotated[str | None, typer.Option("--stage", help="Only those that died
 Connector = Annotated[str | None, typer.Option("--connector", help="Only this connector's.")]
 Error = Annotated[str | None, typer.Option("--error", help="Only with this text in the reason, the rule or the error.")]
 Status = Annotated[str, typer.Option("--status", help="dead, replayed, discarded, or any.")]
+COLUMNS = ("stage", "kind", "attempts", "event_id")
+FRAME = 2_000  # characters shown of a frame that cannot be read
 Letter = Annotated[int, typer.Argument(help="The dead letter's id.")]
 
 
@@ -36,24 +39,36 @@ def list_(
     status: Status = "dead",
     after: Annotated[int | None, typer.Option("--after", help="Continue after this id.")] = None,
     limit: Limit = 20,
+    unreadable: Annotated[
+        bool, typer.Option("--unreadable", help="Frames that could not be read; they belong to no account.")
+    ] = False,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
     """List dead letters, the newest first."""
+    if unreadable and connector:
+        raise typer.BadParameter("what cannot be read belongs to no connector: give --unreadable or --connector")
     from pipeline.cli import show
     from pipeline.store import dead_letters
 
     async def run(settings: Settings) -> list[dict[str, Any]]:
         async with database(settings) as opened:
             wanted = await _filter(opened, account, stage, connector, error, since, until, status)
+            if unreadable:
+                wanted = replace(wanted, account=None, unreadable=True)
             return await dead_letters.page(opened, wanted, after=after, limit=limit)
 
     rows = play(run)
     if json:
         show.as_json(rows)
         return
-    columns = ("id", "died_at", "stage", "kind", "attempts", "event_id", "field", "value", "reason")
-    show.table(columns, ([row[column] for column in columns] for row in rows))
+    show.lines(
+        ("id", "died UTC", "stage", "kind", "attempts", "event", "status"),
+        ((row["id"], show.moment(row["died_at"]), *(row[column] for column in COLUMNS), row["status"]) for row in rows),
+        below=(row["reason"] for row in rows),
+    )
+    if len(rows) == limit:
+        show.messages.print(f"more: --after {rows[-1]['id']}")
 
 
 @app.command()
@@ -76,19 +91,31 @@ def groups(
     if json:
         show.as_json(rows)
         return
-    columns = ("letters", "stage", "kind", "field", "cause", "oldest", "newest")
-    show.table(columns, ([row[column] for column in columns] for row in rows))
+    show.lines(
+        ("letters", "stage", "kind", "field", "oldest UTC", "newest UTC"),
+        (
+            (
+                row["letters"],
+                row["stage"],
+                row["kind"],
+                row["field"],
+                show.moment(row["oldest"]),
+                show.moment(row["newest"]),
+            )
+            for row in rows
+        ),
+        below=(row["cause"] for row in rows),
+    )
 
 
 @app.command(name="show")
 def show_(letter: Letter, account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
     """Show one dead letter: why it died, the trace, and the event as it came to the stage."""
     from pipeline.cli import show
-    from pipeline.store import dead_letters
 
     async def run(settings: Settings) -> dict[str, Any]:
         async with database(settings) as opened:
-            row = await dead_letters.show(opened, letter, await account_id(opened, account))
+            row = await _seen(opened, letter, await account_id(opened, account))
             if row is None:
                 raise Failed(f"no dead letter {letter}; `leadpipe dead list` shows those there are")
             return row
@@ -97,13 +124,15 @@ def show_(letter: Letter, account: Account = DEFAULT_ACCOUNT, json: AsJson = Fal
     if json:
         show.as_json(row)
         return
-    event, trace = row.pop("event"), row.pop("trace")
-    show.pairs({name: value for name, value in row.items() if value is not None})
+    event, trace, frame = row.pop("event"), row.pop("trace"), row.pop("unreadable")
+    show.pairs(row)
     if trace:
-        show.console.print(f"\n{trace}", markup=False)
+        show.copyable(f"\ntrace\n{trace}")
     if event:
-        print()
+        print("\nthe event, as it came to the stage")
         show.as_json(event)
+    if frame:
+        show.copyable(f"\nthe frame begins\n{frame[:FRAME]}")
 
 
 @app.command()
@@ -136,7 +165,7 @@ def replay(
                 if letter is not None:
                     found = await dead_letters.letter(opened, letter, await account_id(opened, account))
                     if found is None:
-                        raise Failed(f"no readable dead letter {letter}")
+                        raise Failed(f"no dead letter {letter} that can be read; `leadpipe dead list` shows them")
                     await replay_one(opened, transport, topology, found, bounds)
                     return 1
                 wanted = await _filter(opened, account, stage, connector, error, since, until, "dead")
@@ -158,10 +187,23 @@ def discard(
     async def run(settings: Settings) -> int:
         async with database(settings) as opened:
             owner = await account_id(opened, account)
-            ours = [id for id in letters if await dead_letters.show(opened, id, owner)]
-            return await dead_letters.mark(opened, ours, "discarded")
+            unknown = [id for id in letters if not await _seen(opened, id, owner)]
+            if unknown:
+                raise Failed(f"no dead letter {unknown[0]}, so none is discarded; `leadpipe dead list` shows them")
+            return await dead_letters.mark(opened, letters, "discarded")
 
     print(f"discarded {play(run):,}")
+
+
+async def _seen(opened: Database, letter: int, owner: int) -> dict[str, Any] | None:
+    """A dead letter of this account, or one that belongs to none; its unreadable bytes as text."""
+    from pipeline.store import dead_letters
+
+    row = await dead_letters.show(opened, letter)
+    if row is None or row["account_id"] not in (owner, None):
+        return None
+    frame = row["unreadable"]
+    return {**row, "unreadable": None if frame is None else frame.decode("utf-8", "backslashreplace")}
 
 
 async def _filter(
@@ -183,7 +225,7 @@ async def _filter(
     owner = await account_id(opened, account)
     ids = {row["name"]: row["id"] for row in await connectors.list_all(opened, owner)}
     if connector is not None and connector not in ids:
-        raise Failed(f"no connector {connector!r}; `leadpipe connector list` shows those there are")
+        raise WrongUse(f"no connector {connector!r}; `leadpipe connector list` shows those there are")
     if status not in ("dead", "replayed", "discarded", "any"):
         raise typer.BadParameter(f"{status!r} is not a status; they are dead, replayed, discarded, any")
     return Filter(

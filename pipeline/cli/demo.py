@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -23,12 +24,15 @@ from pipeline.store.database import Database
 WAIT = 60.0  # seconds for the processes to start, and for the events to end
 
 
-def play_demo(settings: Settings, folder: Path) -> Callable[[asyncio.Event], None]:
-    """What `supervise` calls once its processes start; the demonstration then runs beside them."""
+def play_demo(settings: Settings, folder: Path, log: Path) -> Callable[[asyncio.Event], None]:
+    """What `supervise` calls once its processes start; the demonstration then runs beside them.
+
+    `log` is where the processes write theirs, named where somebody may want to look at it.
+    """
     running: set[asyncio.Task[None]] = set()
 
     def start(stop: asyncio.Event) -> None:
-        task = asyncio.create_task(_demo(settings, folder, stop))
+        task = asyncio.create_task(_demo(settings, folder, log, stop))
         running.add(task)
         task.add_done_callback(lambda done: _told(done, stop))
 
@@ -42,18 +46,18 @@ def _told(task: asyncio.Task[None], stop: asyncio.Event) -> None:
         stop.set()
 
 
-async def _demo(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
+async def _demo(settings: Settings, folder: Path, log: Path, stop: asyncio.Event) -> None:
     database = await Database.open(str(settings.database_url), size=2)
     try:
         urls = await _apply(settings, folder, database)
-        if not await _ready(settings, stop):
+        if not await _ready(settings, log, stop):
             return
         started = datetime.now(UTC)
         accepted = await _send(folder / "events", urls)
         await _results(settings, database, started, accepted)
     finally:
         await database.close()
-    _invite(urls)
+    _invite(urls, folder / "try", log)
 
 
 async def _apply(settings: Settings, folder: Path, database: Database) -> dict[str, str]:
@@ -68,7 +72,7 @@ async def _apply(settings: Settings, folder: Path, database: Database) -> dict[s
     return urls
 
 
-async def _ready(settings: Settings, stop: asyncio.Event) -> bool:
+async def _ready(settings: Settings, log: Path, stop: asyncio.Event) -> bool:
     """Wait for the door to open; False if asked to stop before."""
     url = f"http://{settings.http_host}:{settings.http_port}/readyz"
     deadline = asyncio.get_running_loop().time() + WAIT
@@ -79,7 +83,7 @@ async def _ready(settings: Settings, stop: asyncio.Event) -> bool:
                     if answer.status == 200:
                         return True
             if asyncio.get_running_loop().time() > deadline:
-                raise TimeoutError(f"the ingress was not ready within {WAIT:g} s; see the log above")
+                raise TimeoutError(f"the ingress was not ready within {WAIT:g} s; {log} says why")
             await asyncio.sleep(0.1)
     return False
 
@@ -102,28 +106,33 @@ async def _results(settings: Settings, database: Database, started: datetime, ac
         found = await audit(database, transport, topology, started, WAIT)
     counts = await journal.counts(database, account, started)
     known = ("created", "updated", "unchanged", "dropped", "failed")
+    ended = [counts.get(outcome, 0) for outcome in known]
+    distinct = found.balance.accepted
     show.console.print()
-    show.table(
-        ("accepted", "of them distinct", *known),
-        [(accepted, found.balance.accepted, *(counts.get(outcome, 0) for outcome in known))],
+    show.lines(
+        ("accepted", "sent twice", *known, "known before"),
+        [(accepted, accepted - distinct, *ended, distinct - sum(ended))],
         title="What became of the sample events",
     )
     show.console.print(verdict(found))
     rows = await leads.find(database, account, "", 3)
     show.console.print()
-    show.table(("lead", *COLUMNS, "updated"), (short(row) for row in rows), title="Three of the leads")
+    show.lines(("lead", *COLUMNS), (short(row) for row in rows), title="Three of the leads")
 
 
-def _invite(urls: dict[str, str]) -> None:
-    """What to do next."""
-    show.console.print()
-    show.table(("connector", "webhook URL"), urls.items(), title="Where sources post to")
-    name, url = next(iter(urls.items()))
-    show.console.print(f"\nTry one yourself (the events of {name} are in deploy/examples/events/{name}.ndjson):\n")
-    show.console.print(
-        f"  head -1 deploy/examples/events/{name}.ndjson | \\\n"
-        f"    curl -H 'Content-Type: application/json' -d @- '{url}?wait=5'",
-        markup=False,
-    )
-    show.console.print("\nand look at it:  .venv/bin/leadpipe journal list   .venv/bin/leadpipe lead find\n")
-    show.console.print("Serving until Ctrl-C.")
+def _invite(urls: dict[str, str], tries: Path, log: Path) -> None:
+    """What to do next: where to post, an event to post (`NAME.json` in the folder `tries`), where to look."""
+    command = Path(sys.argv[0])
+    with suppress(ValueError):
+        command = command.relative_to(Path.cwd())
+    show.console.print("\nWhere sources post to", style="bold")
+    for name, url in urls.items():
+        show.copyable(f"{name:<17} {url}")
+    if samples := [file for file in sorted(tries.glob("*.json")) if file.stem in urls]:
+        show.console.print("\nTry one yourself", style="bold")
+        for file in samples:
+            show.copyable(f"curl -H 'Content-Type: application/json' -d @{file} '{urls[file.stem]}?wait=5'")
+    show.console.print("\nand look, in another terminal", style="bold")
+    for look in ("journal list", "lead find", "dead groups", "stages", "--help"):
+        show.copyable(f"{command} {look}")
+    show.copyable(f"\nThe log is in {log}. Serving until Ctrl-C.")

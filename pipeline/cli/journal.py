@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, account_id, database, play
+from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, WrongUse, account_id, database, play
 from pipeline.cli.times import moment
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="What came in, what became of it, and why.", no_args_is_help=True)
 
+FAILURE = ("stage", "field", "value", "rule", "error")  # what there is to tell of one beside its reason
+OUTCOMES = ("created", "updated", "unchanged", "dropped", "failed")
 Since = Annotated[str | None, typer.Option("--since", help="From this time on: 2026-08-10T12:00, or an age: 24h, 7d.")]
 Until = Annotated[str | None, typer.Option("--until", help="Before this time.")]
 Limit = Annotated[int, typer.Option("--limit", help="How many at most.", min=1, max=1000)]
@@ -37,13 +39,16 @@ def list_(
     from pipeline.cli import show
     from pipeline.store import connectors, journal
 
+    if outcome is not None and outcome not in OUTCOMES:
+        raise typer.BadParameter(f"{outcome!r} is not an outcome; they are {', '.join(OUTCOMES)}")
+
     async def run(settings: Settings) -> tuple[journal.Page, dict[int, str]]:
         async with database(settings) as opened:
             owner = await account_id(opened, account)
             names = {row["id"]: row["name"] for row in await connectors.list_all(opened, owner)}
             ids = {name: id for id, name in names.items()}
             if connector is not None and connector not in ids:
-                raise Failed(f"no connector {connector!r}; `leadpipe connector list` shows those there are")
+                raise WrongUse(f"no connector {connector!r}; `leadpipe connector list` shows those there are")
             wanted = journal.Filter(
                 connector=None if connector is None else ids[connector],
                 outcome=outcome,
@@ -51,30 +56,33 @@ def list_(
                 until=moment(until),
                 search=search,
             )
-            return await journal.page(opened, owner, wanted, after, limit), names
+            try:
+                return await journal.page(opened, owner, wanted, after, limit), names
+            except ValueError as error:
+                raise WrongUse(f"--after {after!r} is not what a page ends with: a time, a blank, an id") from error
 
     page, names = play(run)
     if json:
         rows = [{**row, "connector": names.get(row["connector_id"])} for row in page.rows]
         show.as_json({"rows": rows, "next": page.next})
         return
-    show.table(
-        ("received", "event", "connector", "outcome", "by", "lead", "reason"),
+    show.lines(
+        ("received UTC", "event", "outcome", "connector", "lead", "by"),
         (
             (
-                row["received_at"],
+                show.moment(row["received_at"]),
                 row["event_id"],
-                names.get(row["connector_id"]),
                 row["outcome"],
-                row["matched_by"],
+                names.get(row["connector_id"]),
                 row["lead_id"],
-                row["reason"],
+                row["matched_by"],
             )
             for row in page.rows
         ),
+        below=(row["reason"] for row in page.rows),
     )
     if page.next:
-        show.messages.print(f'more: --after "{page.next}"')
+        show.messages.print(f'more: --after "{page.next}"', markup=False, soft_wrap=True)
 
 
 @app.command(name="show")
@@ -85,21 +93,43 @@ def show_(
 ) -> None:
     """Show one event: the request, its outcome and reason, the records it touched, and its way through the stages."""
     from pipeline.cli import show
-    from pipeline.store import journal
+    from pipeline.store import connectors, journal
 
     async def run(settings: Settings) -> dict[str, Any]:
         async with database(settings) as opened:
-            row = await journal.show(opened, await account_id(opened, account), event)
+            owner = await account_id(opened, account)
+            row = await journal.show(opened, owner, event)
             if row is None:
                 raise Failed(f"no event {event!r} in the journal; if it was just accepted, it may still be under way")
-            return row
+            names = {each["id"]: each["name"] for each in await connectors.list_all(opened, owner)}
+            return {**row, "connector": names.get(row["connector_id"])}
 
     row = play(run)
     if json:
         show.as_json(row)
         return
     stages, request = row.pop("stages"), row.pop("request")
-    show.pairs({name: value for name, value in row.items() if value not in (None, [])})
+    show.pairs(
+        {
+            "event": row["event_id"],
+            "connector": row["connector"],
+            "kind": row["kind"],
+            "received": row["received_at"],
+            "occurred": row["occurred_at"],
+            "finished": row["finished_at"],
+            "outcome": row["outcome"],
+            "reason": row["reason"],
+            **{name: value for name, value in (row["failure"] or {}).items() if name in FAILURE},
+            "lead": row["lead_id"],
+            "matched by": row["matched_by"],
+            "changed": row["changed"],
+            "call": row["call_id"],
+            "activity": row["activity_id"],
+            "notes": row["notes"],
+            "attempts": row["attempts"],
+            "replays": row["replay"] or None,
+        }
+    )
     show.table(
         ("stage", "attempt", "waited ms", "spent ms"),
         ((step["stage"], step["attempt"], step["waited_ms"], step["spent_ms"]) for step in stages),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from pipeline.settings import Settings
 
 app = typer.Typer(help="Find people, and see what is known of them.", no_args_is_help=True)
-COLUMNS = ("name", "phone", "email", "city", "lead_source")
+COLUMNS = ("name", "phone", "email", "city", "lead source", "updated")
 
 
 @app.command()
@@ -36,7 +37,7 @@ def find(
     if json:
         show.as_json(rows)
     else:
-        show.table(("lead", *COLUMNS, "updated"), (short(row) for row in rows))
+        show.lines(("lead", *COLUMNS), (short(row) for row in rows))
 
 
 @app.command(name="show")
@@ -61,20 +62,22 @@ def show_(
         show.as_json(row)
         return
     show.table(
-        ("field", "value", "as of", "set by event"),
+        ("field", "value", "as of UTC", "set by event"),
         (
-            (each["field"], each["value"], "default" if each["default"] else each["occurred_at"], each["event"])
+            (
+                each["field"],
+                each["value"],
+                "default" if each["default"] else show.moment(datetime.fromisoformat(each["occurred_at"])),
+                each["event"],
+            )
             for each in row["provenance"]
         ),
         title=f"lead {row['id']}, version {row['version']}",
     )
     show.table(("", "identified by"), row["keys"], title="\nkeys")
     show.table(
-        ("when", "what", "id", "details"),
-        (
-            (each["occurred_at"], each["type"], each["external_id"], each["call"] or each["fields"])
-            for each in row["activities"]
-        ),
+        ("when", "what", "details"),
+        ((each["occurred_at"], each["type"], each["call"] or each["fields"]) for each in row["activities"]),
         title="\nactivities",
     )
 
@@ -85,4 +88,5 @@ def short(row: dict[str, Any]) -> tuple[Any, ...]:
     fields.setdefault(
         "name", " ".join(fields[part] for part in ("first_name", "last_name") if fields.get(part)) or None
     )
-    return (row["id"], *(fields.get(column) for column in COLUMNS), row["updated_at"])
+    fields["updated"] = row["updated_at"]
+    return (row["id"], *(fields.get(column.replace(" ", "_")) for column in COLUMNS))

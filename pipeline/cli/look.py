@@ -43,17 +43,21 @@ def stages(json: AsJson = False) -> None:
     if json:
         show.as_json(asdict(seen))
         return
-    show.table(
-        ("stage", "ready frames", "events in hand", "oldest s", "events/s", "consumers", "dead frames", "waiting for"),
-        (
-            (s.stage, s.ready, s.in_hand, s.oldest_s, s.rate, s.consumers, s.dead, s.waiting and s.waiting[:60])
-            for s in seen.stages
-        ),
+    show.lines(
+        ("stage", "ready", "in hand", "oldest s", "events/s", "consumers", "dead"),
+        ((s.stage, s.ready, s.in_hand, s.oldest_s, s.rate, s.consumers, s.dead) for s in seen.stages),
+        below=(s.waiting and f"waits: {s.waiting}" for s in seen.stages),
     )
-    show.table(("rung", "frames"), seen.rungs.items(), title="\nretry ladder")
-    if seen.spools:
-        columns = ("host", "path", "events", "bytes", "oldest_s", "heard_s")
-        show.table(columns, ([spool[c] for c in columns] for spool in seen.spools), title="\nspools")
+    rungs = ", ".join(f"{rung} {frames}" for rung, frames in seen.rungs.items())
+    show.console.print(
+        f"\nretry ladder: {rungs}\nready, dead, ladder: frames in the broker; in hand: events", markup=False
+    )
+    for spool in seen.spools:
+        show.console.print(
+            f"spool: {spool['events']:,} events, {spool['bytes']:,} bytes in {spool['path']} on {spool['host']}, the"
+            f" oldest for {spool['oldest_s']:g} s, last heard of {spool['heard_s']:g} s ago",
+            markup=False,
+        )
 
 
 def audit(
@@ -75,7 +79,9 @@ def audit(
     if json:
         show.as_json({**asdict(found), "balanced": found.balanced})
     else:
-        show.pairs(asdict(found.balance))
+        show.pairs({**asdict(found.balance), "examples": None})
+        for example in found.balance.examples:
+            show.copyable(f"  missing: {example['event_id']}, received {show.moment(example['received_at'])} UTC")
         print()
         print(verdict(found))
     if found.final and not found.balanced:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.session import AsJson, clear_errors, loop_run, play
+from pipeline.cli.session import AsJson, Failed, WrongUse, clear_errors, loop_run, play
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings
@@ -50,9 +51,30 @@ def up(
     with clear_errors():
         settings = load()
         configure(settings.log_level, "up")
-        with with_database(settings) as settings:
+        _port_is_free(settings)
+        with with_database(settings) as settings, ExitStack() as closing:
             loop_run(migrated(settings))
-            loop_run(supervise(settings, play_demo(settings, demo) if demo else None))
+            if demo is None:
+                loop_run(supervise(settings))
+                return
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+            log = settings.data_dir / "leadpipe.log"
+            loop_run(supervise(settings, play_demo(settings, demo, log), closing.enter_context(log.open("ab"))))
+
+
+def _port_is_free(settings: Settings) -> None:
+    """Several ingress processes may share a port, so the system would not refuse another installation's: we do."""
+    import socket
+
+    with socket.socket(socket.AF_INET6 if ":" in settings.http_host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.http_host, settings.http_port))
+        except OSError as error:
+            raise Failed(
+                f"cannot listen on {settings.http_host}:{settings.http_port}: {error.strerror}; "
+                "set LEADPIPE_HTTP_HOST and LEADPIPE_HTTP_PORT to what is free (make run PORT=…)"
+            ) from error
 
 
 def ingress(supervised: Supervised = False) -> None:
@@ -64,15 +86,21 @@ def ingress(supervised: Supervised = False) -> None:
 
 def work(
     stages: Annotated[list[str], typer.Argument(help="Names of stages, such as: normalize map.")],
+    port: Annotated[
+        int | None, typer.Option("--port", help="Serve /healthz, /readyz and /metrics here.", min=1, max=65535)
+    ] = None,
     supervised: Supervised = False,
 ) -> None:
     """Run one or more stages in this process. Start as many as the load needs."""
     from pipeline.daemon import worker
 
-    try:
-        run_process(f"work {' '.join(stages)}", partial(worker.work, names=stages, supervised=supervised))
-    except worker.UnknownStage as error:
-        raise typer.BadParameter(str(error)) from error
+    with clear_errors():
+        try:
+            run_process(
+                f"work {' '.join(stages)}", partial(worker.work, names=stages, supervised=supervised, port=port)
+            )
+        except worker.UnknownStage as error:
+            raise WrongUse(str(error)) from error
 
 
 def run_process(name: str, work: Callable[[Settings], Awaitable[None]]) -> None:

@@ -92,10 +92,10 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
 
 
 async def account_id(database: Database, name: str) -> int:
-    """The id of an account; raises Failed with the names there are."""
+    """The id of an account; raises WrongUse."""
     from pipeline.store import accounts
 
     found = await accounts.find(database, name)
     if found is None:
-        raise Failed(f"no account {name!r}")
+        raise WrongUse(f"no account {name!r}")
     return found

@@ -1,4 +1,4 @@
-"""When to stop: SIGTERM or SIGINT, or the end of the supervisor. A second signal ends the process at once."""
+"""When to stop: SIGTERM, SIGINT or SIGHUP, or the end of the supervisor. A second signal ends the process at once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def stop_requested(*, supervised: bool = False) -> asyncio.Event:
             loop.remove_reader(sys.stdin.fileno())
             stop.set()
 
-    for each in (signal.SIGTERM, signal.SIGINT):
+    ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN  # by nohup: it shall outlive its terminal
+    for each in (signal.SIGTERM, signal.SIGINT, *(() if ignored else (signal.SIGHUP,))):
         loop.add_signal_handler(each, on_signal, each.name)
     if supervised:
         loop.add_reader(sys.stdin.fileno(), on_input)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import IO
 
 import structlog
 
@@ -31,6 +32,7 @@ class Child:
     name: str
     arguments: Sequence[str]
     environment: Mapping[str, str]
+    log: IO[bytes] | None = None
     process: asyncio.subprocess.Process | None = None
     falls: int = field(default=0)
 
@@ -45,6 +47,7 @@ class Child:
                 *self.arguments,
                 "--supervised",
                 stdin=asyncio.subprocess.PIPE,
+                stderr=self.log,
                 env=dict(self.environment),
                 start_new_session=True,  # Ctrl-C on the terminal reaches the supervisor alone, which stops in order
             )
@@ -76,16 +79,18 @@ class Child:
             await self.process.wait()
 
 
-async def supervise(settings: Settings, on_start: Callable[[asyncio.Event], None] | None = None) -> None:
+async def supervise(
+    settings: Settings, on_start: Callable[[asyncio.Event], None] | None = None, log_to: IO[bytes] | None = None
+) -> None:
     """Keep the daemon's processes running until asked to stop; then the ingress ends first, the stages drain after.
 
     `settings.database_url` must be set. `on_start` is called once the processes are being started, with the event
-    that asks for the stop.
+    that asks for the stop. The log of the processes goes to standard error, or to `log_to`.
     """
     stop = stop_requested()
     environment = _environment(settings)
-    ingress = Child("ingress", ["ingress"], environment)
-    stages = [Child(f"work {' '.join(names)}", ["work", *names], environment) for names in plan(settings)]
+    ingress = Child("ingress", ["ingress"], environment, log_to)
+    stages = [Child(f"work {' '.join(names)}", ["work", *names], environment, log_to) for names in plan(settings)]
     running = [asyncio.create_task(child.keep_running(stop)) for child in (*stages, ingress)]
     if on_start is not None:
         on_start(stop)

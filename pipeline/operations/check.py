@@ -42,7 +42,8 @@ async def check(settings: Settings) -> AsyncIterator[Finding]:
         await transport.open()
         await transport.declare(topology)
         depths = await transport.depths()
-        yield Finding("broker", True, f"{shown(url)}, {len(depths)} queues")
+        where = "the database" if url == settings.database_url else shown(url)
+        yield Finding("broker", True, f"{where}, {len(depths)} queues")
         idle = [name for name in topology.stages if depths[f"work.{name}"].consumers == 0]
         yield Finding(
             "workers",
@@ -84,6 +85,8 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
 
 
 def shown(url: str) -> str:
-    """A URL without its password."""
+    """A URL without its password; of a server on a socket, the folder of that."""
     parsed = URL(url)
+    if folder := parsed.query.get("host"):
+        return f"PostgreSQL in {folder}"
     return str(parsed.with_password("…") if parsed.password else parsed)

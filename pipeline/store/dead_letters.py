@@ -53,6 +53,7 @@ class Filter:
     since: datetime | None = None
     until: datetime | None = None
     status: Status | None = "dead"
+    unreadable: bool = False  # only frames that could not be read; they belong to no account
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +205,8 @@ def _where(wanted: Filter) -> Where:
         where.add("status = 'dead'")  # spelled out for the partial index
     elif wanted.status is not None:
         where.add("status = {}", wanted.status)
+    if wanted.unreadable:
+        where.add("unreadable IS NOT NULL")
     for condition, value in (
         ("account_id = {}", wanted.account),
         ("stage = {}", wanted.stage),
