@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from pipeline.engine.outcome import Transient
-from pipeline.engine.transport import BrokerUnavailable, Message, Transport
+from pipeline.engine.transport import BrokerUnavailable, Message, Transport, Unroutable
 from pipeline.ingress import metrics
 from pipeline.ingress.breaker import Breaker
 from pipeline.ingress.spool.spool import Spool, SpoolUnavailable, Ticket
@@ -64,7 +64,7 @@ class Keeper:
             self.breaker.trip("the connection was lost")
             raise BrokerUnavailable("the connection to the broker was lost") from None
         except Exception as error:
-            self.breaker.trip(str(error) if isinstance(error, Transient) else type(error).__name__)
+            self.breaker.trip(str(error) if isinstance(error, Transient | Unroutable) else type(error).__name__)
             raise
         self.breaker.confirmed(loop.time() - began)
 
@@ -111,7 +111,7 @@ class Keeper:
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._late.discard(task)
         error = None if task.cancelled() else task.exception()
-        if error is not None and not isinstance(error, Transient | SpoolUnavailable):
+        if error is not None and not isinstance(error, Transient | SpoolUnavailable | Unroutable):
             log.error("not published", error=type(error).__name__, exc_info=error)
 
 

@@ -21,6 +21,7 @@ from pipeline.ingress.app import SERVER, Ingress, build_app
 from pipeline.ingress.limits import Limits
 from pipeline.ingress.needs import Results
 from pipeline.ingress.receipts import Receipts
+from pipeline.ingress.spool.spool import Spool
 from pipeline.store.database import DatabaseUnavailable
 from pipeline.transport.memory import MemoryTransport
 from schemas.connector import Connector, ConnectorSettings
@@ -150,9 +151,10 @@ class Door:
 @asynccontextmanager
 async def open_door(
     *,
-    transport: WatchedTransport | None = None,
+    transport: Any = None,
     limits: Limits | None = None,
     receipts: Receipts | None = None,
+    spool: Spool | None = None,
     keepalive: float = 15,
     **by_token: Connector,
 ) -> AsyncIterator[Door]:
@@ -167,7 +169,8 @@ async def open_door(
     async def look(ids: Sequence[str]) -> Results:
         return {id: journal[id] for id in ids if id in journal}
 
-    ingress = Ingress(catalog, transport, TOPOLOGY, database, journal=look, receipts=receipts, limits=limits)
+    stores: dict[str, Any] = {"journal": look, "receipts": receipts, "spool": spool}
+    ingress = Ingress(catalog, transport, TOPOLOGY, database, limits=limits, **stores)
     await ingress.start()
     runner = web.AppRunner(build_app(ingress), **{**SERVER, "lingering_time": 0.05, "keepalive_timeout": keepalive})
     await runner.setup()
@@ -178,7 +181,8 @@ async def open_door(
         try:
             yield Door(f"http://127.0.0.1:{port}", port, session, ingress, transport, catalog, database, journal)
         finally:
-            transport.gate.set()
+            if isinstance(transport, WatchedTransport):
+                transport.gate.set()
             await ingress.stop()
             await runner.cleanup()
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.engine.frame import Bounds, UnreadableFrame, pack, unpack
+from pipeline.engine.frame import Bounds, UnreadableFrame, merged, pack, unpack
 from pipeline.engine.topology import Dead, Exit, Rung, Work
 from schemas.event import Event, Failure, Step
 from tests.support.scripted import event
@@ -182,3 +182,17 @@ def test_a_frame_with_any_value_in_any_place_is_read_or_refused(data: st.DataObj
     else:
         place.pop(key, None)
     unpacks_or_refuses(orjson.dumps(document))
+
+
+@given(st.lists(st.lists(events, min_size=1, max_size=3), min_size=1, max_size=4))
+def test_merged_frames_are_one_frame_with_every_entry_in_order(groups: list[list[Event]]) -> None:
+    bodies = [pack([Exit(TO, event) for event in group], 100.0 + n, Bounds())[0].body for n, group in enumerate(groups)]
+    got = unpack(merged(bodies), 100.25)
+    assert [delivery.event for delivery in got] == [event for group in groups for event in group]
+    assert all(delivery.waited_ms == pytest.approx(250) for delivery in got)
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"v":2,"at":1.0,"entries":[]}', b'{"v":1,"at":1.0,"entries":['])
+def test_what_this_program_has_not_packed_is_not_merged(body: bytes) -> None:
+    with pytest.raises(UnreadableFrame):
+        merged([b'{"v":1,"at":1.0,"entries":[]}', body])

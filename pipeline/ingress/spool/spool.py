@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 LIMIT = 1024 * 1024 * 1024  # bytes
+NEARLY = 16  # it says that it is full when this part of its limit is left: one large request may need that
 GRUDGE = 5.0  # seconds after a failed write during which the spool counts as broken
 
 
@@ -90,7 +91,7 @@ class Spool:
             bytes=self._bytes,
             oldest_s=round(max(0.0, now - oldest), 1),
             limit=self._limit,
-            trouble=self._refusal(0),
+            trouble=self._refusal(self._limit // NEARLY),
         )
 
     @property
@@ -185,7 +186,7 @@ class Spool:
         return sum(tally.bytes for tally in self._tallies.values()) + self._pending_bytes + self._others
 
     def _refusal(self, size: int) -> str | None:
-        if self._bytes + max(size, 1) > self._limit:
+        if self._bytes + size > self._limit:
             return f"the spool is full: {self._limit} bytes"
         if self._trouble is not None and time.monotonic() - self._trouble[0] < GRUDGE:
             return self._trouble[1]
