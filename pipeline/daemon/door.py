@@ -23,6 +23,8 @@ from pipeline.store import journal, receipts
 
 log = structlog.get_logger(__name__)
 LAST = 2.0  # seconds for what runs beside to end
+LEAVE = 3.0  # seconds in which the open connections are still served, each once more
+LOOK_AGAIN = 0.05
 LOOK = 5.0  # seconds between two looks at the queues, for the metrics
 
 
@@ -32,7 +34,8 @@ async def serve(settings: Settings, *, supervised: bool = False) -> None:
     async with opened(settings, needs_broker=False) as core:
         spool = Spool(settings.data_dir, settings.spool_bytes)
         ingress = ingress_of(core, spool)
-        runner = web.AppRunner(build_app(ingress), shutdown_timeout=10.0, **SERVER)
+        leaving = asyncio.Event()
+        runner = web.AppRunner(_polite(build_app(ingress), leaving), shutdown_timeout=10.0, **SERVER)
         await runner.setup()
         await ingress.start()
         site = web.TCPSite(runner, settings.http_host, settings.http_port, reuse_port=True, backlog=1024)
@@ -41,12 +44,36 @@ async def serve(settings: Settings, *, supervised: bool = False) -> None:
         beside = {asyncio.create_task(_watch_queues(core)), asyncio.create_task(tell_spool(core.database, spool))}
         await stop.wait()
         await site.stop()
+        await _take_leave(runner, leaving)
         await ingress.stop()
         for task in beside:
             task.cancel()
         await asyncio.wait(beside, timeout=LAST)
         await runner.cleanup()
         log.info("closed")
+
+
+def _polite(app: web.Application, leaving: asyncio.Event) -> web.Application:
+    """While the process is leaving, each answer is the last one on its connection, and says so."""
+
+    async def last(_: web.Request, response: web.StreamResponse) -> None:
+        if leaving.is_set():
+            response.force_close()
+
+    app.on_response_prepare.append(last)
+    return app
+
+
+async def _take_leave(runner: web.AppRunner, leaving: asyncio.Event) -> None:
+    """Serve the connections that are open until their clients have moved on to the process that follows this one.
+
+    A kept-alive connection that is closed while it is idle may be closed under a request that is on its way.
+    """
+    leaving.set()
+    for _ in range(round(LEAVE / LOOK_AGAIN)):  # aiohttp tells nobody when the last connection has gone
+        if runner.server is None or not runner.server.connections:
+            return
+        await asyncio.sleep(LOOK_AGAIN)
 
 
 def ingress_of(core: Core, spool: Spool) -> Ingress:

@@ -21,7 +21,7 @@ from schemas.event import Event
 
 log = structlog.get_logger(__name__)
 
-CONVINCED = 3  # trials that one event alone must end; one end can be an accident
+CONVINCED = 2  # trials that one event alone must end; one end can be an accident
 RENEWED = 10  # deliveries after which a frame is sent anew, so that the broker's limit is not reached by outages alone
 
 Patiently = Callable[[Callable[[], Awaitable[list[Outcome]]]], Awaitable[list[Outcome]]]

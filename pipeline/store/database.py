@@ -56,7 +56,7 @@ class Database:
         with unavailable():
             pool = await asyncpg.create_pool(
                 url,
-                min_size=1,
+                min_size=0,  # asyncpg keeps a floor up by itself, with a traceback in the log for each failure
                 max_size=size,
                 timeout=timeout,
                 command_timeout=timeout,
@@ -67,7 +67,13 @@ class Database:
                     "idle_in_transaction_session_timeout": str(int(timeout * 4000)),
                 },
             )
-        return cls(pool, timeout)
+        database = cls(pool, timeout)
+        try:
+            await database.fetchval("SELECT 1")
+        except BaseException:
+            pool.terminate()
+            raise
+        return database
 
     async def close(self) -> None:
         """Give the connections back to the server; cut them if it does not answer."""

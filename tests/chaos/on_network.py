@@ -1,0 +1,120 @@
+"""Scenarios on the wire, and the two long ones that put everything together."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from contextlib import suppress
+
+from tests.chaos.catalogue import scenario
+from tests.chaos.on_servers import THREAD, recovered
+from tests.chaos.world import World
+from tests.support.proxy import Proxy
+
+
+def _proxies(w: World) -> list[Proxy]:
+    return [proxy for proxy in (w.to_postgres, w.to_rabbitmq) if proxy is not None]
+
+
+@scenario("R14a", "network swallows for 30 s", rate=100, proxies=True)
+async def swallowed(w: World) -> None:
+    async def faults() -> None:
+        for proxy in _proxies(w):
+            proxy.swallow()
+            await asyncio.sleep(30 if w.long else 12)
+            proxy.heal()
+            proxy.cut()  # what was half-open is gone for good
+            w.mend()
+            await asyncio.sleep(10 if w.long else 5)
+
+    w.figures = recovered(15)
+    await w.loaded(30, faults)
+
+
+@scenario("R14b", "connections reset, every 0.3-2 s", rate=150, proxies=True, small={"rate": 100})
+async def reset(w: World) -> None:
+    async def faults() -> None:
+        ends = time.monotonic() + (30 if w.long else 8)
+        while time.monotonic() < ends:
+            w.chance.choice(_proxies(w)).cut()
+            await asyncio.sleep(w.chance.uniform(0.3, 2))
+        w.mend()
+
+    w.figures = recovered(10)
+    await w.loaded(36 if w.long else 10, faults)
+
+
+@scenario("R14c", "1 KB/s, then 500 ms each way", rate=40, proxies=True)
+async def slow(w: World) -> None:
+    async def faults() -> None:
+        for proxy in _proxies(w):
+            proxy.bandwidth = 1024
+        await asyncio.sleep(20 if w.long else 8)
+        for proxy in _proxies(w):
+            proxy.heal()
+            proxy.delay = 0.5
+        await asyncio.sleep(20 if w.long else 8)
+        for proxy in _proxies(w):
+            proxy.heal()
+        w.mend()
+
+    w.figures = recovered(30)
+    await w.loaded(45 if w.long else 20, faults)
+
+
+@scenario("R14d", "5 ms more each way", rate=300, proxies=True, small={"rate": 150})
+async def latency(w: World) -> None:
+    """The full rate goes through."""
+    for proxy in _proxies(w):
+        proxy.delay = 0.005
+    w.mend()
+    w.figures = recovered(5)
+    await w.loaded(20 if w.long else 6)
+
+
+@scenario("R16", "one stage sleeps 1 s a batch", rate=200, slow=True, small={"rate": 100})
+async def slow_consumer(w: World) -> None:
+    w.mend()
+    await w.loaded(20 if w.long else 6)
+
+    async def figures(w: World) -> None:
+        p99 = w.load.told.quantile(0.99)
+        w.verdict.notes["p99_ms"] = round(p99)
+        w.verdict.require((w.verdict.recovery or 99) <= 5, "the other stages were held up")
+
+    w.figures = figures
+
+
+@scenario("ALL", "a SIGKILL a second, servers twice", rate=450, batch=15, twice=True, patience=240, small={"rate": 200})
+async def everything(w: World) -> None:
+    """100,000 events; a random process of ours dies each second, RabbitMQ and PostgreSQL twice each."""
+    count = 100_000 if w.long else 4_000
+    w.crew.refuse_falls = True
+    sending = asyncio.create_task(w.load.run(count=count))
+    started = time.monotonic()
+    span = count / w.load.rate
+    due = sorted(
+        [(span * share, "postgres") for share in (0.2, 0.7)]
+        + ([(span * share, "rabbitmq") for share in (0.4, 0.85)] if w.servers.rabbitmq else [])
+    )
+    while not sending.done():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await asyncio.shield(sending)
+        w.crew.kill(w.chance.choice(w.crew.roles(ingress=True)))
+        if due and time.monotonic() - started >= due[0][0]:
+            _, which = due.pop(0)
+            if which == "postgres":
+                await THREAD(w.postgres.stop, signal.SIGKILL)
+                await THREAD(w.postgres.start)
+            else:
+                await THREAD(w.servers.node.kill)
+                await THREAD(w.servers.node.start)
+    await sending
+    w.mend()
+
+    async def figures(w: World) -> None:
+        w.verdict.require(not due or not w.long, f"not done: {due}")
+
+    w.figures = figures

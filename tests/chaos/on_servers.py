@@ -1,0 +1,249 @@
+"""Scenarios that hurt the servers: restarted, killed, frozen, short of memory, failed over, drifted."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+
+from tests.chaos.catalogue import scenario
+from tests.chaos.postgres import ChaosPostgres
+from tests.chaos.world import World
+
+RABBITMQ = ("rabbitmq",)
+THREAD = asyncio.to_thread
+
+
+async def _attempts_unspent(w: World) -> None:
+    spent = await w.fetch("SELECT count(*) FROM journal WHERE attempts > 1")
+    w.verdict.require(spent[0][0] == 0, f"{spent[0][0]} events have spent attempts")
+
+
+def recovered(within: float, *, attempts: bool = True) -> Callable[[World], Awaitable[None]]:
+    """The figures of most: back within so many seconds, and no attempt spent."""
+
+    async def figures(w: World) -> None:
+        w.verdict.require(w.verdict.recovery is not None and w.verdict.recovery <= within, f"recovery > {within:g} s")
+        if attempts:
+            await _attempts_unspent(w)
+
+    return figures
+
+
+@scenario("R4", "broker frozen: answers stay honest", brokers=RABBITMQ, rate=100)
+async def honest(w: World) -> None:
+    async def faults() -> None:
+        w.servers.node.freeze()
+        await asyncio.sleep(20 if w.long else 8)
+        w.servers.node.thaw()
+        w.mend()
+
+    async def figures(w: World) -> None:
+        w.verdict.require(set(w.load.told.statuses) <= {"202", "503"}, f"answers {w.load.told.statuses}")
+        w.verdict.require(w.load.told.slowest <= 7, f"an answer took {w.load.told.slowest:.1f} s")
+
+    w.figures = figures
+    await w.loaded(30 if w.long else 14, faults)
+
+
+@scenario("R5", "broker killed and stopped", brokers=RABBITMQ, rate=200, small={"rate": 100})
+async def broker_restarts(w: World) -> None:
+    async def faults() -> None:
+        if w.long:
+            await THREAD(w.servers.node.stop_app)
+            await asyncio.sleep(5)
+            await THREAD(w.servers.node.start_app)
+            await asyncio.sleep(10)
+        await THREAD(w.servers.node.kill)
+        await asyncio.sleep(2)
+        await THREAD(w.servers.node.start)
+        w.mend()
+
+    w.figures = recovered(30)
+    await w.loaded(50 if w.long else 8, faults)
+    await _until_recovered(w, 40)
+
+
+async def _until_recovered(w: World, patience: float) -> None:
+    ends = time.monotonic() + patience
+    while w.recovery() is None and time.monotonic() < ends:
+        await asyncio.sleep(0.2)
+
+
+@scenario("R6", "broker frozen 60 s", brokers=RABBITMQ, rate=100)
+async def broker_freezes(w: World) -> None:
+    async def faults() -> None:
+        w.servers.node.freeze()
+        await asyncio.sleep(60 if w.long else 15)
+        w.servers.node.thaw()
+        w.mend()
+
+    w.figures = recovered(30)
+    await w.loaded(75 if w.long else 20, faults)
+    await _until_recovered(w, 60)
+
+
+@scenario("R7", "memory and disk alarms", brokers=RABBITMQ, rate=150, small={"rate": 100})
+async def alarms(w: World) -> None:
+    async def faults() -> None:
+        hold = 15 if w.long else 4
+        await THREAD(w.servers.node.ctl, "set_vm_memory_high_watermark", "0.000001")
+        await asyncio.sleep(hold)
+        await THREAD(w.servers.node.ctl, "set_vm_memory_high_watermark", "0.4")
+        await asyncio.sleep(hold)
+        await THREAD(w.servers.node.ctl, "set_disk_free_limit", "100000000000000")
+        await asyncio.sleep(hold)
+        await THREAD(w.servers.node.ctl, "set_disk_free_limit", "50000000")
+        w.mend()
+
+    w.figures = recovered(5 if w.long else 8)
+    await w.loaded(60 if w.long else 20, faults)
+
+
+@scenario("R8", "PostgreSQL restarted and killed", rate=200, small={"rate": 100})
+async def database_restarts(w: World) -> None:
+    async def faults() -> None:
+        for how in (signal.SIGINT, signal.SIGKILL, signal.SIGQUIT) if w.long else (signal.SIGQUIT,):
+            await THREAD(w.postgres.stop, how)
+            await asyncio.sleep(w.chance.uniform(0.5, 3))
+            await THREAD(w.postgres.start)
+            w.mend()
+            await asyncio.sleep(8 if w.long else 4)
+
+    w.figures = recovered(5)
+    await w.loaded(45 if w.long else 9, faults)
+
+
+@scenario("R9", "PostgreSQL fails over", rate=100, proxies=True, small={"rate": 60})
+async def failover(w: World) -> None:
+    """The old primary lives on and refuses to write, as a demoted one does; new connections reach the new one."""
+    standby = ChaosPostgres(w.servers.folder / f"standby-{w.servers.worlds}")
+    await THREAD(w.postgres.copy_to, standby)
+    await THREAD(standby.start)
+    proxy = w.to_postgres
+    assert proxy is not None
+    former = w.database
+
+    async def faults() -> None:
+        await asyncio.sleep(2)
+        await THREAD(w.postgres.read_only)
+        await _caught_up(former)
+        await THREAD(standby.promote)
+        proxy.target = standby.port
+        w.database = former.replace(f":{w.postgres.port}/", f":{standby.port}/")
+        w.servers.failed_over(standby)
+        await _writable(w.database)
+        w.mend()
+
+    w.figures = recovered(10)
+    await w.loaded(30 if w.long else 12, faults)
+
+
+async def _caught_up(url: str) -> None:
+    """Wait until the standby has everything."""
+    connection = await asyncpg.connect(url)
+    try:
+        async with asyncio.timeout(20):
+            while not await connection.fetchval(
+                "SELECT bool_and(replay_lsn >= pg_current_wal_lsn()) FROM pg_stat_replication"
+            ):
+                await asyncio.sleep(0.05)
+    finally:
+        await connection.close()
+
+
+async def _writable(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        async with asyncio.timeout(20):
+            while await connection.fetchval("SELECT pg_is_in_recovery()"):
+                await asyncio.sleep(0.05)
+            await connection.execute("ALTER SYSTEM RESET default_transaction_read_only")
+            await connection.execute("SELECT pg_reload_conf()")
+    finally:
+        await connection.close()
+
+
+@scenario("R10", "PostgreSQL frozen 60 s", rate=100)
+async def database_freezes(w: World) -> None:
+    async def faults() -> None:
+        await THREAD(w.postgres.freeze)
+        await asyncio.sleep(60 if w.long else 20)
+        await THREAD(w.postgres.thaw)
+        w.mend()
+
+    w.figures = recovered(10)
+    await w.loaded(75 if w.long else 26, faults)
+
+
+@scenario("R11", "locks and deadlocks", rate=200, twice=True, batch=5, small={"rate": 100})
+async def locks(w: World) -> None:
+    """Several processes upsert the same few people, while another session locks leads in the wrong order."""
+
+    async def rival(ends: float) -> None:
+        connection = await asyncpg.connect(w.database)
+        try:
+            while time.monotonic() < ends:
+                ids = [row[0] for row in await connection.fetch("SELECT id FROM lead ORDER BY random() LIMIT 8")]
+                try:
+                    async with connection.transaction():
+                        for id in ids:
+                            await connection.execute("UPDATE lead SET updated_at = updated_at WHERE id = $1", id)
+                            await asyncio.sleep(0.02)
+                except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
+                    w.verdict.notes["deadlocks"] = int(str(w.verdict.notes.get("deadlocks", 0))) + 1
+        finally:
+            await connection.close()
+
+    async def faults() -> None:
+        ends = time.monotonic() + (25 if w.long else 8)
+        await asyncio.gather(*(rival(ends) for _ in range(3)))
+        w.mend()
+
+    w.load.crowd = 10
+    w.figures = recovered(10)
+    await w.loaded(30 if w.long else 10, faults)
+
+
+@scenario("R22", "a queue is deleted", brokers=RABBITMQ, rate=100)
+async def drift(w: World) -> None:
+    seen: list[str] = []
+
+    async def faults() -> None:
+        await asyncio.sleep(3)
+        w.load.pause()
+        await w.settled()
+        queue = f"w{w.servers.worlds}.work.map"
+        if "normalize" not in " ".join(w.crew.roles()):
+            raise AssertionError("no process consumes it")
+        await THREAD(w.servers.node.ctl, "delete_queue", queue)
+        ends = time.monotonic() + 30
+        while time.monotonic() < ends:
+            status, text = await THREAD(_readiness, w.leadpipe.base)
+            seen.append(text)
+            if status == 200 and len(seen) > 1:
+                break
+            await asyncio.sleep(0.05)
+        w.load.resume()
+        w.mend()
+
+    async def figures(w: World) -> None:
+        w.verdict.notes["readyz named it"] = any("work.map" in text for text in seen)
+
+    w.figures = figures
+    await w.loaded(12, faults)
+
+
+def _readiness(base: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"{base}/readyz", timeout=5) as answer:  # noqa: S310 - loopback
+            return int(answer.status), answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except OSError as error:
+        return 0, str(error)

@@ -1,0 +1,377 @@
+"""The stage for a scenario: real servers, a real Leadpipe in real processes, a load, and a clock on what comes out."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+
+from tests.chaos import verdict as oracle
+from tests.chaos.load import Load
+from tests.chaos.postgres import ChaosPostgres
+from tests.chaos.verdict import Verdict
+from tests.support.daemon import Leadpipe, installed
+from tests.support.proxy import Proxy
+from tests.support.rabbitmq import PrivateRabbitMQ, private_rabbitmq
+
+HERE = Path(__file__).parent
+RESTART = 0.2  # seconds until a process that has ended is started again, as a supervisor would
+STAGES = ("normalize map dedupe", "upsert", "witness log notify")
+HAZARDOUS = ("normalize hazard map dedupe", "upsert", "witness log notify")
+BEGUN = re.compile(r'"event":"(?:working|listening)"')
+CALM = 0.25  # seconds between two looks at the journal
+
+
+@dataclass
+class Servers:
+    """PostgreSQL and, on that transport, RabbitMQ; several scenarios may follow each other on them."""
+
+    folder: Path
+    broker: str
+    postgres: ChaosPostgres
+    rabbitmq: PrivateRabbitMQ | None
+    worlds: int = 0
+
+    former: list[ChaosPostgres] = field(default_factory=list)
+
+    def failed_over(self, to: ChaosPostgres) -> None:
+        """From now on this one is the primary."""
+        self.former.append(self.postgres)
+        self.postgres = to
+
+    @property
+    def node(self) -> PrivateRabbitMQ:
+        if self.rabbitmq is None:
+            raise RuntimeError("this scenario is for RabbitMQ")
+        return self.rabbitmq
+
+
+@contextmanager
+def servers(broker: str) -> Iterator[Servers]:
+    """Start them; end them whatever happened."""
+    with tempfile.TemporaryDirectory(prefix="leadpipe-chaos-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        postgres = ChaosPostgres(folder / "postgres")
+        postgres.init()
+        postgres.start()
+        ground = Servers(folder, broker, postgres, None)
+        try:
+            asyncio.run(postgres.prepare())
+            if broker == "rabbitmq":
+                with private_rabbitmq() as ground.rabbitmq:
+                    yield ground
+            else:
+                yield ground
+        finally:
+            for each in (*ground.former, ground.postgres):
+                each.stop()
+
+
+@dataclass
+class Member:
+    """One process that is kept running."""
+
+    role: str
+    arguments: Sequence[str]
+    process: subprocess.Popen[bytes]
+    expected: bool = False  # its end was ours
+
+
+@dataclass
+class Crew:
+    """The processes of one Leadpipe. One that ends is started again; an end that nobody asked for is noted."""
+
+    leadpipe: Leadpipe
+    members: dict[str, Member] = field(default_factory=dict)
+    fallen: list[str] = field(default_factory=list)
+    kills: int = 0
+    refuse_falls: bool = True
+    held: bool = False  # start nothing again
+
+    def add(self, role: str, *arguments: str) -> None:
+        self.members[role] = Member(role, arguments, self.leadpipe.start(*arguments))
+
+    def roles(self, *, stages: bool = True, ingress: bool = False) -> list[str]:
+        return [
+            role for role in self.members if (role.startswith("ingress") and ingress) or (stages and "work" in role)
+        ]
+
+    def kill(self, role: str) -> None:
+        """SIGKILL."""
+        member = self.members[role]
+        member.expected = True
+        self.kills += 1
+        member.process.kill()
+
+    def pause(self, role: str) -> None:
+        self.members[role].process.send_signal(signal.SIGSTOP)
+
+    def resume(self, role: str) -> None:
+        self.members[role].process.send_signal(signal.SIGCONT)
+
+    async def keep(self) -> None:
+        """Start again what has ended, until cancelled."""
+        while True:
+            for member in list(self.members.values()):
+                if not self.held and member.process.poll() is not None:
+                    await self._again(member)
+            await asyncio.sleep(0.02)
+
+    async def _again(self, member: Member) -> None:
+        if not member.expected:
+            self.fallen.append(f"{member.role} ended with {member.process.returncode}")
+        await asyncio.sleep(RESTART)
+        if self.members.get(member.role) is member:
+            self.members[member.role] = Member(member.role, member.arguments, self.leadpipe.start(*member.arguments))
+
+    async def replace(self, role: str, *, grace: float = 32.0) -> int:
+        """A rolling restart of one process: the next one starts and works, then the old one is asked to drain."""
+        old = self.members[role]
+        before = self._begun()
+        self.members[role] = Member(role, old.arguments, self.leadpipe.start(*old.arguments))
+        async with asyncio.timeout(30):
+            while self._begun() <= before:
+                await asyncio.sleep(0.05)
+        old.process.terminate()
+        return await asyncio.to_thread(old.process.wait, grace)
+
+    def _begun(self) -> int:
+        """How often a process has said that it works."""
+        return len(BEGUN.findall(self.leadpipe.log()))
+
+
+@dataclass
+class World:
+    """What a scenario plays with."""
+
+    servers: Servers
+    leadpipe: Leadpipe
+    crew: Crew
+    load: Load
+    chance: random.Random
+    verdict: Verdict
+    database: str  # the direct URL, past every proxy
+    long: bool
+    to_postgres: Proxy | None = None
+    to_rabbitmq: Proxy | None = None
+    samples: list[tuple[float, int, int]] = field(default_factory=list)  # time, accepted, journalled
+    mended: float | None = None  # when the fault was over
+    figures: Callable[[World], Awaitable[None]] | None = None  # what else must hold once all is drained and judged
+
+    @property
+    def postgres(self) -> ChaosPostgres:
+        return self.servers.postgres
+
+    def mend(self) -> None:
+        """The fault is over: recovery counts from here."""
+        self.mended = time.monotonic()
+
+    async def watch(self) -> None:
+        """Compare what was accepted with what is journalled, all the time."""
+        connection: asyncpg.Connection | None = None
+        while True:
+            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                if connection is None or connection.is_closed():
+                    connection = await asyncpg.connect(self.database, timeout=3, command_timeout=3)
+                done = await connection.fetchval("SELECT count(*) FROM chaos_journal")
+                self.samples.append((time.monotonic(), len(self.load.told.accepted), done))
+            await asyncio.sleep(CALM)
+
+    async def loaded(self, seconds: float, faults: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Load for so long, and longer if the faults take longer; the faults begin after a second of peace."""
+        loading = asyncio.create_task(self.load.run())
+        ends = time.monotonic() + seconds
+        try:
+            await asyncio.sleep(1.0)
+            if faults is not None:
+                await faults()
+            await asyncio.sleep(max(0.0, ends - time.monotonic()))
+        finally:
+            self.load.stop()
+            await loading
+
+    async def fetch(self, sql: str) -> list[asyncpg.Record]:
+        """Rows from the scenario's database, past every proxy."""
+        connection = await asyncpg.connect(self.database)
+        try:
+            return await connection.fetch(sql)
+        finally:
+            await connection.close()
+
+    def recovery(self) -> float | None:
+        """Seconds from `mend` until no more than a second's worth of events was on its way."""
+        if self.mended is None:
+            return None
+        slack = max(20.0, self.load.rate)
+        return next(
+            (at - self.mended for at, taken, done in self.samples if at > self.mended and taken - done <= slack), None
+        )
+
+    async def settled(self, patience: float = 30) -> None:
+        """Wait until everything that was accepted so far is journalled."""
+        async with asyncio.timeout(patience):
+            while True:
+                rows = await self.fetch("SELECT count(*) FROM chaos_journal")
+                if rows[0][0] >= len(self.load.told.accepted):
+                    return
+                await asyncio.sleep(0.2)
+
+    async def drained(self, patience: float) -> None:
+        """Wait until everything that was accepted is journalled."""
+        deadline = time.monotonic() + patience
+        missing = -1
+        while time.monotonic() < deadline:
+            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                connection = await asyncpg.connect(self.database, timeout=5, command_timeout=20)
+                try:
+                    wanted = list(self.load.told.accepted)
+                    missing = await connection.fetchval(
+                        "SELECT count(*) FROM unnest($1::uuid[]) AS w WHERE NOT EXISTS"
+                        " (SELECT FROM chaos_journal WHERE event = w)",
+                        wanted,
+                    )
+                    dead = await connection.fetchval("SELECT count(*) FROM dead_letter")
+                finally:
+                    await connection.close()
+                if missing == 0 and dead >= len(self.load.bad):
+                    return
+            await asyncio.sleep(0.5)
+        self.verdict.require(False, f"not drained within {patience:g} s, {missing} missing")
+
+
+@asynccontextmanager
+async def world(
+    servers: Servers,
+    scenario: str,
+    seed: int,
+    *,
+    rate: float,
+    batch: int = 1,
+    stages: Sequence[str] = STAGES,
+    twice: bool = False,
+    hazards: bool = False,
+    slow: bool = False,
+    proxies: bool = False,
+    long: bool = False,
+    patience: float = 90.0,
+    settings: Mapping[str, str] | None = None,
+    postgres_hosts: str | None = None,
+) -> AsyncIterator[World]:
+    """A fresh database, a fresh Leadpipe, load not yet running; afterwards everything is drained and judged."""
+    servers.worlds += 1
+    folder = servers.folder / f"world-{servers.worlds}"
+    folder.mkdir()
+    direct = await _database(servers)
+    await oracle.install(direct)
+    verdict = Verdict(scenario, servers.broker, seed)
+    async with _proxied(servers, proxies) as (to_postgres, to_rabbitmq):
+        database = postgres_hosts or (_behind(direct, to_postgres.port) if to_postgres else direct)
+        amqp = None
+        if servers.rabbitmq is not None:
+            amqp = _behind(servers.rabbitmq.url, to_rabbitmq.port) if to_rabbitmq else servers.rabbitmq.url
+        further = [name for name, wanted in (("hazard", hazards), ("slow", slow)) if wanted]
+        folders = [str(HERE / name) for name in ("witness", *further)]
+        given = {"stage_dirs": ",".join(folders), "broker_prefix": f"w{servers.worlds}.", "log_level": "info"}
+        with installed(folder, database, amqp, **given, **(settings or {})) as leadpipe:
+            urls = await asyncio.to_thread(leadpipe.apply, "website")
+            connector = await _connector(direct)
+            crew = Crew(leadpipe)
+            load = Load(lambda: urls["website"], connector, rate, seed, batch)
+            crew.add("ingress", "ingress")
+            for copy in "ab" if twice else "a":
+                for names in HAZARDOUS if hazards else stages:
+                    crew.add(f"work {names} {copy}", "work", *names.split())
+            if slow:
+                crew.add("work slow", "work", "slow")
+            try:
+                await asyncio.to_thread(leadpipe.ready)
+                await _working(direct, len(crew.roles()))
+            finally:
+                (servers.folder / "last.log").write_text(leadpipe.log())
+            here = World(
+                servers, leadpipe, crew, load, random.Random(seed), verdict, direct, long, to_postgres, to_rabbitmq
+            )
+            keeping = [asyncio.create_task(crew.keep()), asyncio.create_task(here.watch())]
+            try:
+                yield here
+                await here.drained(patience)
+                verdict.recovery = here.recovery()
+            finally:
+                for task in keeping:
+                    task.cancel()
+                await asyncio.gather(*keeping, return_exceptions=True)
+                (servers.folder / "last.log").write_text(leadpipe.log())
+            codes = await asyncio.to_thread(leadpipe.stop)
+            alive = [member.process for member in crew.members.values()]
+            verdict.require(
+                not any(codes[-len(alive) :]) or bool(crew.kills) or not crew.refuse_falls, f"exit codes {codes}"
+            )
+            verdict.require(not crew.fallen or not crew.refuse_falls, f"ended by themselves: {crew.fallen[:3]}")
+            verdict.notes["statuses"] = load.told.statuses
+            verdict.notes["kills"] = crew.kills
+            await oracle.judge(direct, load.told, verdict, load.bad)
+            for line in leadpipe.log().splitlines():
+                if "Traceback" in line or '"level":"critical"' in line or "Task was destroyed" in line:
+                    verdict.require(False, f"the log says: {line[:300]}")
+                    break
+
+
+async def _database(servers: Servers) -> str:
+    """A database of its own for the scenario, cloned from the migrated one."""
+    name = f"world{servers.worlds}"
+    connection = await asyncpg.connect(ChaosPostgres.named(servers.postgres.port, "postgres"))
+    await connection.execute(f"CREATE DATABASE {name} TEMPLATE leadpipe")
+    await connection.close()
+    return ChaosPostgres.named(servers.postgres.port, name)
+
+
+async def _connector(url: str) -> int:
+    connection = await asyncpg.connect(url)
+    try:
+        return int(await connection.fetchval("SELECT id FROM connector WHERE name = 'website'"))
+    finally:
+        await connection.close()
+
+
+async def _working(url: str, count: int) -> None:
+    """Wait until so many workers beat."""
+    connection = await asyncpg.connect(url)
+    try:
+        async with asyncio.timeout(60):
+            while await connection.fetchval("SELECT count(*) FROM worker") < count:
+                await asyncio.sleep(0.1)
+    finally:
+        await connection.close()
+
+
+def _behind(url: str, port: int) -> str:
+    """The same URL, through a proxy."""
+    parts = urlsplit(url)
+    who = parts.netloc.rpartition("@")[0]
+    return urlunsplit(parts._replace(netloc=f"{who}@127.0.0.1:{port}"))
+
+
+@asynccontextmanager
+async def _proxied(servers: Servers, wanted: bool) -> AsyncIterator[tuple[Proxy | None, Proxy | None]]:
+    from tests.support.proxy import proxied
+
+    if not wanted:
+        yield None, None
+        return
+    async with proxied(servers.postgres.port) as to_postgres:
+        if servers.rabbitmq is None:
+            yield to_postgres, None
+            return
+        async with proxied(servers.rabbitmq.port) as to_rabbitmq:
+            yield to_postgres, to_rabbitmq
