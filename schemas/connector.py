@@ -140,7 +140,8 @@ class Connector:
         stamp = []
         if self.settings.lead_source and "lead.lead_source" not in replaced:
             kept = [row for row in kept if row.to != "lead.lead_source"]
-            stamp = [MapRow(to="lead.lead_source", value=self.settings.lead_source)]
+            # the source that a lead was captured through first stays (vendor-facts §3.2: a repeat does not change it)
+            stamp = [MapRow(to="lead.lead_source", value=self.settings.lead_source, fill=True)]
         return [row for row in (*kept, *self.settings.map, *stamp) if row.on]
 
     @cached_property

@@ -115,7 +115,7 @@ async def test_a_row_that_is_off_is_no_row_and_a_connector_stamps_its_source() -
     event = await fields(
         {"city": "Pune", "source": "web"}, map=[{"to": "lead.city", "from": "city", "on": False}], lead_source="Stamp"
     )
-    assert event.data["lead"] == {"lead_source": "Stamp"}
+    assert (event.data["lead"], event.data["defaults"]) == ({}, {"lead_source": "Stamp"})
 
 
 async def test_the_keys_are_the_valid_values_primary_first_and_none_twice() -> None:
