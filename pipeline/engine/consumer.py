@@ -30,7 +30,7 @@ class Pace:
     batch: int = 500
     linger: float = 0.005
     prefetch: int = 64
-    longest_pause: float = 5.0  # seconds between two tries while the world is broken
+    longest_pause: float = 2.0  # seconds between two tries while the world is broken
 
 
 class Stopped(Exception):

@@ -2,8 +2,9 @@
 
 A frame that was handed out again and again may hold an event that ends its process: by a segfault, by all the
 memory, by `os._exit`. Such a frame is worked on in a trial, a process apart, whose end is seen and costs nobody else
-anything. A batch that kills its trial is halved, like one that raises, until the culprit is alone. The innocent, also
-those that were only in the same process by chance, come out of their trial with the outcome they always had.
+anything. After a frame that kills its trial, its events are tried one by one (halving would start a process, a second
+each, for every half that holds the culprit). The innocent, also those that were only in the same process by chance,
+come out of their trial with the outcome they always had.
 """
 
 from __future__ import annotations
@@ -43,19 +44,17 @@ class Trial(Protocol):
 
 async def decide_apart(stage: str, events: Sequence[Event], trial: Trial, patiently: Patiently) -> list[Outcome]:
     """One outcome per event, in order; who ends the trial alone, again and again, is poison."""
-    if not events:
-        return []
-    for _ in range(CONVINCED):
+    if len(events) != 1:
         try:
             return await patiently(partial(trial.run, events))
         except Died as error:
             log.warning("trial ended", stage=stage, events=len(events), how=str(error))
-            if len(events) > 1:
-                middle = len(events) // 2
-                return [
-                    *await decide_apart(stage, events[:middle], trial, patiently),
-                    *await decide_apart(stage, events[middle:], trial, patiently),
-                ]
+        return [outcome for event in events for outcome in await decide_apart(stage, [event], trial, patiently)]
+    for _ in range(CONVINCED):
+        try:
+            return await patiently(partial(trial.run, events))
+        except Died as error:
+            log.warning("trial ended", stage=stage, events=1, how=str(error))
             how = str(error)
     log.error("poison", stage=stage, id=events[0].id, how=how)
     return [DeadLetter(f"the process that worked on it ended {CONVINCED} times: {how}", "poison", error=f"Died: {how}")]

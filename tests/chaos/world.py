@@ -181,11 +181,16 @@ class World:
         """Compare what was accepted with what is journalled, all the time."""
         connection: asyncpg.Connection | None = None
         while True:
-            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                if connection is None or connection.is_closed():
-                    connection = await asyncpg.connect(self.database, timeout=3, command_timeout=3)
-                done = await connection.fetchval("SELECT count(*) FROM chaos_journal")
+            try:
+                async with asyncio.timeout(5):
+                    if connection is None or connection.is_closed():
+                        connection = await asyncpg.connect(self.database, timeout=3)
+                    done = await connection.fetchval("SELECT count(*) FROM chaos_journal")
                 self.samples.append((time.monotonic(), len(self.load.told.accepted), done))
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                if connection is not None:
+                    connection.terminate()
+                connection = None
             await asyncio.sleep(CALM)
 
     async def loaded(self, seconds: float, faults: Callable[[], Awaitable[None]] | None = None) -> None:
@@ -245,6 +250,7 @@ class World:
                 finally:
                     await connection.close()
                 if missing == 0 and dead >= len(self.load.bad):
+                    self.samples.append((time.monotonic(), len(wanted), len(wanted)))
                     return
             await asyncio.sleep(0.5)
         self.verdict.require(False, f"not drained within {patience:g} s, {missing} missing")
@@ -313,6 +319,7 @@ async def world(
                 await asyncio.gather(*keeping, return_exceptions=True)
                 (servers.folder / "last.log").write_text(leadpipe.log())
             codes = await asyncio.to_thread(leadpipe.stop)
+            (servers.folder / "last.log").write_text(leadpipe.log())
             alive = [member.process for member in crew.members.values()]
             verdict.require(
                 not any(codes[-len(alive) :]) or bool(crew.kills) or not crew.refuse_falls, f"exit codes {codes}"
@@ -320,7 +327,7 @@ async def world(
             verdict.require(not crew.fallen or not crew.refuse_falls, f"ended by themselves: {crew.fallen[:3]}")
             verdict.notes["statuses"] = load.told.statuses
             verdict.notes["kills"] = crew.kills
-            await oracle.judge(direct, load.told, verdict, load.bad)
+            await oracle.judge(here.database, load.told, verdict, load.bad)
             for line in leadpipe.log().splitlines():
                 if "Traceback" in line or '"level":"critical"' in line or "Task was destroyed" in line:
                     verdict.require(False, f"the log says: {line[:300]}")
