@@ -49,6 +49,7 @@ class Settings(Strict):
         default=1024**3, ge=1024**2, description="of accepted events on disk while the broker is away"
     )
     processes: int | None = Field(default=None, ge=1, le=64, description="stage processes; none: as suits the cores")
+    hand_on: bool = Field(default=True, description="stages of one process pass batches on without the broker")
     journal_days: int = Field(default=60, ge=1, le=3650, description="how long the journal is kept")
     database_pool: int = Field(default=4, ge=1, le=100, description="connections of one process")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")

@@ -5,7 +5,7 @@ Travels between stages as JSON (see `pipeline.engine.frame`); every value in it 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal, Self
 
@@ -70,4 +70,13 @@ class Event:
 
     def evolve(self, **changes: Any) -> Self:
         """This event with some attributes changed; events are never changed in place, so a batch can run again."""
-        return replace(self, **changes)
+        other = object.__new__(type(self))
+        for name, read, write in _ATTRIBUTES:
+            write(other, changes.pop(name) if name in changes else read(self))
+        if changes:
+            raise TypeError(f"an event has no {', '.join(changes)}")
+        return other
+
+
+# `dataclasses.replace` takes four times as long, and every stage does it to every event
+_ATTRIBUTES = tuple((f.name, getattr(Event, f.name).__get__, getattr(Event, f.name).__set__) for f in fields(Event))

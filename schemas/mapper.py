@@ -96,6 +96,7 @@ class _Target:
     text: bool
     past: bool  # its time says when something happened, so it cannot lie ahead
     member: str | None  # where one row without conditions reads one member, as most do: its name
+    members: tuple[str, ...]  # where one row without conditions reads the first of several members: their names
     defaulted: bool
 
     @classmethod
@@ -113,6 +114,7 @@ class _Target:
             text=field.type is FieldType.TEXT,
             past=field.type is FieldType.DATETIME and record != "lead",
             member=_only_member(rows),
+            members=_only_members(rows),
             defaulted=any(row.default is not None for row in rows),
         )
 
@@ -145,7 +147,9 @@ def mapper(connector: Connector) -> Map:
         latest = utc_text(received_at + LEEWAY)
         held = [_word(look(document)) in wanted for look, wanted in judged]
         for target in targets:
-            if target.member is None:
+            if target.members:
+                row, value = _first(target, document)
+            elif target.member is None:
                 row, value = _choose(target, document, held)
             elif is_blank(value := document.get(target.member, ABSENT)):
                 row, value = None, None
@@ -179,10 +183,21 @@ def mapper(connector: Connector) -> Map:
 
 
 def _only_member(rows: list[MapRow]) -> str | None:
-    if len(rows) != 1 or len(rows[0].paths) != 1 or rows[0].when or rows[0].part is not None:
-        return None
-    path = rows[0].paths[0]
-    return None if "." in path or path == ROOT or path.isdecimal() else path
+    names = _plain_members(rows)
+    return names[0] if len(names) == 1 else None
+
+
+def _only_members(rows: list[MapRow]) -> tuple[str, ...]:
+    names = _plain_members(rows)
+    return names if len(names) > 1 else ()
+
+
+def _plain_members(rows: list[MapRow]) -> tuple[str, ...]:
+    """The members that a field comes from, if nothing more is to it."""
+    if len(rows) != 1 or rows[0].value is not None or rows[0].when or rows[0].part is not None:
+        return ()
+    paths = rows[0].paths
+    return () if any("." in path or path == ROOT or path.isdecimal() for path in paths) else tuple(paths)
 
 
 def _targets(connector: Connector, conditions: _Conditions) -> list[_Target]:
@@ -193,6 +208,17 @@ def _targets(connector: Connector, conditions: _Conditions) -> list[_Target]:
         _Target.of(record, connector.fields[record][name], them, connector, conditions)
         for (record, name), them in rows.items()
     ]
+
+
+def _first(target: _Target, document: dict[str, Any]) -> tuple[_Row | None, Any]:
+    """What `_choose` does, where all there is to choose from are members."""
+    nothing: Any = ABSENT
+    for name in target.members:
+        if name in document:
+            if not is_blank(value := document[name]):
+                return target.rows[0], value
+            nothing = None
+    return None, nothing
 
 
 def _choose(target: _Target, document: dict[str, Any], held: list[bool]) -> tuple[_Row | None, Any]:

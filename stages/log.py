@@ -51,7 +51,7 @@ def entry_of(event: Event) -> Entry:
         replay=event.replay,
         request=storable(event.raw),
         notes=storable(event.notes),
-        stages=[asdict(step) for step in event.trail],
+        stages=event.trail,
         **_ending(event, result),
     )
 

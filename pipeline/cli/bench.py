@@ -182,7 +182,7 @@ def _print(told: dict[str, Any]) -> None:
             for key, name in (
                 ("answer", "request to answer"),
                 ("journal", "accepted to journal"),
-                ("notify", "accepted to notification (refused events)"),
+                ("told", "accepted to notification (refused events)"),
             )
         ),
         title="\nLatency",

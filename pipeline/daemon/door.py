@@ -9,6 +9,7 @@ import structlog
 from aiohttp import web
 
 from pipeline.daemon.core import Core, opened
+from pipeline.daemon.heap import settle
 from pipeline.daemon.metrics import show_depths
 from pipeline.daemon.signals import stop_requested
 from pipeline.daemon.spooling import tell_spool
@@ -40,6 +41,7 @@ async def serve(settings: Settings, *, supervised: bool = False) -> None:
         await ingress.start()
         site = web.TCPSite(runner, settings.http_host, settings.http_port, reuse_port=True, backlog=1024)
         await site.start()
+        settle()
         log.info("listening", host=settings.http_host, port=settings.http_port)
         beside = {asyncio.create_task(_watch_queues(core)), asyncio.create_task(tell_spool(core.database, spool))}
         await stop.wait()

@@ -90,7 +90,10 @@ async def supervise(
     stop = stop_requested()
     environment = _environment(settings)
     ingress = Child("ingress", ["ingress"], environment, log_to)
-    stages = [Child(f"work {' '.join(names)}", ["work", *names], environment, log_to) for names in plan(settings)]
+    stages = [
+        Child(f"work {number}: {' '.join(names)}", ["work", *names], environment, log_to)
+        for number, names in enumerate(plan(settings), 1)
+    ]
     running = [asyncio.create_task(child.keep_running(stop)) for child in (*stages, ingress)]
     if on_start is not None:
         on_start(stop)
@@ -104,9 +107,15 @@ async def supervise(
 
 
 def plan(settings: Settings) -> list[list[str]]:
-    """Which stages share a process: the chain cut into as many pieces as suit the cores."""
+    """Which stages share a process: all of them in each, as many processes as suit the cores.
+
+    Where stages do not hand on, the chain is cut into as many pieces instead.
+    """
     names = list(topology_of(settings).stages)
-    count = min(settings.processes or max(2, (os.cpu_count() or 2) - 1), len(names))
+    wanted = settings.processes or max(2, (os.cpu_count() or 2) - 1)
+    if settings.hand_on:
+        return [names] * wanted
+    count = min(wanted, len(names))
     size, extra = divmod(len(names), count)
     lengths = [size + (place < extra) for place in range(count)]
     starts = [sum(lengths[:place]) for place in range(count)]

@@ -13,6 +13,7 @@ import structlog
 from pipeline.daemon.admin import serve_admin
 from pipeline.daemon.beat import Beat
 from pipeline.daemon.core import opened
+from pipeline.daemon.heap import settle
 from pipeline.daemon.housekeeping import keep_house
 from pipeline.daemon.metrics import StageMetrics
 from pipeline.daemon.signals import stop_requested
@@ -49,11 +50,15 @@ async def work(settings: Settings, names: Sequence[str], *, supervised: bool = F
             runner = Runner(stage, core.topology, core.transport, core.tools, core.pace, core.bounds, observers, trial)
             runners.append(runner)
             beat.watch(runner)
+        if settings.hand_on:
+            for runner in runners:
+                runner.hand_on_to(runners)
         keep = partial(dead_letters.keep, core.database)
         drains = [Drain(name, core.topology, core.transport, keep, core.pace, core.bounds) for name in names]
         companions = [beat.run(), keep_house(core.database, settings.journal_days)]
         if port is not None:
             companions.append(serve_admin(core, runners, port))
+        settle()
         log.info("working", stages=list(names))
         await _until(stop, [*runners, *drains], companions)
         log.info("drained", stages=list(names))

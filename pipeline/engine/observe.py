@@ -4,7 +4,7 @@
 |---|---|
 | stage       | which stage handled the batch |
 | outcomes    | how many events got each outcome: forward, retry, dead_letter, drop |
-| seconds     | time from take to settled |
+| seconds     | the stage's time for the batch |
 | waited_ms   | the longest time that an event of the batch had waited in the queue |
 | errors      | distinct reasons of retries and dead letters, without any value of the event |
 """

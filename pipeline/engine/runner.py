@@ -1,13 +1,15 @@
 """A running stage: take, decide, settle, observe. In: batches of its work queue. Out: frames for the next ones.
 
-Every exit is a publish, then the acknowledgement: a crash between the two duplicates and never loses.
+Every exit is a publish, then the acknowledgement: a crash between the two duplicates and never loses. Stages that run
+in one process hand a batch on in memory: what leaves the last of them is published, and only then is the frame that
+the first one took acknowledged. So the broker holds every event until its successor is durable, hop or no hop.
 """
 
 from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -17,7 +19,7 @@ import structlog
 from pipeline.engine.consumer import Consumer, Pace
 from pipeline.engine.frame import Bounds, pack
 from pipeline.engine.inbox import Batch
-from pipeline.engine.observe import Observer, report_of, tell
+from pipeline.engine.observe import Observer, Report, report_of, tell
 from pipeline.engine.outcome import DeadLetter, Drop, Forward, Outcome, Poison, Retry, Transient
 from pipeline.engine.quarantine import RENEWED, Trial, decide_apart
 from pipeline.engine.stage import Stage
@@ -26,6 +28,8 @@ from pipeline.engine.transport import Message, Transport
 from schemas.event import Event, Step
 
 log = structlog.get_logger(__name__)
+
+Patience = Callable[[Callable[[], Awaitable[list[Outcome]]]], Awaitable[list[Outcome]]]
 
 LONGEST_TEXT = 2_000  # characters kept of an exception's text
 LONGEST_TRACE = 20_000  # and of its trace
@@ -54,6 +58,7 @@ class Runner:
         self._bounds = bounds
         self._observers = observers
         self._trial = trial
+        self._here = {stage.name: self}
 
     async def run(self) -> None:
         """Work until `stop`."""
@@ -73,22 +78,68 @@ class Runner:
         else:
             await self._work(batch)
 
+    def hand_on_to(self, runners: Iterable[Runner]) -> None:
+        """Let these, of the same process and topology, work at once on what this stage has for them."""
+        self._here = {runner.stage.name: runner for runner in runners} | {self.stage.name: self}
+
     async def _work(self, batch: Batch) -> None:
-        started = time.perf_counter()
-        events = [delivery.event for delivery in batch.deliveries]
-        outcomes = await self._decide(batch, events)
-        spent_ms = (time.perf_counter() - started) * 1000
-        outcomes, messages = self._settle(batch, outcomes, spent_ms)
+        reports: list[tuple[Runner, Report]] = []
+        exits = await self._through(batch, reports)
+        try:
+            frames = pack(exits, time.time(), self._bounds)
+        except (TypeError, ValueError):
+            reports.clear()
+            frames = await self._one_hop(batch, reports)
+        for _, error in batch.unreadable:
+            log.error("unreadable frame", stage=self.stage.name, error=str(error))
+        messages = [*frames, *(Message(Dead(self.stage.name), parcel.body) for parcel, _ in batch.unreadable)]
         if messages:
             await self.consumer.patiently(partial(self._transport.publish, messages))
-        waited_ms = max((delivery.waited_ms for delivery in batch.deliveries), default=0.0)
-        report = report_of(self.stage.name, outcomes, time.perf_counter() - started, waited_ms)
-        tell(self._observers, report)
+        for runner, report in reports:
+            tell(runner._observers, report)
 
-    async def _decide(self, batch: Batch, events: Sequence[Event]) -> list[Outcome]:
-        if self._trial is not None and batch.suspicious:
-            return await decide_apart(self.stage.name, events, self._trial, self.consumer.patiently)
-        return await self.consumer.patiently(partial(decide, self.stage, events, self._tools))
+    async def _through(self, batch: Batch, reports: list[tuple[Runner, Report]]) -> list[Exit]:
+        """What leaves this process once every stage here has had its turn, in the order of the chain."""
+        waiting: dict[str, list[Delivery]] = {self.stage.name: batch.deliveries}
+        leaving: list[Exit] = []
+        for name in self._topology.stages:
+            if name not in waiting:
+                continue
+            runner, deliveries = self._here[name], waiting.pop(name)
+            outcomes, spent_ms = await runner._decide(deliveries, self.consumer.patiently, apart=batch.suspicious)
+            reports.append((runner, _report(name, deliveries, outcomes, spent_ms)))
+            for exit in runner._exits(deliveries, outcomes, spent_ms, datetime.now(UTC)):
+                if type(exit.to) is Work and exit.to.stage in self._here:
+                    waiting.setdefault(exit.to.stage, []).append(Delivery(exit.event))
+                else:
+                    leaving.append(exit)
+        return leaving
+
+    async def _one_hop(self, batch: Batch, reports: list[tuple[Runner, Report]]) -> list[Message]:
+        """The frames after this stage alone, for a batch in which a stage has put what JSON cannot carry.
+
+        That event alone gets another outcome, as if the stage had raised on it; the others go on by the broker. What
+        the stages behind have done already they will do again, to no effect.
+        """
+        outcomes, spent_ms = await self._decide(batch.deliveries, self.consumer.patiently, apart=batch.suspicious)
+        outcomes = [
+            self._portable(delivery, outcome) for delivery, outcome in zip(batch.deliveries, outcomes, strict=True)
+        ]
+        reports.append((self, _report(self.stage.name, batch.deliveries, outcomes, spent_ms)))
+        now = datetime.now(UTC)
+        return pack(self._exits(batch.deliveries, outcomes, spent_ms, now), now.timestamp(), self._bounds)
+
+    async def _decide(
+        self, deliveries: Sequence[Delivery], patiently: Patience, *, apart: bool
+    ) -> tuple[list[Outcome], float]:
+        """This stage's outcomes, and the milliseconds they took."""
+        started = time.perf_counter()
+        events = [delivery.event for delivery in deliveries]
+        if self._trial is not None and apart:
+            outcomes = await decide_apart(self.stage.name, events, self._trial, patiently)
+        else:
+            outcomes = await patiently(partial(decide, self.stage, events, self._tools))
+        return outcomes, (time.perf_counter() - started) * 1000
 
     async def _renew(self, batch: Batch) -> None:
         """Send the frame anew: it has been handed out often, and the broker would soon give up a good one."""
@@ -96,38 +147,18 @@ class Runner:
         await self.consumer.patiently(partial(self._transport.publish, anew))
         log.info("frame sent anew", stage=self.stage.name, deliveries=batch.handed_out)
 
-    def _settle(self, batch: Batch, outcomes: list[Outcome], spent_ms: float) -> tuple[list[Outcome], list[Message]]:
-        """The frames that follow from a decided batch; an unreadable frame goes to the dead letters as it is.
-
-        A stage may have put something into an event that JSON cannot carry. That event alone gets another
-        outcome, as if the stage had raised on it.
-        """
-        now = datetime.now(UTC)
-        try:
-            frames = pack(self._exits(batch.deliveries, outcomes, spent_ms, now), now.timestamp(), self._bounds)
-        except (TypeError, ValueError):
-            outcomes = [
-                self._portable(delivery, outcome) for delivery, outcome in zip(batch.deliveries, outcomes, strict=True)
-            ]
-            frames = pack(self._exits(batch.deliveries, outcomes, spent_ms, now), now.timestamp(), self._bounds)
-        for _, error in batch.unreadable:
-            log.error("unreadable frame", stage=self.stage.name, error=str(error))
-        return outcomes, [*frames, *(Message(Dead(self.stage.name), parcel.body) for parcel, _ in batch.unreadable)]
-
     def _exits(
         self, deliveries: Sequence[Delivery], outcomes: Sequence[Outcome], spent_ms: float, now: datetime
     ) -> list[Exit]:
-        return [
-            exit
-            for delivery, outcome in zip(deliveries, outcomes, strict=True)
-            for exit in self._topology.route(
-                self.stage.name,
-                delivery,
-                outcome,
-                Step(self.stage.name, delivery.attempt, round(delivery.waited_ms, 2), round(spent_ms, 2)),
-                now,
-            )
-        ]
+        steps: dict[tuple[int, float], Step] = {}  # deliveries of one frame share theirs
+        exits: list[Exit] = []
+        for delivery, outcome in zip(deliveries, outcomes, strict=True):
+            key = (delivery.attempt, delivery.waited_ms)
+            step = steps.get(key)
+            if step is None:
+                step = steps[key] = Step(self.stage.name, key[0], round(key[1], 2), round(spent_ms, 2))
+            exits += self._topology.route(self.stage.name, delivery, outcome, step, now)
+        return exits
 
     def _portable(self, delivery: Delivery, outcome: Outcome) -> Outcome:
         """The outcome, if what follows from it can travel; else the verdict on what stands in the way."""
@@ -136,6 +167,11 @@ class Runner:
         except (TypeError, ValueError) as error:
             return verdict_on(error)
         return outcome
+
+
+def _report(stage: str, deliveries: Sequence[Delivery], outcomes: list[Outcome], spent_ms: float) -> Report:
+    waited_ms = max((delivery.waited_ms for delivery in deliveries), default=0.0)
+    return report_of(stage, outcomes, spent_ms / 1000, waited_ms)
 
 
 async def decide(stage: Stage, events: Sequence[Event], tools: Any) -> list[Outcome]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline.engine.outcome import DeadLetter, Drop, Forward, Outcome, Retry
@@ -138,7 +138,7 @@ class Topology:
         """
         match outcome:
             case Forward(event):
-                ahead = replace(event, trail=(*event.trail, step))
+                ahead = event.evolve(trail=(*event.trail, step))
                 return [Exit(Work(following), ahead) for following in self.feeds[name]]
             case Retry() if delivery.attempt < self.max_attempts:
                 rung = Rung(self.rung(delivery.attempt, outcome.delay), name)
@@ -158,12 +158,11 @@ class Topology:
                     error=outcome.error,
                     trace=outcome.trace,
                 )
-                died = replace(delivery.event, failure=failure)
-                told = replace(died, trail=(*died.trail, step))
+                died = delivery.event.evolve(failure=failure)
+                told = died.evolve(trail=(*died.trail, step))
                 return [Exit(Dead(name), died), *(Exit(Work(h), told) for h in self.hearers(name))]
             case Drop(reason):
-                dropped = replace(
-                    delivery.event,
+                dropped = delivery.event.evolve(
                     result={"outcome": "dropped", "reason": reason},
                     trail=(*delivery.event.trail, step),
                 )

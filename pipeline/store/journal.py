@@ -16,6 +16,7 @@ import orjson
 
 from pipeline.store.database import Connection, Database
 from pipeline.store.where import Where
+from schemas.event import Step
 
 MARGIN = timedelta(days=1)  # a row's day can be that of an earlier arrival than its received_at
 FINAL = ("created", "updated", "unchanged")
@@ -39,8 +40,7 @@ INSERT INTO journal (
 SELECT
     day, event_id, account_id, connector_id, kind, received_at, occurred_at, $1, outcome, reason,
     failed_stage, failure, lead_id, call_id, activity_id, matched_by,
-    ARRAY(SELECT json_array_elements_text(changed::json)),
-    attempts, revision, replay, ARRAY(SELECT json_array_elements_text(notes::json)), stages::jsonb, request
+    changed::text[], attempts, revision, replay, notes::text[], stages::jsonb, request
 FROM unnest(
     $2::date[], $3::uuid[], $4::bigint[], $5::bigint[], $6::text[], $7::timestamptz[], $8::timestamptz[],
     $9::text[], $10::text[], $11::text[], $12::jsonb[], $13::uuid[], $14::uuid[], $15::uuid[], $16::text[],
@@ -109,7 +109,7 @@ class Entry:
     by: str | None = None
     changed: Sequence[str] = ()
     notes: Sequence[str] = ()
-    stages: Sequence[dict[str, Any]] = ()
+    stages: Sequence[Step] = ()
 
     @property
     def weight(self) -> tuple[bool, int]:
@@ -169,11 +169,11 @@ async def write(connection: Connection, entries: Sequence[Entry], now: datetime)
         [entry.call for entry in rows],
         [entry.activity for entry in rows],
         [entry.by for entry in rows],
-        [_json(entry.changed) for entry in rows],
+        [_array(entry.changed) for entry in rows],
         [entry.attempts for entry in rows],
         [entry.revision for entry in rows],
         [entry.replay for entry in rows],
-        [_json(entry.notes) for entry in rows],
+        [_array(entry.notes) for entry in rows],
         [_json(entry.stages) for entry in rows],
         [entry.request for entry in rows],
     )
@@ -227,6 +227,15 @@ async def counts(database: Database, account: int, since: datetime | None = None
         f"SELECT outcome, count(*) FROM journal WHERE {where} GROUP BY outcome ORDER BY outcome", *where.values
     )
     return {row["outcome"]: row["count"] for row in rows}
+
+
+def _array(values: Sequence[str]) -> str:
+    """As PostgreSQL writes an array, since the driver knows none in an array; cheaper to read there than JSON."""
+    return "{" + ",".join(f'"{_escaped(value)}"' for value in values) + "}" if values else "{}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _json(values: Sequence[Any]) -> str:

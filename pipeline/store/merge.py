@@ -57,6 +57,8 @@ class Fields:
 
 def merge(one: Fields, other: Fields) -> Fields:
     """Per field the value with the winning stamp; `one` itself if nothing of `other` wins."""
+    if not one.stamps:
+        return other if other.stamps else one
     wins = [name for name in other.stamps if name not in one.stamps or _beats(other, one, name)]
     if not wins:
         return one
@@ -68,6 +70,8 @@ def merge(one: Fields, other: Fields) -> Fields:
 
 def changed(before: Fields, after: Fields) -> list[str]:
     """The names of the fields that show another value than before, in order."""
+    if not before.values:
+        return sorted(after.present())
     return sorted(name for name in after.values if after.values[name] != before.values.get(name))
 
 
@@ -91,7 +95,9 @@ def explain(values: Mapping[str, Any], stamps: Mapping[Stamp, Iterable[str]]) ->
 
 def _when(at: datetime) -> str:
     """Text that sorts as time does."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    if at.tzinfo is not UTC:
+        at = at.astimezone(UTC)
+    return at.isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
 
 
 def _beats(new: Fields, old: Fields, name: str) -> bool:

@@ -22,7 +22,9 @@ class Record:
     def apply(self, said: Fields) -> list[str]:
         """Merge what an event says; returns the names of the fields that show another value."""
         before, self.state = self.state, merge(self.state, said)
-        self.touched = self.touched or self.state is not before
+        if self.state is before:
+            return []
+        self.touched = True
         names = changed(before, self.state)
         self.visible = self.visible or bool(names)
         return names

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.normal.phone import NO_NUMBER, read_phone
@@ -86,3 +87,35 @@ def test_any_text_is_a_number_in_e164_or_none(text: str, country: str | None) ->
         assert phone.e164[1:].isascii()
         assert phone.e164[1:].isdecimal()
         assert read_phone(phone.e164, None) == phone
+
+
+def library(number: str) -> str | None:
+    """What libphonenumber itself says of a number with a country code."""
+    try:
+        parsed = phonenumbers.parse(number, None)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(parsed):
+        return None
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+@settings(max_examples=400)
+@given(
+    st.sampled_from(sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)),
+    st.text("0123456789", min_size=3, max_size=13),
+    st.sampled_from(["", " ", "-", " 0", "(0)", "."]),
+)
+def test_the_short_way_says_what_the_library_says(code: int, rest: str, mark: str) -> None:
+    number = f"+{code}{mark}{rest}"
+    assert read_phone(number, None).e164 == library(number)
+
+
+@pytest.mark.parametrize("region", sorted(phonenumbers.SUPPORTED_REGIONS))
+def test_the_short_way_knows_the_example_numbers_of_every_country(region: str) -> None:
+    for kind in phonenumbers.PhoneNumberType.values():
+        example = phonenumbers.example_number_for_type(region, kind)
+        if example is not None:
+            text = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
+            phone = read_phone(text, None)
+            assert (phone.e164, phone.region) == (library(text), phonenumbers.region_code_for_number(example))

@@ -8,7 +8,7 @@ How each figure is measured:
 | journalled a second | events that came out of the last stage, from the first request to the last journal row |
 | answer | a request's time at the load generator, counted from when it was due |
 | journal | a journal row's `finished_at` minus the event's `received_at`, both clocks of this machine |
-| notify | `created_at` of a notification minus `received_at`: of the refused events, which skip `upsert` |
+| told | `created_at` of a notification minus `received_at`: of the refused events, which skip `upsert` |
 | CPU | user and system time of a process, through the whole run, over the events |
 """
 
@@ -62,7 +62,7 @@ class Run:
     seconds: float
     answer: Times
     journal: Times
-    notify: Times
+    told: Times
     cpu: dict[str, float]
     memory: dict[str, tuple[int, int]]
     stages: dict[str, dict[str, Any]]
@@ -135,7 +135,7 @@ def _told(
         seconds=round(seconds, 3),
         answer=times(answers.seconds),
         journal=times([]) if load.people == "duplicates" else times(seen.journalled),
-        notify=times(seen.told),
+        told=times(seen.told),
         cpu={name: round(cpu / events * 1e6, 1) for name, cpu in spent.items()},
         memory=memory,
         stages={

@@ -15,6 +15,7 @@ from uuid import uuid4
 import aiohttp
 
 from pipeline.daemon.core import topology_of
+from pipeline.daemon.supervisor import plan
 from pipeline.settings import PREFIX, Settings
 from pipeline.store import workers
 from pipeline.store.database import Database
@@ -76,12 +77,11 @@ async def started(settings: Settings) -> AsyncIterator[int]:
 
 
 async def _ready(settings: Settings, database: Database, process: asyncio.subprocess.Process, log: Path) -> None:
-    wanted = set(topology_of(settings).stages)
+    wanted = len(plan(settings))
     try:
         async with asyncio.timeout(PATIENCE), aiohttp.ClientSession() as session:
             while process.returncode is None:
-                live = {stage for worker in await workers.live(database) for stage in worker["stages"]}
-                if wanted <= live and await _answers(session, settings):
+                if len(await workers.live(database)) >= wanted and await _answers(session, settings):
                     return
                 await asyncio.sleep(0.1)
     except TimeoutError:
@@ -119,6 +119,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "http_host": settings.http_host,
         "http_port": str(settings.http_port),
         "log_level": settings.log_level,
+        "hand_on": str(settings.hand_on),
         "processes": str(settings.processes) if settings.processes else None,
     }
     kept = {name: value for name, value in os.environ.items() if name != f"{PREFIX}PUBLIC_URL"}
