@@ -45,6 +45,7 @@ class Settings(Strict):
     frame_bytes: int = Field(default=256 * 1024, ge=1024, le=8 * 1024 * 1024)
     max_body: int = Field(default=10 * 1024 * 1024, ge=1024, description="of a request, before and after inflating")
     max_event: int = Field(default=1024 * 1024, ge=1024, description="of one event")
+    http_connections: int = Field(default=2_000, ge=10, le=100_000, description="open at once in one process")
     spool_bytes: int = Field(
         default=1024**3, ge=1024**2, description="of accepted events on disk while the broker is away"
     )

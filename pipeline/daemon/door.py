@@ -17,6 +17,7 @@ from pipeline.engine.outcome import Transient
 from pipeline.engine.transport import Unroutable
 from pipeline.ingress.app import SERVER, Ingress, build_app
 from pipeline.ingress.limits import Limits
+from pipeline.ingress.listen import listen
 from pipeline.ingress.receipts import FileReceipts
 from pipeline.ingress.spool.spool import Spool
 from pipeline.settings import Settings
@@ -39,13 +40,19 @@ async def serve(settings: Settings, *, supervised: bool = False) -> None:
         runner = web.AppRunner(_polite(build_app(ingress), leaving), shutdown_timeout=10.0, **SERVER)
         await runner.setup()
         await ingress.start()
-        site = web.TCPSite(runner, settings.http_host, settings.http_port, reuse_port=True, backlog=1024)
-        await site.start()
+        listening = await listen(
+            runner,
+            ingress.limits.connections,
+            host=settings.http_host,
+            port=settings.http_port,
+            reuse_port=True,
+            backlog=1024,
+        )
         settle()
         log.info("listening", host=settings.http_host, port=settings.http_port)
         beside = {asyncio.create_task(_watch_queues(core)), asyncio.create_task(tell_spool(core.database, spool))}
         await stop.wait()
-        await site.stop()
+        listening.close()
         await _take_leave(runner, leaving)
         await ingress.stop()
         for task in beside:
@@ -89,7 +96,7 @@ def ingress_of(core: Core, spool: Spool) -> Ingress:
         journal=partial(journal.results_of, core.database),
         receipts=FileReceipts(settings.data_dir, partial(receipts.ship, core.database)),
         spool=spool,
-        limits=Limits(body=settings.max_body, event=settings.max_event),
+        limits=Limits(connections=settings.http_connections, body=settings.max_body, event=settings.max_event),
         bounds=core.bounds,
     )
 

@@ -68,7 +68,7 @@ SERVER: Final[dict[str, Any]] = {
     "lingering_time": 2.0,
     "max_line_size": 8190,
     "max_field_size": 8190,
-    "max_headers": 128,
+    "max_headers": 64,
 }
 
 

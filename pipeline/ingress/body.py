@@ -8,7 +8,8 @@
 | none, `text/plain`, `application/octet-stream` | JSON; one document a line if the first line is one by itself |
 
 JSON is RFC 8259 in UTF-8, a byte order mark before it is skipped. NaN and infinite numbers, lone surrogates, integers
-that do not fit 64 bits and nesting beyond 64 levels are refused: each would change, or break, on its further way.
+that do not fit 64 bits and nesting beyond 64 levels are refused: each would change, or break, on its further way. So
+are documents of so many values that reading them would hold everybody else up.
 Of members with one name, the last counts.
 """
 
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +28,7 @@ import orjson
 from pipeline.ingress.refusal import Refusal, malformed, too_large, unsupported
 
 DEEPEST = 64
+CONTAINERS, VALUES = 300_000, 600_000  # in one document, about: reading more of them would hold everybody else up
 FORM_FIELDS = 1_000
 LINES = frozenset(
     {
@@ -41,6 +44,7 @@ UNSAID = frozenset({"", "text/plain", "application/octet-stream"})
 UTF8 = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii"})
 
 _BLANK = b" \t\r\n"
+_LINE = re.compile(rb"[^ \t\r\n][^\n]*")
 _DIGITS_TO_0 = bytes.maketrans(b"123456789", b"000000000")
 _LONG_DIGITS = b"0" * 19  # the fewest digits of an integer that may not fit 64 bits
 _SMALLEST, _GREATEST = -(2**63), 2**64 - 1
@@ -100,7 +104,12 @@ def _lines(body: bytes, most: int) -> list[Document]:
 
 
 def _numbered(body: bytes) -> Iterator[tuple[int, bytes]]:
-    return ((number, line) for number, line in enumerate(body.split(b"\n"), 1) if not is_blank(line))
+    """The lines that are not blank, found one by one: a body may be ten million line ends."""
+    number, counted = 1, 0
+    for line in _LINE.finditer(body):
+        number += body.count(b"\n", counted, line.start())
+        counted = line.start()
+        yield number, line.group()
 
 
 def _is_lines(body: bytes) -> bool:
@@ -115,11 +124,14 @@ def _is_lines(body: bytes) -> bool:
 
 
 def _json(text: bytes) -> Any:
+    containers = text.count(b"{") + text.count(b"[")
+    if containers > CONTAINERS or text.count(b",") > VALUES:
+        raise too_large(f"more than {CONTAINERS} objects and lists, or {VALUES} values, in one JSON document")
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise malformed("Malformed JSON", _told(text, error)) from None
-    if text.count(b"{") + text.count(b"[") > DEEPEST and _is_too_deep(value):
+    if containers > DEEPEST and _is_too_deep(value):
         raise malformed("Too deep", f"the JSON is nested deeper than {DEEPEST} levels")
     if _may_hold_vast_integer(text) and _has_vast_float(value):
         _check_integers(text)
@@ -136,7 +148,10 @@ def _told(text: bytes, error: orjson.JSONDecodeError) -> str:
 def _is_too_deep(value: Any) -> bool:
     level = [value]
     for _ in range(DEEPEST):
-        level = [member for holder in level for member in _members(holder) if isinstance(member, dict | list)]
+        members: list[Any] = []
+        for holder in level:
+            members.extend(_members(holder))
+        level = [member for member in members if type(member) is dict or type(member) is list]
         if not level:
             return False
     return True

@@ -11,13 +11,15 @@ MEBIBYTE = 1024 * 1024
 class Limits:
     """The bounds of one ingress process.
 
-    Of a request: `body` before and after inflating, `event` as JSON, `events` in number, `body_seconds` until the
-    body is whole. Of the process: `held` bytes of bodies that are still arriving, `backlog_events` and
-    `backlog_bytes` that wait for the broker's confirm; past any of them it answers 503 at once. Of a group commit:
-    it starts when no other is in flight, when it has waited `linger`, or when it holds `group_events`; at most
-    `commits` are in flight; after `commit_seconds` its requests are answered 503.
+    Of the server: `connections`, also idle ones; who comes then is answered 503 and closed. Of a request: `body`
+    before and after inflating, `event` as JSON, `events` in number, `body_seconds` until the body is whole. Of the
+    process: `held` bytes of bodies that are still arriving, `backlog_events` and `backlog_bytes` that are not durable
+    yet; past any of them it answers 503 at once. Of a group commit: it starts when no other is in flight, when it has
+    waited `linger`, or when it holds `group_events`; at most `commits` are in flight; after `commit_seconds` its
+    requests are answered 503.
     """
 
+    connections: int = 2_000
     body: int = 10 * MEBIBYTE
     event: int = MEBIBYTE
     events: int = 10_000

@@ -9,6 +9,7 @@
 | `leadpipe_spool_events`, `leadpipe_spool_bytes` | what waits in the spool |
 | `leadpipe_spool_oldest_seconds` | how long the oldest event in the spool has waited |
 | `leadpipe_spool_total{result}` | events `kept`, `fed` in, `confirmed` after all, `refused`, `failed`; `damaged` |
+| `leadpipe_ingress_connections_refused_total` | connections that came when too many were open |
 | `leadpipe_receipt_errors_total` | groups whose receipts could not be written |
 """
 
@@ -33,6 +34,7 @@ GROUP = Histogram(
 )
 BACKLOG = Gauge("leadpipe_ingress_backlog_events", "Events waiting for the broker", multiprocess_mode="livesum")
 RECEIPT_ERRORS = Counter("leadpipe_receipt_errors_total", "Groups whose receipts could not be written")
+CONNECTIONS_REFUSED = Counter("leadpipe_ingress_connections_refused_total", "Connections over the cap")
 SPOOL = Counter("leadpipe_spool_total", "What became of events that were to be spooled", ["result"])
 SPOOL_EVENTS = Gauge("leadpipe_spool_events", "Events in the spool", multiprocess_mode="livesum")
 SPOOL_BYTES = Gauge("leadpipe_spool_bytes", "Bytes in the spool", multiprocess_mode="livemax")

@@ -19,6 +19,7 @@ from pipeline.engine.topology import Topology, Work
 from pipeline.engine.transport import BrokerUnavailable, Message, Parcel
 from pipeline.ingress.app import SERVER, Ingress, build_app
 from pipeline.ingress.limits import Limits
+from pipeline.ingress.listen import listen
 from pipeline.ingress.needs import Results
 from pipeline.ingress.receipts import Receipts
 from pipeline.ingress.spool.spool import Spool
@@ -175,7 +176,7 @@ async def open_door(
     runner = web.AppRunner(build_app(ingress), **{**SERVER, "lingering_time": 0.05, "keepalive_timeout": keepalive})
     await runner.setup()
     listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
-    await web.SockSite(runner, listening).start()
+    server = await listen(runner, ingress.limits.connections, sock=listening)
     port = listening.getsockname()[1]
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         try:
@@ -183,6 +184,7 @@ async def open_door(
         finally:
             if isinstance(transport, WatchedTransport):
                 transport.gate.set()
+            server.close()
             await ingress.stop()
             await runner.cleanup()
 

@@ -187,3 +187,19 @@ def test_a_broken_gzip_stream_is_refused(stream: bytes) -> None:
     with pytest.raises(Refusal) as caught:
         inflate(stream, 1000)
     assert (caught.value.status, caught.value.title) == (400, "Malformed gzip")
+
+
+def test_lines_are_numbered_as_they_stand_whatever_is_between_them() -> None:
+    body = b"\n\n" + b" \t\r\n" * 1000 + b'  {"a": 1} \r\n\n{"a": 2}\n\n{\n'
+    assert refused(body, LINES).where == {"line": 1007}
+    assert read(body[:-3], LINES) == [{"a": 1}, {"a": 2}]
+
+
+@pytest.mark.parametrize("value", [b"{}", b"[]", b"0", b'""', b'{"a":1}'])
+def test_a_document_of_too_many_values_is_refused_before_it_is_read(value: bytes) -> None:
+    assert refused(b"[" + b",".join([value] * 700_000) + b"]").title == "Too large"
+
+
+def test_a_batch_as_large_as_may_be_is_read() -> None:
+    event = orjson.dumps({f"field_{number}": "value" for number in range(40)} | {"tags": [1], "who": {"a": {"b": 1}}})
+    assert len(read(b"[" + b",".join([event] * 10_000) + b"]")[0]) == 10_000

@@ -1,0 +1,60 @@
+"""Hostile input at the door: one clear answer each, and everybody else goes on being served."""
+
+from __future__ import annotations
+
+import asyncio
+
+from pipeline.ingress.limits import Limits
+from tests.support.hostile import ATTACKS, Outcome, Target, exchange, play, post
+from tests.support.ingress import open_door, until
+
+PATIENCE = 0.6  # seconds, for headers and for bodies
+
+
+async def test_every_attack_gets_its_answer_and_nobody_else_is_refused() -> None:
+    async with open_door(limits=Limits(body_seconds=PATIENCE), keepalive=PATIENCE) as door:
+        target = Target(door.port, "t", PATIENCE, PATIENCE)
+        stop = asyncio.Event()
+        bystander = asyncio.create_task(_post_until(target, stop))
+        outcomes = [await play(attack, target) for attack in ATTACKS if not attack.heavy]
+        stop.set()
+        assert await bystander == {"202"}
+        assert not [_shown(outcome) for outcome in outcomes if not outcome.is_right]
+        assert door.ingress._receiver.held == 0
+        assert door.ingress.backlog == 0
+
+
+async def _post_until(target: Target, stop: asyncio.Event) -> set[str]:
+    """Another client; its answers."""
+    answers = set()
+    while not stop.is_set():
+        answers.add(await exchange(target, [post(target, b"{}")]))
+        await asyncio.sleep(0.01)
+    return answers
+
+
+def _shown(outcome: Outcome) -> str:
+    return f"{outcome.attack.item} {outcome.attack.name}: {dict(outcome.answers)}"
+
+
+async def test_over_the_cap_of_connections_the_answer_is_503_and_the_others_are_served() -> None:
+    async with open_door(limits=Limits(connections=5), keepalive=5) as door:
+        target = Target(door.port, "t", 5, 5)
+        holding = [await asyncio.open_connection("127.0.0.1", door.port) for _ in range(5)]
+        reader, writer = holding[0]
+        writer.write(b"POST /in/t HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 202")
+        answer = await door.raw(post(target, b"{}"))
+        assert answer.startswith(b"HTTP/1.1 503")
+        assert b"Retry-After: 1" in answer
+        holding[1][1].close()
+
+        async def served() -> str:
+            return await exchange(target, [post(target, b"{}")])
+
+        async with asyncio.timeout(5):
+            while await served() != "202":
+                await asyncio.sleep(0.01)
+        for _, open_ in holding:
+            open_.close()
+        await until(lambda: door.ingress.backlog == 0)
