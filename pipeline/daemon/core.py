@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -113,8 +113,12 @@ async def _keep_fresh(catalog: Catalog) -> None:
     """Take in changed connectors, once a second; with the database away, go on with those known."""
     while True:
         await asyncio.sleep(REFRESH)
-        with suppress(Transient):
+        try:
             await catalog.refresh()
+        except Transient as error:
+            log.debug("connectors not refreshed", error=str(error))
+        except Exception:  # whatever it is: a task that ended here would be missed by nobody
+            log.exception("connectors could not be refreshed")
 
 
 async def _patiently(work: Callable[[], Awaitable[T]]) -> T:

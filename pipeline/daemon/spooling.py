@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 
 import structlog
 
@@ -19,6 +20,8 @@ EVERY = 2.0  # seconds
 async def tell_spool(database: Database, spool: Spool) -> None:
     """Tell until cancelled; then once more, what is left there. Says nothing while there is nothing to say."""
     told: object = None
+    with suppress(OSError):  # it is asked for again when there is something to tell
+        await spool.identity()
     try:
         while True:
             told = await _tell(database, spool, told)

@@ -27,22 +27,39 @@ GOODBYE = 2.0  # seconds for a child to end by itself
 
 
 class ProcessTrial:
-    """Runs one stage in a child process: started when it is needed, ended when it has not been needed for a while."""
+    """The trial of one stage, in a child process that all stages of this process share."""
 
-    def __init__(self, stage: str, settings: Settings) -> None:
+    def __init__(self, stage: str, child: TrialChild) -> None:
         self._stage = stage
-        self._settings = settings
-        self._child: asyncio.subprocess.Process | None = None
-        self._leaving: asyncio.TimerHandle | None = None
+        self._child = child
 
     async def run(self, events: Sequence[Event]) -> list[Outcome]:
         """The stage's outcomes. Raises Died, Transient."""
+        return await self._child.run(self._stage, events)
+
+
+class TrialChild:
+    """A child process: started when it is needed, ended when it has not been needed for a while. One batch at a time,
+    so that its end is the end of that batch and of nobody else's."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._turn = asyncio.Lock()
+        self._child: asyncio.subprocess.Process | None = None
+        self._leaving: asyncio.TimerHandle | None = None
+
+    async def run(self, stage: str, events: Sequence[Event]) -> list[Outcome]:
+        """The outcomes of this stage. Raises Died, Transient."""
+        async with self._turn:
+            return await self._run(stage, events)
+
+    async def _run(self, stage: str, events: Sequence[Event]) -> list[Outcome]:
         if self._leaving is not None:
             self._leaving.cancel()
         child = self._child or await self._start()
         try:
             async with asyncio.timeout(LONGEST):
-                answer = await _ask(child, {"events": events})
+                answer = await _ask(child, {"stage": stage, "events": events})
         except TimeoutError:
             await self._kill()
             raise Died(f"no answer within {LONGEST:g} s") from None
@@ -69,7 +86,6 @@ class ProcessTrial:
             sys.executable,
             "-m",
             "pipeline.daemon.trial_process",
-            self._stage,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env=environment,

@@ -1,4 +1,4 @@
-"""The child of `pipeline.daemon.trial`: one stage, run over the batches that arrive on standard input.
+"""The child of `pipeline.daemon.trial`: runs stages over the batches that arrive on standard input.
 
 What dies here is seen by the parent and costs nobody else anything.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
 import orjson
@@ -28,19 +28,19 @@ from schemas.event import Event
 
 
 class Court:
-    """Runs the stage; opens the database when it is first needed, and says Transient while that is away."""
+    """Runs stages; opens the database when it is first needed, and says Transient while that is away."""
 
-    def __init__(self, stage: Stage, settings: Settings) -> None:
-        self._stage = stage
+    def __init__(self, stages: Mapping[str, Stage], settings: Settings) -> None:
+        self._stages = stages
         self._settings = settings
         self._tools: Tools | None = None
 
-    async def decide(self, events: Sequence[Event]) -> bytes:
+    async def decide(self, stage: str, events: Sequence[Event]) -> bytes:
         """The answer to one batch."""
         try:
             tools = self._tools = self._tools or await self._open()
             await tools.catalog.refresh()
-            outcomes = await decide(self._stage, events, tools)
+            outcomes = await decide(self._stages[stage], events, tools)
         except Transient as error:
             return orjson.dumps({"transient": f"{type(error).__name__}: {error}"})
         return b'{"outcomes":[%b]}' % b",".join(_carried(outcome) for outcome in outcomes)
@@ -58,13 +58,14 @@ def _carried(outcome: Outcome) -> bytes:
         return dump_outcome(verdict_on(error))
 
 
-async def serve(name: str, source: BinaryIO, answers: BinaryIO) -> None:
+async def serve(source: BinaryIO, answers: BinaryIO) -> None:
     """Answer batch after batch until the input ends."""
     settings = Settings.model_validate_json(_block(source))
-    configure(settings.log_level, f"trial {name}")
-    court = Court(topology_of(settings).stages[name], settings)
+    configure(settings.log_level, "trial")
+    court = Court(topology_of(settings).stages, settings)
     while body := await asyncio.to_thread(_block, source):
-        answer = await court.decide([event_of(document) for document in orjson.loads(body)["events"]])
+        asked = orjson.loads(body)
+        answer = await court.decide(asked["stage"], [event_of(document) for document in asked["events"]])
         answers.write(len(answer).to_bytes(4, "big") + answer)
         answers.flush()
 
@@ -76,10 +77,10 @@ def _block(source: BinaryIO) -> bytes:
 
 
 def main() -> None:
-    """`python -m pipeline.daemon.trial_process STAGE`."""
+    """`python -m pipeline.daemon.trial_process`."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a stage prints must not get between the answers
-    asyncio.run(serve(sys.argv[1], sys.stdin.buffer, answers))
+    asyncio.run(serve(sys.stdin.buffer, answers))
     os._exit(0)  # without waiting for what a stage has left running
 
 

@@ -17,7 +17,7 @@ from pipeline.daemon.heap import settle
 from pipeline.daemon.housekeeping import keep_house
 from pipeline.daemon.metrics import StageMetrics
 from pipeline.daemon.signals import stop_requested
-from pipeline.daemon.trial import ProcessTrial
+from pipeline.daemon.trial import ProcessTrial, TrialChild
 from pipeline.engine.drain import Drain
 from pipeline.engine.observe import log_batch
 from pipeline.engine.runner import Runner
@@ -41,12 +41,12 @@ async def work(settings: Settings, names: Sequence[str], *, supervised: bool = F
     async with opened(settings) as core:
         if unknown := set(names) - set(core.topology.stages):
             raise UnknownStage(f"no stage {sorted(unknown)[0]!r}; the stages are {', '.join(core.topology.stages)}")
-        beat = Beat(core.database)
+        beat, child = Beat(core.database), TrialChild(settings)
         runners = []
         for name in names:
             observers = (log_batch, StageMetrics(name), beat.observe)
             stage = core.topology.stages[name]
-            trial = ProcessTrial(name, settings)
+            trial = ProcessTrial(name, child)
             runner = Runner(stage, core.topology, core.transport, core.tools, core.pace, core.bounds, observers, trial)
             runners.append(runner)
             beat.watch(runner)
@@ -60,7 +60,10 @@ async def work(settings: Settings, names: Sequence[str], *, supervised: bool = F
             companions.append(serve_admin(core, runners, port))
         settle()
         log.info("working", stages=list(names))
-        await _until(stop, [*runners, *drains], companions)
+        try:
+            await _until(stop, [*runners, *drains], companions)
+        finally:
+            await child.close()
         log.info("drained", stages=list(names))
 
 

@@ -38,9 +38,6 @@ class Trial(Protocol):
     async def run(self, events: Sequence[Event]) -> list[Outcome]:
         """The stage's outcomes for this batch, in order. Raises Died, or Transient as the stage would."""
 
-    async def close(self) -> None:
-        """End the process, if there is one."""
-
 
 async def decide_apart(stage: str, events: Sequence[Event], trial: Trial, patiently: Patiently) -> list[Outcome]:
     """One outcome per event, in order; who ends the trial alone, again and again, is poison."""

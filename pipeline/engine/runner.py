@@ -62,11 +62,7 @@ class Runner:
 
     async def run(self) -> None:
         """Work until `stop`."""
-        try:
-            await self.consumer.run()
-        finally:
-            if self._trial is not None:
-                await self._trial.close()
+        await self.consumer.run()
 
     async def stop(self) -> None:
         """Finish the batch in hand, give the rest back."""
@@ -188,6 +184,8 @@ async def decide(stage: Stage, events: Sequence[Event], tools: Any) -> list[Outc
     except Transient:
         raise
     except Exception as error:
+        if (world := _transient_in(error)) is not None:
+            raise world from error
         if len(events) > 1:
             middle = len(events) // 2
             return [
@@ -206,6 +204,15 @@ def _check(stage: Stage, events: Sequence[Event], outcomes: Sequence[object]) ->
             raise TypeError(f"stage {stage.name!r} returned {type(outcome).__name__}, which is no outcome")
         if isinstance(outcome, Forward) and outcome.event.id != event.id:
             raise RuntimeError(f"stage {stage.name!r} forwarded another event in the place of {event.id}")
+
+
+def _transient_in(error: Exception) -> Transient | None:
+    """The trouble of the world that came in a group, as it does out of a TaskGroup; it counts before all else."""
+    if isinstance(error, Transient):
+        return error
+    if isinstance(error, ExceptionGroup):
+        return next((found for each in error.exceptions if (found := _transient_in(each)) is not None), None)
+    return None
 
 
 def verdict_on(error: Exception) -> Outcome:

@@ -29,6 +29,8 @@ AWAY = (
     asyncpg.ReadOnlySQLTransactionError,  # 25006: the old primary after a failover
     asyncpg.PostgresSystemError,  # class 58: I/O error outside PostgreSQL
     asyncpg.LockNotAvailableError,  # 55P03: a lock_timeout of ours has passed
+    asyncpg.IdleInTransactionSessionTimeoutError,  # 25P03: this process was frozen in the middle of a transaction
+    asyncpg.InternalClientError,  # among others: of several hosts, none accepts writes just now
 )
 STALE = (asyncpg.ReadOnlySQLTransactionError, asyncpg.OperatorInterventionError)
 COLLISIONS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
@@ -94,6 +96,15 @@ class Database:
                 await self._pool.expire_connections()
                 raise
 
+    @asynccontextmanager
+    async def _for_one(self) -> AsyncIterator[Connection]:
+        """A connection for one statement, which by itself has nothing to run again: a collision is trouble, too."""
+        try:
+            async with self.connection() as connection:
+                yield connection
+        except COLLISIONS as error:
+            raise DatabaseUnavailable(f"{type(error).__name__}: {error}") from error
+
     async def transaction(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """Run `work` in one transaction; again, up to ten times, when it collides with another one."""
         for tries in range(1, TRIES + 1):
@@ -108,22 +119,22 @@ class Database:
 
     async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
         """The rows of one statement."""
-        async with self.connection() as connection:
+        async with self._for_one() as connection:
             return await connection.fetch(sql, *values)
 
     async def fetchrow(self, sql: str, *values: Any) -> asyncpg.Record | None:
         """The first row of one statement."""
-        async with self.connection() as connection:
+        async with self._for_one() as connection:
             return await connection.fetchrow(sql, *values)
 
     async def fetchval(self, sql: str, *values: Any) -> Any:
         """The first value of the first row of one statement."""
-        async with self.connection() as connection:
+        async with self._for_one() as connection:
             return await connection.fetchval(sql, *values)
 
     async def execute(self, sql: str, *values: Any) -> str:
         """Run one statement; returns its command tag."""
-        async with self.connection() as connection:
+        async with self._for_one() as connection:
             return await connection.execute(sql, *values)
 
 

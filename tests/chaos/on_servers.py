@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 
 from tests.chaos.catalogue import scenario
-from tests.chaos.postgres import ChaosPostgres
 from tests.chaos.world import World
 
 RABBITMQ = ("rabbitmq",)
@@ -119,24 +118,33 @@ async def database_restarts(w: World) -> None:
     await w.loaded(45 if w.long else 9, faults)
 
 
-@scenario("R9", "PostgreSQL fails over", rate=100, proxies=True, small={"rate": 60})
+@scenario("R9", "PostgreSQL fails over, one address", rate=100, proxies=True, standby=True, small={"rate": 60})
 async def failover(w: World) -> None:
     """The old primary lives on and refuses to write, as a demoted one does; new connections reach the new one."""
-    standby = ChaosPostgres(w.servers.folder / f"standby-{w.servers.worlds}")
-    await THREAD(w.postgres.copy_to, standby)
-    await THREAD(standby.start)
-    proxy = w.to_postgres
-    assert proxy is not None
-    former = w.database
+    await _fail_over(w)
+
+
+@scenario("R9b", "PostgreSQL fails over, two hosts in URL", rate=100, standby=True, small={"rate": 60})
+async def failover_by_url(w: World) -> None:
+    """The URL names both hosts and `target_session_attrs=read-write`; no proxy helps."""
+    await _fail_over(w)
+
+
+async def _fail_over(w: World) -> None:
+    standby, former = w.standby, w.database
+    if standby is None:
+        raise RuntimeError("this scenario needs a standby")
+    follower = standby
 
     async def faults() -> None:
         await asyncio.sleep(2)
         await THREAD(w.postgres.read_only)
         await _caught_up(former)
-        await THREAD(standby.promote)
-        proxy.target = standby.port
-        w.database = former.replace(f":{w.postgres.port}/", f":{standby.port}/")
-        w.servers.failed_over(standby)
+        await THREAD(follower.promote)
+        if w.to_postgres is not None:
+            w.to_postgres.target = follower.port
+        w.database = former.replace(f":{w.postgres.port}/", f":{follower.port}/")
+        w.servers.failed_over(follower)
         await _writable(w.database)
         w.mend()
 

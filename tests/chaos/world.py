@@ -165,6 +165,7 @@ class World:
     long: bool
     to_postgres: Proxy | None = None
     to_rabbitmq: Proxy | None = None
+    standby: ChaosPostgres | None = None
     samples: list[tuple[float, int, int]] = field(default_factory=list)  # time, accepted, journalled
     mended: float | None = None  # when the fault was over
     figures: Callable[[World], Awaitable[None]] | None = None  # what else must hold once all is drained and judged
@@ -272,7 +273,7 @@ async def world(
     long: bool = False,
     patience: float = 90.0,
     settings: Mapping[str, str] | None = None,
-    postgres_hosts: str | None = None,
+    standby: bool = False,
 ) -> AsyncIterator[World]:
     """A fresh database, a fresh Leadpipe, load not yet running; afterwards everything is drained and judged."""
     servers.worlds += 1
@@ -281,8 +282,12 @@ async def world(
     direct = await _database(servers)
     await oracle.install(direct)
     verdict = Verdict(scenario, servers.broker, seed)
+    follower = await _standby(servers) if standby else None
     async with _proxied(servers, proxies) as (to_postgres, to_rabbitmq):
-        database = postgres_hosts or (_behind(direct, to_postgres.port) if to_postgres else direct)
+        database = _behind(direct, to_postgres.port) if to_postgres else direct
+        if follower is not None and to_postgres is None:  # the clients know both, and want the one that can be written
+            both = f"127.0.0.1:{follower.port},127.0.0.1:{servers.postgres.port}"
+            database = f"postgresql://postgres@{both}{urlsplit(direct).path}?target_session_attrs=read-write"
         amqp = None
         if servers.rabbitmq is not None:
             amqp = _behind(servers.rabbitmq.url, to_rabbitmq.port) if to_rabbitmq else servers.rabbitmq.url
@@ -308,6 +313,7 @@ async def world(
             here = World(
                 servers, leadpipe, crew, load, random.Random(seed), verdict, direct, long, to_postgres, to_rabbitmq
             )
+            here.standby = follower
             keeping = [asyncio.create_task(crew.keep()), asyncio.create_task(here.watch())]
             try:
                 yield here
@@ -341,6 +347,14 @@ async def _database(servers: Servers) -> str:
     await connection.execute(f"CREATE DATABASE {name} TEMPLATE leadpipe")
     await connection.close()
     return ChaosPostgres.named(servers.postgres.port, name)
+
+
+async def _standby(servers: Servers) -> ChaosPostgres:
+    """A second server that follows the first."""
+    follower = ChaosPostgres(servers.folder / f"standby-{servers.worlds}")
+    await asyncio.to_thread(servers.postgres.copy_to, follower)
+    await asyncio.to_thread(follower.start)
+    return follower
 
 
 async def _connector(url: str) -> int:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import structlog
 
 from pipeline.engine.consumer import Pace
 from pipeline.engine.observe import Report, log_batch
+from pipeline.engine.outcome import Outcome, Transient
+from pipeline.engine.runner import decide
+from pipeline.engine.stage import Stage
 from pipeline.engine.topology import Dead, Rung, Work
 from pipeline.engine.transport import BrokerUnavailable, Message
 from pipeline.transport.memory import MemoryTransport
+from schemas.event import Event
 from tests.support.scripted import Bench, event, running, until
 
 LAST, DEAD, MINE = Work("last"), Dead("middle"), Work("middle")
@@ -301,3 +306,17 @@ class Rungs:
     def __call__(self, report: Report) -> None:
         rungs = self._bench.topology.rungs
         self.seen.append(tuple(self._bench.ready_now(Rung(seconds, "middle")) for seconds in rungs))
+
+
+async def test_trouble_of_the_world_counts_also_when_it_comes_in_a_group() -> None:
+    """As a TaskGroup in a stage raises it; beside it may be other errors, which show again once the world is well."""
+    tries: list[int] = []
+
+    async def grouped(batch: Sequence[Event], tools: Any) -> list[Outcome]:
+        tries.append(len(batch))
+        deeper = ExceptionGroup("deeper", [Transient("the database is away")])
+        raise ExceptionGroup("both", [ValueError("x"), deeper])
+
+    with pytest.raises(Transient, match="the database is away"):
+        await decide(Stage("middle", grouped), [event(), event()], None)
+    assert tries == [2], "nothing is halved for it"

@@ -76,6 +76,7 @@ class Spool:
         self._present: frozenset[str] = frozenset()
         self._writing: asyncio.Task[None] | None = None
         self._trouble: tuple[float, str] | None = None
+        self._identity: str | None = None  # once it is known; also after the spool is closed
 
     @property
     def events(self) -> int:
@@ -101,7 +102,9 @@ class Spool:
 
     async def identity(self) -> str:
         """The name of the folder, whatever host or path it is at. Raises OSError."""
-        return await self._on_disk(self._files.identity)
+        if self._identity is None:
+            self._identity = await self._on_disk(self._files.identity)
+        return self._identity
 
     def shares(self) -> tuple[dict[str, tuple[int, int, float]], set[str]]:
         """Events, bytes and oldest time by the process that accepted them, as far as they are ours now, our own or
