@@ -14,6 +14,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from pipeline.ingress.inflate import Inflater
 from pipeline.ingress.limits import Limits
 from pipeline.ingress.refusal import Refusal, malformed, too_large, unavailable, unsupported
+from pipeline.ingress.trim import Trimmer
 
 # what reading raises when the other side breaks off, or breaks the rules of HTTP
 BROKEN = (web.RequestPayloadError, ClientError, HttpProcessingError, OSError, RuntimeError)
@@ -24,6 +25,7 @@ class Receiver:
 
     def __init__(self, limits: Limits) -> None:
         self.held = 0
+        self._trimmer = Trimmer()
         self._limits = limits
 
     async def body(self, request: web.Request) -> bytes:
@@ -62,6 +64,7 @@ class Receiver:
                     raise unavailable("too many large bodies are arriving at once", retry_after=1)
         finally:
             self.held -= size
+            self._trimmer.read(size)
         if inflater and received:
             inflater.end()
         return b"".join(pieces)
