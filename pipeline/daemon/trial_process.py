@@ -66,8 +66,11 @@ async def serve(source: BinaryIO, answers: BinaryIO) -> None:
     while body := await asyncio.to_thread(_block, source):
         asked = orjson.loads(body)
         answer = await court.decide(asked["stage"], [event_of(document) for document in asked["events"]])
-        answers.write(len(answer).to_bytes(4, "big") + answer)
-        answers.flush()
+        try:
+            answers.write(len(answer).to_bytes(4, "big") + answer)
+            answers.flush()
+        except BrokenPipeError:  # the parent is gone
+            return
 
 
 def _block(source: BinaryIO) -> bytes:

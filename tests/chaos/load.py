@@ -23,6 +23,7 @@ from tests.support.traffic import START, Person
 
 ACCOUNT = 1
 PATIENCE = 20.0  # seconds for one request
+TRIES = 60
 AGAIN = 0.05  # share of requests that repeat an earlier event to the letter
 REPEATS = 0.15  # share of events that tell something new of an earlier person
 
@@ -45,6 +46,7 @@ class Load:
         self._people = 0
         self._sent: list[Document] = []
         self._hazards: list[tuple[int, str]] = []
+        self.insistent = False  # sends again what was not accepted, as producers do
         self.crowd: int | None = None  # how many persons there are; none: ever more
         self._stop = asyncio.Event()
         self._flowing = asyncio.Event()
@@ -124,6 +126,12 @@ class Load:
         task.add_done_callback(self._under_way.discard)
 
     async def _post(self, session: aiohttp.ClientSession, documents: list[Document]) -> None:
+        for _ in range(TRIES if self.insistent else 1):
+            if await self._accepted(session, documents):
+                return
+            await asyncio.sleep(1.0)
+
+    async def _accepted(self, session: aiohttp.ClientSession, documents: list[Document]) -> bool:
         ids = [self.id_of(document) for document in documents]
         for document, id in zip(documents, ids, strict=True):
             if "hazard" in document:
@@ -145,6 +153,7 @@ class Load:
         log = self.told.accepted if status == "202" else self.told.unknown
         for id in ids:
             log[id] = log.get(id, 0) + 1
+        return status == "202"
 
     def _next(self) -> Document:
         self._number += 1

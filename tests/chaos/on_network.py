@@ -89,6 +89,7 @@ async def slow_consumer(w: World) -> None:
 async def everything(w: World) -> None:
     """100,000 events; a random process of ours dies each second, RabbitMQ and PostgreSQL twice each."""
     count = 100_000 if w.long else 4_000
+    w.load.insistent = True
     span = count / w.load.rate
     faults = [_kill_postgres(w, span * share) for share in (0.2, 0.7)]
     if w.servers.rabbitmq is not None:

@@ -58,7 +58,7 @@ async def kill_ingress(w: World) -> None:
     async def faults() -> None:
         ends = time.monotonic() + (30 if w.long else 6)
         while time.monotonic() < ends:
-            w.crew.kill("ingress")
+            w.crew.kill("ingress a")
             await asyncio.sleep(w.chance.uniform(1.5, 2.5))
         w.mend()
 

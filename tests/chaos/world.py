@@ -299,7 +299,8 @@ async def world(
             connector = await _connector(direct)
             crew = Crew(leadpipe)
             load = Load(lambda: urls["website"], connector, rate, seed, batch)
-            crew.add("ingress", "ingress")
+            for copy in "ab" if twice else "a":
+                crew.add(f"ingress {copy}", "ingress")
             for copy in "ab" if twice else "a":
                 for names in HAZARDOUS if hazards else stages:
                     crew.add(f"work {names} {copy}", "work", *names.split())
