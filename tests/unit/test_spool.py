@@ -15,11 +15,14 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.daemon.spooling import tell_spool
 from pipeline.ingress import metrics
 from pipeline.ingress.segment import Segment
 from pipeline.ingress.spool import files
 from pipeline.ingress.spool.record import Record, encode
 from pipeline.ingress.spool.spool import LIMIT, Spool, SpoolUnavailable, Ticket
+from pipeline.store.database import Database
+from pipeline.store.spools import waiting
 
 
 @asynccontextmanager
@@ -266,3 +269,32 @@ async def test_what_was_promised_survives_a_kill_at_any_moment(tmp_path: Path, a
         found = [int(frame.partition(b".")[0]) for frame in await drained(heir)]
     assert found == list(range(1, len(found) + 1))
     assert promised <= len(found) <= promised + 1
+
+
+async def test_a_segment_that_somebody_removed_holds_up_no_other(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        await spool.keep([b"a"], 1)
+        gone = await spool.oldest()
+        assert gone is not None
+        await spool.keep([b"b"], 1)
+        gone.unlink()
+        assert await drained(spool) == [b"b"]
+
+
+async def test_what_the_database_is_told(tmp_path: Path, database: Database) -> None:
+    async with opened(tmp_path) as spool:
+        await spool.keep([b"a"], 3)
+        telling = asyncio.create_task(tell_spool(database, spool))
+        while not (rows := await waiting(database)):
+            await asyncio.sleep(0.01)
+        telling.cancel()
+        await asyncio.wait({telling})
+        assert [(row["events"], row["path"]) for row in rows] == [(3, str(tmp_path / "spool"))]
+    async with opened(tmp_path) as heir:
+        telling = asyncio.create_task(tell_spool(database, heir))
+        assert await drained(heir) == [b"a"]
+        await heir.identity()
+    telling.cancel()  # after the spool was closed, as a process does
+    await asyncio.wait({telling})
+    assert telling.cancelled()
+    assert await waiting(database) == []

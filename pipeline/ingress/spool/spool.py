@@ -19,6 +19,7 @@ from typing import TypeVar
 import structlog
 
 from pipeline.ingress import metrics
+from pipeline.ingress.segment import process_of
 from pipeline.ingress.spool.files import Files, Tally, by_process, read, set_aside
 from pipeline.ingress.spool.record import Record, encode
 from pipeline.ingress.spool.state import State
@@ -161,7 +162,11 @@ class Spool:
 
     async def read(self, segment: Path) -> list[tuple[Ticket, Record]]:
         """The records of a segment that `oldest` named. Raises OSError."""
-        tally, records = await asyncio.to_thread(read, segment)
+        try:
+            tally, records = await asyncio.to_thread(read, segment)
+        except FileNotFoundError:
+            log.error("spool segment gone", segment=segment.name, events=self._tallies.pop(segment).events)
+            return []
         for number in self._tallies[segment].settled:
             tally.settle(number, records[number].events if number < len(records) else 0)
         self._tallies[segment] = tally
@@ -173,6 +178,8 @@ class Spool:
         if tally is not None:
             await asyncio.to_thread(set_aside if tally.damaged else _unlink, segment)
             del self._tallies[segment]
+            if not any(process_of(path) == process_of(segment) for path in self._tallies):
+                self._present -= {process_of(segment)}
 
     async def close(self) -> None:
         """Leave what there is to whoever starts next."""
