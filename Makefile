@@ -4,7 +4,7 @@ PORT   ?= 8080
 BIN    := .venv/bin
 READY  := .venv/.ready
 
-.PHONY: help run test chaos lint types check clean
+.PHONY: help run test chaos bench peers lint types check clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -23,6 +23,12 @@ test: $(READY) ## Run the whole suite, on a private PostgreSQL and a private (or
 
 chaos: $(READY) ## Break everything, at length, and print the verdicts (SEEDS=1,2 MINUTES=60 SCENARIO=R1,R5 BROKER=rabbitmq)
 	$(BIN)/python -m tests.chaos --table var/chaos.txt --logs var/chaos $(if $(SEEDS),--seeds $(SEEDS)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(BROKER),--broker $(BROKER))
+
+bench: $(READY) ## Measure the standard set over RabbitMQ and over PostgreSQL; writes docs/benchmarks.md
+	$(BIN)/python -W ignore -m tests.bench
+
+peers: $(READY) ## Measure the same job written with FastStream, aio-pika and Node beside ours
+	$(BIN)/python -W ignore -m tests.bench.peers
 
 lint: $(READY) ## Check style and formatting
 	$(BIN)/ruff check .

@@ -22,10 +22,15 @@ from pipeline.engine.transport import Subscription, Transport
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
+FEW = 10  # events; whoever comes after so small a batch is not likely to get company
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How much a consumer takes: batches of `batch` events or after `linger` seconds, `prefetch` unsettled frames."""
+    """How much a consumer takes: batches of `batch` events or after `linger` seconds, `prefetch` unsettled frames.
+
+    It lingers only while there is something to wait for: after a batch of a few events the next one goes at once.
+    """
 
     batch: int = 500
     linger: float = 0.005
@@ -63,8 +68,10 @@ class Consumer:
         """Consume until `stop`; what was taken is finished or released, never left hanging, also when cancelled."""
         try:
             self._subscription = subscription = await self.patiently(self._subscribe)
-            while batch := await self._inbox.take(self._pace.batch, self._pace.linger):
+            linger = 0.0
+            while batch := await self._inbox.take(self._pace.batch, linger):
                 await self._finish(batch, subscription)
+                linger = self._pace.linger if len(batch.deliveries) > FEW else 0.0
         except Stopped:
             return
         finally:

@@ -1,0 +1,55 @@
+"""`leadpipe bench` from its command line: an instance of its own, every figure, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import orjson
+import psutil
+import pytest
+
+
+def bench(*arguments: str, code: int = 0) -> str:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LEADPIPE_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.cli.main", "bench", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    return done.stdout or done.stderr
+
+
+@pytest.mark.timeout(120)
+def test_a_short_run_has_every_figure() -> None:
+    told = orjson.loads(bench("--events", "300", "--body", "ndjson", "--batch", "50", "--failing", "0.1", "--json"))
+    assert told["events"] == 300
+    assert told["accepted_rate"] > 0
+    assert told["journalled_rate"] > 0
+    assert told["answer"]["count"] == 6
+    assert told["journal"]["count"] == 300
+    assert told["told"]["count"] == 30, "each refused event is told of once"
+    for latency in ("answer", "journal", "told"):
+        assert 0 < told[latency]["p50"] <= told[latency]["p95"] <= told[latency]["p99"] <= told[latency]["most"]
+    assert {"ingress", "PostgreSQL", "load generator"} <= told["cpu"].keys()
+    assert told["memory"].keys() == told["cpu"].keys()
+    assert all(start > 0 and end > 0 for start, end in told["memory"].values())
+    assert told["stages"]["log"]["events"] == 300
+    assert told["stages"]["log"]["mean_batch"] >= 1
+    assert not [p for p in psutil.process_iter(["environ"]) if "leadpipe-bench-" in str(p.info["environ"])]
+
+
+@pytest.mark.timeout(120)
+def test_events_at_a_rate_take_their_time() -> None:
+    told = orjson.loads(bench("--events", "100", "--rate", "50", "--json"))
+    assert told["events"] == 100
+    assert told["accepted_rate"] < 100
+
+
+def test_what_makes_no_sense_is_refused_with_its_bounds() -> None:
+    assert "events must be from 1 to" in bench("--events", "0", code=2)

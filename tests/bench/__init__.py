@@ -1,0 +1,1 @@
+"""Benchmarks beside the tests: the bench command, and the same job written with other libraries."""
