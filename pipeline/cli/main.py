@@ -5,6 +5,7 @@ Each command imports what it needs when it runs, so that `--help` answers at onc
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated
 
@@ -40,11 +41,18 @@ def version(show: Annotated[bool, typer.Option("--version", help="Print the vers
 
 def main() -> None:
     """Run the command line; errors that a user can act on are one line each on standard error."""
+    _whole_writes()
     try:
         app()
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has left; nothing to say
         sys.exit(1)
+
+
+def _whole_writes() -> None:
+    """Unbuffered (PYTHONUNBUFFERED), Python drops what a full pipe did not take of a long text; a buffer does not."""
+    if isinstance(raw := getattr(sys.stdout, "buffer", None), io.RawIOBase):
+        sys.stdout = io.TextIOWrapper(io.BufferedWriter(raw), encoding=sys.stdout.encoding, line_buffering=True)
 
 
 if __name__ == "__main__":

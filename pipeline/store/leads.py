@@ -11,6 +11,7 @@ from pipeline.store import activities, identity, merge
 from pipeline.store.database import Connection, Database
 from pipeline.store.merge import Fields
 from pipeline.store.record import Record
+from schemas.normal.phone import read_phone
 
 LOCK = """
 SELECT id, account_id, fields, stamps, version FROM lead WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
@@ -35,6 +36,11 @@ BY_KEY = """
 SELECT l.id, l.fields, l.created_at, l.updated_at FROM lead AS l
 WHERE l.id IN (SELECT lead_id FROM identity_key WHERE account_id = $1 AND value = ANY ($2::text[]))
 ORDER BY l.created_at DESC, l.id DESC LIMIT $3
+"""
+
+COUNTRIES = """
+SELECT DISTINCT settings ->> 'default_country' AS country FROM connector
+WHERE account_id = $1 AND settings ? 'default_country'
 """
 
 BY_TEXT = """
@@ -85,14 +91,14 @@ async def save(connection: Connection, records: Sequence[Record], now: datetime)
 
 
 async def find(database: Database, account: int, query: str, limit: int = 50) -> list[dict[str, Any]]:
-    """Leads with this id, else with this key (a phone number as people write it too), else with this text in a field.
+    """Leads with this id, else with this key, else with this text in a field; an empty query: the newest leads.
 
-    An empty query finds the newest leads.
+    A phone number may be written as people do, also without a country code where a connector has a default country.
     """
     query = query.strip()
     if lead := await _row(database, account, query):
         return [_shown(lead)]
-    rows = await database.fetch(BY_KEY, account, _as_keys(query), limit) if query else []
+    rows = await database.fetch(BY_KEY, account, await _as_keys(database, account, query), limit) if query else []
     rows = rows or await database.fetch(BY_TEXT, account, query, limit)
     return [_shown(row) for row in rows]
 
@@ -124,10 +130,14 @@ async def _row(database: Database, account: int, id: str) -> Any:
     return await database.fetchrow("SELECT * FROM lead WHERE account_id = $1 AND id = $2", account, id)
 
 
-def _as_keys(query: str) -> list[str]:
+async def _as_keys(database: Database, account: int, query: str) -> list[str]:
     """What the query may be as a key in normal form."""
     digits = "".join(character for character in query if character.isdigit())
-    return [query, query.lower(), *([f"+{digits}"] if digits else [])]
+    if not digits:
+        return [query, query.lower()]
+    countries = [None, *(row["country"] for row in await database.fetch(COUNTRIES, account))]
+    numbers = [read_phone(query, country).e164 for country in countries]
+    return [query, query.lower(), f"+{digits}", *(number for number in numbers if number is not None)]
 
 
 def _shown(row: Any) -> dict[str, Any]:

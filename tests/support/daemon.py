@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 import aiohttp
 import orjson
 
+from tests.support.command import command
+
 T = TypeVar("T")
 EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
 PATIENCE = 30.0  # seconds
@@ -47,6 +49,7 @@ class Leadpipe:
     environment: Mapping[str, str]
     port: int
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    urls: dict[str, str] = field(default_factory=dict)  # webhook URLs of the connectors applied so far
 
     @property
     def base(self) -> str:
@@ -67,16 +70,9 @@ class Leadpipe:
 
     def run(self, *arguments: str, code: int = 0) -> str:
         """Run a command to its end; returns what it printed. AssertionError if its exit code is another one."""
-        done = subprocess.run(
-            [sys.executable, "-m", "pipeline.cli.main", *arguments],
-            env=dict(self.environment),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == code, f"{arguments} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done.stdout + (done.stderr if code else "")
+        ended, out, err = command(arguments, self.environment)
+        assert ended == code, f"{arguments} ended with {ended}\n{out}\n{err}"
+        return out + (err if code else "")
 
     def json(self, *arguments: str) -> Any:
         """What a command prints with --json."""
@@ -85,7 +81,8 @@ class Leadpipe:
     def apply(self, *names: str) -> dict[str, str]:
         """Put example connectors in force; returns their webhook URLs by name."""
         rows = self.json("connector", "apply", *(str(EXAMPLES / f"{name}.toml") for name in names))
-        return {row["name"]: row["url"] for row in rows}
+        self.urls |= {row["name"]: row["url"] for row in rows}
+        return self.urls
 
     def ready(self) -> None:
         """Wait until the ingress says that it is ready."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ FIRST = ("Aarav", "Diya", "Kabir", "Meera", "Rohan", "Ananya", "Vikram", "Priya"
 LAST = ("Sharma", "Iyer", "Khan", "Patel", "Reddy", "Das", "Nair", "Gupta", "Singh", "Fernandes", "Bose", "Mehta")
 CITIES = [("Bengaluru", "Karnataka"), ("Mumbai", "Maharashtra"), ("Chennai", "Tamil Nadu"), ("Pune", "Maharashtra")]
 PRODUCTS = ["Submersible pump", "Paper cup machine", "LED panel", "Steel rack", "Solar inverter"]
+JUNK = "+91-1111111111"
 START = datetime(2026, 3, 2, 9, 0, 0)  # noqa: DTZ001 - sources send naive times
 
 Event = dict[str, Any]
@@ -139,13 +141,62 @@ def _text_for_a_number(chance: random.Random, number: int, person: Person, at: d
 
 def _without_a_key(chance: random.Random, number: int, person: Person, at: datetime) -> tuple[str, Event]:
     connector, event = _form(chance, number, person, at)
-    return connector, {**event, "email": "", "phone": "+91-1111111111"}
+    return connector, {**event, "email": "", "phone": JUNK}
 
 
 BROKEN: list[Callable[[random.Random, int, Person, datetime], tuple[str, Event]]] = [
     _text_for_a_number,
     _without_a_key,
 ]
+
+
+@dataclass
+class Expected:
+    """What must come of some traffic, however it is sent and however often it is delivered."""
+
+    sent: int = 0
+    ids: set[tuple[str, str]] = field(default_factory=set)  # of events that carry one
+    anonymous: int = 0  # events without an id: each is one of its own
+    people: set[str] = field(default_factory=set)  # national numbers of the events that can be recorded
+    rejected: dict[str, set[str]] = field(default_factory=dict)  # ids by flaw: "number", "key"
+
+    @property
+    def distinct(self) -> int:
+        return len(self.ids) + self.anonymous
+
+    @property
+    def failed(self) -> int:
+        return sum(map(len, self.rejected.values()))
+
+
+def expected(pairs: Iterable[tuple[str, Event]]) -> Expected:
+    """Tell what the events must come to."""
+    told = Expected()
+    for connector, event in pairs:
+        told.sent += 1
+        id, phone = IDENTITY[connector](event)
+        if id is None:
+            told.anonymous += 1
+        else:
+            told.ids.add((connector, id))
+        if event.get("budget") == "maybe":
+            told.rejected.setdefault("number", set()).add(str(id))
+        elif phone == JUNK:
+            told.rejected.setdefault("key", set()).add(str(id))
+        else:
+            told.people.add(phone[-10:])
+    return told
+
+
+IDENTITY: dict[str, Callable[[Event], tuple[str | None, str]]] = {
+    "telephony-calls": lambda e: (
+        e["CallSessionId"],
+        e["SourceNumber" if e["Direction"] == "Inbound" else "DestinationNumber"],
+    ),
+    "crm-leads": lambda e: (None, e.get("After", e)["Mobile"]),
+    "marketplace": lambda e: (e["RESPONSE"]["UNIQUE_QUERY_ID"], e["RESPONSE"]["SENDER_MOBILE"]),
+    "website": lambda e: (e["event_id"], e["phone"]),
+}
 
 
 def write(folder: Path, seed: int, count: int) -> None:

@@ -1,0 +1,59 @@
+"""A command run to its end. In: arguments and environment. Out: exit code and what it printed.
+
+Each runs in a process of its own, forked from one that has imported the program already: what a command needs to
+start is most of what it takes, and a test that looks often would mostly wait for that.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+NEEDED = ("journal", "lead", "dead", "connector", "look", "send", "show")  # modules of the command line
+WAIT = 120.0  # seconds
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(
+    [
+        "tests.support.command",
+        *(f"pipeline.cli.{name}" for name in ("main", *NEEDED)),
+        "pipeline.daemon.worker",
+        "pipeline.operations.audit",
+        "pipeline.operations.check",
+        "pipeline.operations.connectors",
+        "pipeline.operations.replay",
+        "pipeline.operations.send",
+        "pipeline.transport.postgres",
+        "pipeline.transport.rabbitmq",
+        "rich.progress",
+    ]
+)
+
+
+def command(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str, str]:
+    """Run `leadpipe` with these arguments; returns its exit code, standard output and standard error."""
+    with tempfile.TemporaryDirectory(prefix="leadpipe-command-") as folder:
+        out, err = Path(folder) / "out", Path(folder) / "err"
+        process = _context.Process(target=_run, args=(list(arguments), dict(environment), str(out), str(err)))
+        process.start()
+        process.join(WAIT)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            raise AssertionError(f"{arguments} did not end within {WAIT:g} s")
+        return process.exitcode, out.read_text(), err.read_text()
+
+
+def _run(arguments: list[str], environment: dict[str, str], out: str, err: str) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    for descriptor, name in ((1, out), (2, err)):
+        os.dup2(os.open(name, os.O_CREAT | os.O_WRONLY), descriptor)
+    sys.argv = ["leadpipe", *arguments]
+    from pipeline.cli.main import main
+
+    main()
