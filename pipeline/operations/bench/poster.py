@@ -19,6 +19,7 @@ from pipeline.operations.bench.load import Load
 
 TYPES = {"single": b"application/json", "array": b"application/json", "ndjson": b"application/x-ndjson"}
 PAUSE = 0.05  # seconds before a request that was told "not now" is sent again
+FIRST = 4  # connections that a run at a fixed rate begins with; more are opened when they are needed
 TICK = 0.001  # seconds between two looks for requests that are due
 
 
@@ -53,19 +54,22 @@ class Poster:
         )
         self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[None] = self._loop.create_future()
-        self._idle: deque[Wire] = deque()
+        self._wires: set[Wire] = set()
+        self._idle: list[Wire] = []
         self._late: deque[float] = deque()  # due and not yet sent
         self._open = 0  # requests sent and not answered
         self._exhausted = False
 
     async def run(self) -> None:
         """Post everything; returns when the last answer is there, or `seconds` have passed. Raises DoorTrouble."""
-        wires = [await self._connect() for _ in range(min(self._load.in_flight, self._load.requests))]
-        self._idle.extend(wires)
+        at_once = self._load.in_flight if self._load.rate is None else min(self._load.in_flight, FIRST)
+        for _ in range(min(at_once, self._load.requests)):
+            await self._connect()
         try:
             async with asyncio.timeout(self._load.seconds):
                 if self._load.rate is None:
-                    for wire in wires:
+                    busy, self._idle = self._idle, []
+                    for wire in busy:
                         self._next(wire, self._loop.time())
                     await self._done
                 else:
@@ -73,38 +77,39 @@ class Poster:
         except TimeoutError:
             self._exhausted = True  # what is under way is answered; nothing more is sent
         finally:
-            for wire in wires:
+            for wire in self._wires:
                 wire.close()
 
-    async def _connect(self) -> Wire:
+    async def _connect(self) -> None:
         try:
             _, wire = await self._loop.create_connection(
-                lambda: Wire(self._answered, self._broken), self._host, self._port
+                lambda: Wire(self._answered, self._lost), self._host, self._port
             )
         except OSError as error:
             raise DoorTrouble(f"the door at {self._host}:{self._port} does not open: {error}") from error
-        return wire
+        self._wires.add(wire)
+        self._idle.append(wire)
 
     async def _in_time(self, rate: float) -> None:
         """Send each request when it is due, or as soon after as there is a connection."""
         began = self._loop.time()
         due = (began + at for _, at in zip(range(self._load.requests), arrivals(rate), strict=False))
         upcoming = next(due, None)
-        while upcoming is not None and not self._done.done():
+        while (upcoming is not None or self._late) and not self._done.done():
             now = self._loop.time()
             while upcoming is not None and upcoming <= now:
                 self._late.append(upcoming)
                 upcoming = next(due, None)
-            while self._late and self._idle:
-                self._next(self._idle.popleft(), self._late.popleft())
-            if upcoming is not None:
-                await asyncio.sleep(max(TICK, upcoming - self._loop.time()))
-        self._drain_late()
+            self._send_late()
+            if self._late and len(self._wires) < self._load.in_flight:
+                await self._connect()
+                self._send_late()
+            await asyncio.sleep(max(TICK, 0.0 if upcoming is None else upcoming - self._loop.time()))
         await self._done
 
-    def _drain_late(self) -> None:
+    def _send_late(self) -> None:
         while self._late and self._idle:
-            self._next(self._idle.popleft(), self._late.popleft())
+            self._next(self._idle.pop(), self._late.popleft())
 
     def _next(self, wire: Wire, due: float) -> None:
         """Send the next body on an idle connection; without one left, end when the last answer is there."""
@@ -141,6 +146,14 @@ class Poster:
             if self.answers.requests == self._load.requests and not self._done.done():
                 self._done.set_result(None)
 
+    def _lost(self, wire: Wire, error: Exception | None) -> None:
+        """A connection that was idle for long is closed by the door, and nobody misses it."""
+        self._wires.discard(wire)
+        if wire in self._idle:
+            self._idle.remove(wire)
+        else:
+            self._broken(DoorTrouble(f"the door closed a connection: {error or 'without a reason'}"))
+
     def _broken(self, error: DoorTrouble) -> None:
         if not self._done.done():
             self._done.set_exception(error)
@@ -149,12 +162,12 @@ class Poster:
 class Wire(asyncio.Protocol):
     """One connection: sends a request, and tells of its answer."""
 
-    def __init__(self, answered: Callable[[Wire, int], None], broken: Callable[[DoorTrouble], None]) -> None:
+    def __init__(self, answered: Callable[[Wire, int], None], lost: Callable[[Wire, Exception | None], None]) -> None:
         self.events = 0
         self.due = 0.0
         self._request = b""
         self._answered = answered
-        self._broken = broken
+        self._lost = lost
         self._received = b""
         self._transport: asyncio.Transport
         self._closing = False
@@ -184,7 +197,7 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self._closing:
-            self._broken(DoorTrouble(f"the door closed a connection: {error or 'without a reason'}"))
+            self._lost(self, error)
 
     def close(self) -> None:
         self._closing = True
