@@ -16,7 +16,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 run: $(READY) ## Start everything, send the sample events, show what became of them (BROKER=amqp://… for RabbitMQ)
-	@LEADPIPE_HTTP_PORT=$(PORT) $(if $(BROKER),LEADPIPE_BROKER_URL=$(BROKER)) $(BIN)/leadpipe up --demo deploy/examples
+	@exec env LEADPIPE_HTTP_PORT=$(PORT) $(if $(BROKER),'LEADPIPE_BROKER_URL=$(BROKER)') $(BIN)/leadpipe up --demo deploy/examples
 
 test: $(READY) ## Run the whole suite, on a private PostgreSQL and a private (or LEADPIPE_TEST_AMQP_URL's) RabbitMQ
 	$(BIN)/python -m pytest

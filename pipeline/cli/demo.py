@@ -16,6 +16,7 @@ from pipeline.cli.lead import COLUMNS, short
 from pipeline.cli.send import progress
 from pipeline.operations import connectors as operations
 from pipeline.operations.audit import audit
+from pipeline.operations.check import shown
 from pipeline.operations.send import read, send
 from pipeline.settings import Settings
 from pipeline.store import accounts, connectors, journal, leads
@@ -57,7 +58,7 @@ async def _demo(settings: Settings, folder: Path, log: Path, stop: asyncio.Event
         await _results(settings, database, started, accepted)
     finally:
         await database.close()
-    _invite(urls, folder / "try", log)
+    _invite(settings, urls, folder / "try", log)
 
 
 async def _apply(settings: Settings, folder: Path, database: Database) -> dict[str, str]:
@@ -120,7 +121,7 @@ async def _results(settings: Settings, database: Database, started: datetime, ac
     show.lines(("lead", *COLUMNS), (short(row) for row in rows), title="Three of the leads")
 
 
-def _invite(urls: dict[str, str], tries: Path, log: Path) -> None:
+def _invite(settings: Settings, urls: dict[str, str], tries: Path, log: Path) -> None:
     """What to do next: where to post, an event to post (`NAME.json` in the folder `tries`), where to look."""
     command = Path(sys.argv[0])
     with suppress(ValueError):
@@ -133,6 +134,10 @@ def _invite(urls: dict[str, str], tries: Path, log: Path) -> None:
         for file in samples:
             show.copyable(f"curl -H 'Content-Type: application/json' -d @{file} '{urls[file.stem]}?wait=5'")
     show.console.print("\nand look, in another terminal", style="bold")
+    if settings.http_port != Settings.model_fields["http_port"].default:
+        show.copyable(f"export LEADPIPE_HTTP_PORT={settings.http_port}")
+    if settings.broker_url is not None:
+        show.copyable(f"export LEADPIPE_BROKER_URL={shown(settings.broker_url)}")
     for look in ("journal list", "lead find", "dead groups", "stages", "--help"):
         show.copyable(f"{command} {look}")
     show.copyable(f"\nThe log is in {log}. Serving until Ctrl-C.")

@@ -67,7 +67,7 @@ def show_(
             (
                 each["field"],
                 each["value"],
-                "default" if each["default"] else show.moment(datetime.fromisoformat(each["occurred_at"])),
+                "default" if each["default"] else f"{datetime.fromisoformat(each['occurred_at']):%Y-%m-%d %H:%M}",
                 each["event"],
             )
             for each in row["provenance"]

@@ -48,7 +48,7 @@ def stages(json: AsJson = False) -> None:
         ((s.stage, s.ready, s.in_hand, s.oldest_s, s.rate, s.consumers, s.dead) for s in seen.stages),
         below=(s.waiting and f"waits: {s.waiting}" for s in seen.stages),
     )
-    rungs = ", ".join(f"{rung} {frames}" for rung, frames in seen.rungs.items())
+    rungs = ", ".join(f"{rung.partition('.')[2]} {frames}" for rung, frames in seen.rungs.items())
     show.console.print(
         f"\nretry ladder: {rungs}\nready, dead, ladder: frames in the broker; in hand: events", markup=False
     )
