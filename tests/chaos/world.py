@@ -181,18 +181,23 @@ class World:
     async def watch(self) -> None:
         """Compare what was accepted with what is journalled, all the time."""
         connection: asyncpg.Connection | None = None
-        while True:
-            try:
-                async with asyncio.timeout(5):
-                    if connection is None or connection.is_closed():
-                        connection = await asyncpg.connect(self.database, timeout=3)
-                    done = await connection.fetchval("SELECT count(*) FROM chaos_journal")
-                self.samples.append((time.monotonic(), len(self.load.told.accepted), done))
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                if connection is not None:
-                    connection.terminate()
-                connection = None
-            await asyncio.sleep(CALM)
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout(5):
+                        if connection is None or connection.is_closed():
+                            connection = await asyncpg.connect(self.database, timeout=3)
+                        done = await connection.fetchval("SELECT count(*) FROM chaos_journal")
+                    self.samples.append((time.monotonic(), len(self.load.told.accepted), done))
+                except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                    if connection is not None:
+                        connection.terminate()
+                    connection = None
+                await asyncio.sleep(CALM)
+        finally:
+            if connection is not None:
+                connection.terminate()
+                await asyncio.sleep(0)  # for the transport to close
 
     async def loaded(self, seconds: float, faults: Callable[[], Awaitable[None]] | None = None) -> None:
         """Load for so long, and longer if the faults take longer; the faults begin after a second of peace."""
