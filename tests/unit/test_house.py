@@ -25,6 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("pipeline.ingress", "pipeline.settings"),
     ("pipeline.daemon",),
     ("pipeline.operations",),
+    ("pipeline.api",),
     ("pipeline.cli",),
 )
 ONLY_IN = {

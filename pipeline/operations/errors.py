@@ -1,0 +1,67 @@
+"""What an operation raises when it will not do what was asked. In: why. Out: one shape for the API and the commands.
+
+Nothing was changed when one of these is raised. The API makes a status of the class, the command line an exit code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong: where, what was given, and which rule it breaks. `value` never holds a secret."""
+
+    field: str | None
+    rule: str
+    value: Any = None
+
+    def __str__(self) -> str:
+        return self.rule if self.field is None else f"{self.field}: {self.rule}"
+
+
+class Refused(Exception):
+    """Not done. `title` is one of a few fixed ones, `detail` says what to do, `problems` lists everything wrong."""
+
+    title = "Refused"
+
+    def __init__(self, detail: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__("\n".join([detail, *(f"  {problem}" for problem in problems)]))
+        self.detail = detail
+        self.problems = tuple(problems)
+
+
+class NotFound(Refused):
+    """There is no such thing in this account, or none that the caller may see; both look the same."""
+
+    title = "Not found"
+
+
+class Invalid(Refused):
+    """What was given breaks a rule."""
+
+    title = "Not valid"
+
+
+class InUse(Refused):
+    """It does not fit what is there: a name that is taken, a thing that others need, a state that has moved on."""
+
+    title = "Conflict"
+
+
+class Forbidden(Refused):
+    """The caller's role, or the key's scopes, do not allow it."""
+
+    title = "Not allowed"
+
+
+class Busy(Refused):
+    """Too much at once; the same call may work in `retry_after` seconds."""
+
+    title = "Too many requests"
+
+    def __init__(self, detail: str, retry_after: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
