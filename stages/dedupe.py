@@ -16,7 +16,7 @@ from pipeline.tools import Tools
 from schemas.event import Event
 
 
-@stage(after="map")
+@stage(after="map", effects="none")
 async def dedupe(batch: Sequence[Event], tools: Tools) -> list[Outcome]:
     """One look-up for the whole batch."""
     wanted = [keys_of(event.account, event.data["keys"]["search"]) for event in batch]

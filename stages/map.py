@@ -28,7 +28,7 @@ from stages.rejection import no_connector, rejected
 mapping = Compiled(mapper)
 
 
-@stage(after="normalize", name="map")
+@stage(after="normalize", name="map", effects="none")
 async def map_fields(batch: Sequence[Event], tools: Tools) -> list[Outcome]:
     """Map each event by the revision of its connector that is in force, and name that revision on it."""
     connectors = await connectors_of(batch, tools.catalog)

@@ -25,7 +25,7 @@ from stages.rejection import no_connector, rejected
 read = Compiled(reader)
 
 
-@stage()
+@stage(effects="none")
 async def normalize(batch: Sequence[Event], tools: Tools) -> list[Outcome]:
     """Read each event as its connector says."""
     connectors = await connectors_of(batch, tools.catalog)

@@ -24,7 +24,7 @@ from schemas.event import Event
 from stages.dedupe import refused
 
 
-@stage(after="dedupe")
+@stage(after="dedupe", effects="database")
 async def upsert(batch: Sequence[Event], tools: Tools) -> list[Outcome]:
     """A fixed number of statements, whatever the size of the batch; run again as a whole when it collides."""
     return await tools.database.transaction(partial(_apply, [_storable(event) for event in batch]))

@@ -11,12 +11,13 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.engine.outcome import Outcome
 from schemas.event import Event
 
 StageFunction = Callable[[Sequence[Event], Any], Awaitable[list[Outcome]]]
+Effects = Literal["none", "database", "any"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,11 @@ class Stage:
     ingress); `before` splices it in front of a stage that is fed by the same one; `hears_ends` adds to its
     input every event that ended early, as a dead letter or dropped, in a stage before it; what it forwards of
     these goes on to the stages behind it like any other event.
+
+    `effects` is what the stage promises of its doings beside the outcomes. `none`: it changes nothing anywhere.
+    `database`: it changes nothing but through `tools.database`, whose transactions it neither commits nor rolls back
+    by hand, so that taking the transaction back undoes it whole. `any`: nothing is promised, and the stage is never
+    run for show (`connector try`, `connector compare`).
     """
 
     name: str
@@ -36,15 +42,21 @@ class Stage:
     after: str | None = None
     before: str | None = None
     hears_ends: bool = False
+    effects: Effects = "any"
 
 
 def stage(
-    *, after: str | None = None, before: str | None = None, hears_ends: bool = False, name: str | None = None
+    *,
+    after: str | None = None,
+    before: str | None = None,
+    hears_ends: bool = False,
+    name: str | None = None,
+    effects: Effects = "any",
 ) -> Callable[[StageFunction], Stage]:
     """Declare the decorated function a stage, named as the function unless `name` says otherwise."""
 
     def declare(run: StageFunction) -> Stage:
-        return Stage(name or run.__name__, run, after, before, hears_ends)
+        return Stage(name or run.__name__, run, after, before, hears_ends, effects)
 
     return declare
 
