@@ -10,7 +10,6 @@ from typing import Any
 
 import structlog
 
-from pipeline.daemon.admin import serve_admin
 from pipeline.daemon.beat import Beat
 from pipeline.daemon.core import opened
 from pipeline.daemon.heap import settle
@@ -57,6 +56,8 @@ async def work(settings: Settings, names: Sequence[str], *, supervised: bool = F
         drains = [Drain(name, core.topology, core.transport, keep, core.pace, core.bounds) for name in names]
         companions = [beat.run(), keep_house(core.database, settings.journal_days)]
         if port is not None:
+            from pipeline.daemon.admin import serve_admin  # aiohttp is a fifth of a stage's start
+
             companions.append(serve_admin(core, runners, port))
         settle()
         log.info("working", stages=list(names))
