@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -38,7 +39,28 @@ ON CONFLICT (account_id, name) DO UPDATE SET
 RETURNING id, revision
 """
 
+REVISION = """
+INSERT INTO connector_revision (connector_id, revision, settings, saved_by, note) VALUES ($1, $2, $3, $4, $5)
+"""
+
+REVISIONS = """
+SELECT r.revision, r.settings, r.created_at, r.saved_by, r.note
+FROM connector_revision AS r JOIN connector AS c ON c.id = r.connector_id
+WHERE c.account_id = $1 AND c.name = $2 ORDER BY r.revision DESC
+"""
+
 State = Literal["created", "changed", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who saves a revision, and why, in their own words."""
+
+    who: str | None = None
+    note: str | None = None
+
+
+NOBODY = Author()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,26 +113,43 @@ async def get(database: Database, account: int, name: str) -> tuple[Connector, l
 
 
 async def revisions(database: Database, account: int, name: str) -> list[dict[str, Any]]:
-    """The settings that a connector had, the newest first: revision, settings, created_at."""
-    rows = await database.fetch(
-        "SELECT r.revision, r.settings, r.created_at FROM connector_revision AS r JOIN connector AS c"
-        " ON c.id = r.connector_id WHERE c.account_id = $1 AND c.name = $2 ORDER BY r.revision DESC",
-        account,
-        name,
-    )
-    return [dict(row) for row in rows]
+    """The settings that a connector had, the newest first: revision, settings, created_at, saved_by, note."""
+    return [dict(row) for row in await database.fetch(REVISIONS, account, name)]
 
 
-async def apply(database: Database, account: int, settings: ConnectorSettings) -> Applied:
+async def apply(database: Database, account: int, settings: ConnectorSettings, author: Author = NOBODY) -> Applied:
     """Put a connector in force: create it, change it, or leave it if nothing differs.
 
     Raises ValueError (or LookupError for an unknown preset), and changes nothing, if the settings do not fit.
     """
-    Connector(0, account, 0, settings, preset(settings.preset))
-    return await database.transaction(partial(_apply, account, settings))
+    return (await apply_all(database, account, [settings], author))[0]
 
 
-async def enable(database: Database, account: int, name: str, enabled: bool) -> bool:
+async def apply_all(
+    database: Database,
+    account: int,
+    wanted: Sequence[ConnectorSettings],
+    author: Author = NOBODY,
+    removed: Sequence[str] = (),
+) -> list[Applied]:
+    """Put several connectors in force and remove those named, all of it or nothing; the results in the order given.
+
+    Raises ValueError or LookupError, as `apply` does.
+    """
+    for settings in wanted:
+        Connector(0, account, 0, settings, preset(settings.preset))
+
+    async def work(connection: Connection) -> list[Applied]:
+        for name in sorted({*removed, *(settings.name for settings in wanted)}):
+            await _locked(connection, account, name)  # in one order everywhere, so that nobody waits in a circle
+        for name in removed:
+            await _remove(account, name, connection)
+        return [await _apply(account, settings, author, connection) for settings in wanted]
+
+    return await database.transaction(work)
+
+
+async def enable(database: Database, account: int, name: str, enabled: bool, author: Author = NOBODY) -> bool:
     """Switch a connector on or off; False if there is none of this name."""
 
     async def work(connection: Connection) -> bool:
@@ -118,7 +157,7 @@ async def enable(database: Database, account: int, name: str, enabled: bool) -> 
         if row is None or row["removed_at"] is not None:
             return False
         settings = ConnectorSettings(**{**row["settings"], "enabled": enabled})
-        await _apply(account, settings, connection)
+        await _apply(account, settings, author, connection)
         return True
 
     return await database.transaction(work)
@@ -126,19 +165,19 @@ async def enable(database: Database, account: int, name: str, enabled: bool) -> 
 
 async def remove(database: Database, account: int, name: str) -> bool:
     """Take a connector away: its URLs stop working for good. Its journal stays. False if there is none."""
-
-    async def work(connection: Connection) -> bool:
-        row = await _locked(connection, account, name)
-        if row is None or row["removed_at"] is not None:
-            return False
-        await connection.execute("UPDATE connector SET removed_at = now(), updated_at = now() WHERE id = $1", row["id"])
-        await connection.execute("DELETE FROM connector_token WHERE connector_id = $1", row["id"])
-        return True
-
-    return await database.transaction(work)
+    return await database.transaction(partial(_remove, account, name))
 
 
-async def _apply(account: int, settings: ConnectorSettings, connection: Connection) -> Applied:
+async def _remove(account: int, name: str, connection: Connection) -> bool:
+    row = await _locked(connection, account, name)
+    if row is None or row["removed_at"] is not None:
+        return False
+    await connection.execute("UPDATE connector SET removed_at = now(), updated_at = now() WHERE id = $1", row["id"])
+    await connection.execute("DELETE FROM connector_token WHERE connector_id = $1", row["id"])
+    return True
+
+
+async def _apply(account: int, settings: ConnectorSettings, author: Author, connection: Connection) -> Applied:
     stored = settings.model_dump(mode="json", by_alias=True, exclude_unset=True)
     old = await _locked(connection, account, settings.name)
     if old is not None and old["removed_at"] is None and _same(old["settings"], settings):
@@ -146,12 +185,7 @@ async def _apply(account: int, settings: ConnectorSettings, connection: Connecti
     row = await connection.fetchrow(UPSERT, account, settings.name, settings.preset, stored, settings.enabled)
     if row is None:
         raise AssertionError("INSERT … RETURNING returns a row")
-    await connection.execute(
-        "INSERT INTO connector_revision (connector_id, revision, settings) VALUES ($1, $2, $3)",
-        row["id"],
-        row["revision"],
-        stored,
-    )
+    await connection.execute(REVISION, row["id"], row["revision"], stored, author.who, author.note)
     state: State = "created" if old is None or old["removed_at"] is not None else "changed"
     return Applied(row["id"], row["revision"], state, await _token(connection, row["id"]))
 
