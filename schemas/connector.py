@@ -11,6 +11,7 @@ import phonenumbers
 from pydantic import Field as Attribute
 from pydantic import field_validator
 
+from schemas.auth import Auth, AuthSettings, joined
 from schemas.fields import NAME, STANDARD, Field, FieldType
 from schemas.mapping import MapRow
 from schemas.normal.values import Locale, coerce
@@ -43,6 +44,7 @@ class ConnectorSettings(Strict):
     fields: list[Field] = []
     types: dict[str, FieldType] = {}
     map: list[MapRow] = []
+    auth: AuthSettings | None = None
 
     @field_validator("default_country")
     @classmethod
@@ -78,6 +80,7 @@ class Connector:
                 able = ", ".join(sorted(name for name, field in self.fields["lead"].items() if field.key))
                 raise ValueError(f"{key!r} cannot be a search key: it must be one of {able}")
         self._check_constants()
+        _ = self.auth  # ValueError where a scheme lacks what it needs
 
     def _check_constants(self) -> None:
         """What a row itself puts into its field must be something that the field can hold."""
@@ -89,6 +92,16 @@ class Connector:
     @property
     def name(self) -> str:
         return self.settings.name
+
+    @cached_property
+    def auth(self) -> Auth | None:
+        """Who may post; None: whoever knows the URL."""
+        return joined(self.settings.auth, self.preset.auth)
+
+    @cached_property
+    def guarded(self) -> bool:
+        """Whether the door has anything to ask, or to answer, beyond the URL."""
+        return self.auth is not None or self.preset.door.echo is not None
 
     @cached_property
     def keys(self) -> tuple[str, ...]:

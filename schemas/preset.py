@@ -10,8 +10,10 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from schemas.auth import AuthSettings
 from schemas.fields import FieldType
 from schemas.mapping import MapRow
+from schemas.scheme import Echo
 from schemas.strict import Strict, time_zone
 
 RecordKind = Literal["lead", "call", "activity"]
@@ -39,7 +41,8 @@ class Door(Strict):
     itself, a list there is many events. `pairs`: a list of attribute/value pairs is one event and not many.
     `form`: the name of a form field that holds the body as JSON. `id`: the paths, in the event, that together are
     the producer's own id of it; if one is missing or blank, the event has none. `redact`: member names whose
-    values are secrets, besides the ones that are always redacted.
+    values are secrets, besides the ones that are always redacted. `echo`: what the source wants sent back when it
+    verifies the URL.
     """
 
     events: list[str] = ["$"]
@@ -48,6 +51,7 @@ class Door(Strict):
     id: list[str] = []
     redact: list[str] = []
     reply: Reply | None = None
+    echo: Echo | None = None
 
 
 class Source(Strict):
@@ -100,7 +104,11 @@ class Example(Strict):
 
 
 class Preset(Strict):
-    """One source system."""
+    """One source system.
+
+    `auth`: what a connector's own `[auth]` may leave out. `steps`: how the webhook URL gets into the source, for a
+    person; `{url}` stands for it.
+    """
 
     name: str
     title: str
@@ -109,6 +117,8 @@ class Preset(Strict):
     primary_key: str = "phone"
     secondary_key: str | None = "email"
     blank: Literal["keep", "clear"] = "keep"
+    steps: list[str] = []
+    auth: AuthSettings | None = None
     door: Door = Door()
     source: Source = Source()
     map: list[MapRow] = []
