@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal, Self
 
-FailureKind = Literal["rejected", "poison"]
+FailureKind = Literal["rejected", "poison", "conflict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +17,8 @@ class Failure:
     """Why a stage gave an event up.
 
     `rejected`: a rule of ours says no, and `field`, `value`, `rule` name it; a retry works once the mapping or
-    the settings are fixed. `poison`: the stage raised on it until its attempts were spent; `error` and `trace`
-    hold the last exception.
+    the settings are fixed. `conflict`: its keys name several leads, and a person must say which one it is about.
+    `poison`: the stage raised on it until its attempts were spent; `error` and `trace` hold the last exception.
     """
 
     stage: str

@@ -38,6 +38,8 @@ def entry_of(event: Event) -> Entry:
     """The journal row that follows from an event."""
     result = event.result or {}
     day = result.get("day")
+    then = result.get("then") or event.data  # of an event that was applied before: what was in force at that time
+    sync = then.get("sync") or {}
     return Entry(
         event=event.id,
         day=event.received_at.astimezone(UTC).date() if day is None else date.fromisoformat(day),
@@ -47,11 +49,14 @@ def entry_of(event: Event) -> Entry:
         received_at=event.received_at,
         occurred_at=event.occurred_at,
         attempts=1 + sum(step.attempt - 1 for step in event.trail),
-        revision=event.revision,
+        revision=then.get("revision") or event.revision,
         replay=event.replay,
         request=storable(event.raw),
         notes=storable(event.notes),
         stages=event.trail,
+        lead_sync=sync.get("lead"),
+        activity_sync=sync.get("activity"),
+        decision=then.get("decision"),
         **_ending(event, result),
     )
 
@@ -61,6 +66,7 @@ def _ending(event: Event, result: dict[str, Any]) -> dict[str, Any]:
     if event.failure is not None:
         failure = storable({**asdict(event.failure), "at": event.failure.at.isoformat()})
         return {**record, "outcome": "failed", "reason": failure["reason"], "failure": failure}
-    if not record:
-        return {"outcome": "dropped", "reason": storable(result.get("reason", "no stage made a record of it"))}
+    if result.get("outcome") == "dropped" or not record:
+        reason = storable(result.get("reason", "no stage made a record of it"))
+        return {**record, "outcome": "dropped", "reason": reason}
     return {**record, "outcome": result["outcome"]}

@@ -16,6 +16,13 @@ app = typer.Typer(help="What came in, what became of it, and why.", no_args_is_h
 
 FAILURE = ("stage", "field", "value", "rule", "error")  # what there is to tell of one beside its reason
 OUTCOMES = ("created", "updated", "unchanged", "dropped", "failed")
+BEHAVIOUR = {
+    "capture": "created and updated",
+    "create": "only created",
+    "update": "only updated",
+    "nothing": "left alone",
+    "off": "left out",
+}
 Since = Annotated[str | None, typer.Option("--since", help="From this time on: 2026-08-10T12:00, or an age: 24h, 7d.")]
 Until = Annotated[str | None, typer.Option("--until", help="Before this time.")]
 Limit = Annotated[int, typer.Option("--limit", help="How many at most.", min=1, max=1000)]
@@ -123,6 +130,9 @@ def show_(
             "lead": row["lead_id"],
             "matched by": row["matched_by"],
             "changed": row["changed"],
+            "leads are": row["lead_sync"] and BEHAVIOUR[row["lead_sync"]],
+            "activities are": row["activity_sync"] and BEHAVIOUR[row["activity_sync"]],
+            "decided": row["decision"] and decided(row["decision"]),
             "call": row["call_id"],
             "activity": row["activity_id"],
             "notes": row["notes"],
@@ -136,3 +146,9 @@ def show_(
         title="\nits way",
     )
     show.console.print(f"\nrequest\n{request}", markup=False)
+
+
+def decided(decision: dict[str, Any]) -> str:
+    """A person's decision about a conflict, in one line."""
+    how = "merge the leads into" if decision["how"] == "merge" else "use lead"
+    return f"conflict {decision['conflict']}: {how} {decision['lead']}, by {decision['by']} at {decision['at']}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from schemas.event import Event, FailureKind
 
@@ -39,9 +40,13 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Nothing is to be done with this event, and that is no failure; the journal keeps the reason."""
+    """Nothing is to be done with this event, and that is no failure; the journal keeps the reason.
+
+    `result`: what else is known of it, as in `Event.result`.
+    """
 
     reason: str
+    result: dict[str, Any] | None = None
 
 
 Outcome = Forward | Retry | DeadLetter | Drop

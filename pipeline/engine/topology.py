@@ -161,9 +161,9 @@ class Topology:
                 died = delivery.event.evolve(failure=failure)
                 told = died.evolve(trail=(*died.trail, step))
                 return [Exit(Dead(name), died), *(Exit(Work(h), told) for h in self.hearers(name))]
-            case Drop(reason):
+            case Drop(reason, result):
                 dropped = delivery.event.evolve(
-                    result={"outcome": "dropped", "reason": reason},
+                    result={**(result or {}), "outcome": "dropped", "reason": reason},
                     trail=(*delivery.event.trail, step),
                 )
                 return [Exit(Work(h), dropped) for h in self.hearers(name)]

@@ -35,26 +35,29 @@ WRITE = """
 INSERT INTO journal (
     day, event_id, account_id, connector_id, kind, received_at, occurred_at, finished_at, outcome, reason,
     failed_stage, failure, lead_id, call_id, activity_id, matched_by, changed,
-    attempts, revision, replay, notes, stages, request
+    attempts, revision, replay, notes, stages, request, lead_sync, activity_sync, decision
 )
 SELECT
     day, event_id, account_id, connector_id, kind, received_at, occurred_at, $1, outcome, reason,
     failed_stage, failure, lead_id, call_id, activity_id, matched_by,
-    changed::text[], attempts, revision, replay, notes::text[], stages::jsonb, request
+    changed::text[], attempts, revision, replay, notes::text[], stages::jsonb, request,
+    lead_sync, activity_sync, decision
 FROM unnest(
     $2::date[], $3::uuid[], $4::bigint[], $5::bigint[], $6::text[], $7::timestamptz[], $8::timestamptz[],
     $9::text[], $10::text[], $11::text[], $12::jsonb[], $13::uuid[], $14::uuid[], $15::uuid[], $16::text[],
-    $17::text[], $18::int[], $19::int[], $20::int[], $21::text[], $22::text[], $23::text[]
+    $17::text[], $18::int[], $19::int[], $20::int[], $21::text[], $22::text[], $23::text[],
+    $24::text[], $25::text[], $26::jsonb[]
 ) AS new (
     day, event_id, account_id, connector_id, kind, received_at, occurred_at,
     outcome, reason, failed_stage, failure, lead_id, call_id, activity_id, matched_by,
-    changed, attempts, revision, replay, notes, stages, request
+    changed, attempts, revision, replay, notes, stages, request, lead_sync, activity_sync, decision
 )
 ON CONFLICT (day, event_id) DO UPDATE SET
     finished_at = excluded.finished_at, outcome = excluded.outcome, reason = excluded.reason,
     failed_stage = excluded.failed_stage, failure = excluded.failure, lead_id = excluded.lead_id,
     call_id = excluded.call_id, activity_id = excluded.activity_id, matched_by = excluded.matched_by,
     changed = excluded.changed, revision = excluded.revision, notes = excluded.notes,
+    lead_sync = excluded.lead_sync, activity_sync = excluded.activity_sync, decision = excluded.decision,
     replay = greatest(journal.replay, excluded.replay),
     attempts = CASE WHEN excluded.replay > journal.replay THEN journal.attempts ELSE 0 END + excluded.attempts,
     stages = CASE WHEN excluded.replay > journal.replay THEN journal.stages ELSE '[]' END || excluded.stages
@@ -66,7 +69,7 @@ END
 
 SHORT = """
     event_id, day, account_id, connector_id, kind, received_at, occurred_at, finished_at, outcome, reason, failed_stage,
-    lead_id, call_id, activity_id, matched_by, changed, attempts, replay, notes
+    lead_id, call_id, activity_id, matched_by, changed, attempts, replay, notes, lead_sync, activity_sync, decision
 """
 
 # Where the rows of some events are. Every journal row has its day in one of the two tables.
@@ -110,6 +113,9 @@ class Entry:
     changed: Sequence[str] = ()
     notes: Sequence[str] = ()
     stages: Sequence[Step] = ()
+    lead_sync: str | None = None  # the connector's behaviour in force; None: it died before it was asked for
+    activity_sync: str | None = None
+    decision: dict[str, Any] | None = None  # a person's, about a conflict
 
     @property
     def weight(self) -> tuple[bool, int]:
@@ -176,6 +182,9 @@ async def write(connection: Connection, entries: Sequence[Entry], now: datetime)
         [_array(entry.notes) for entry in rows],
         [_json(entry.stages) for entry in rows],
         [entry.request for entry in rows],
+        [entry.lead_sync for entry in rows],
+        [entry.activity_sync for entry in rows],
+        [entry.decision for entry in rows],
     )
 
 

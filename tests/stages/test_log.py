@@ -40,7 +40,9 @@ async def row(database: Database, event: Event) -> dict[str, Any]:
 async def test_a_row_tells_the_whole_way_of_an_event(database: Database) -> None:
     trail = (Step("normalize", 1, 0.5, 1.0), Step("upsert", 3, 4.0, 2.5))
     event = await applied(database, mapped({"phone": PHONE}), trail=trail, notes=("phone: odd",), revision=7)
-    await run(log, database, event)
+    decision = {"conflict": 1, "how": "use", "lead": result_of(Forward(event))["lead"], "by": "sam", "at": "now"}
+    data = {**event.data, "sync": {"lead": "update", "activity": "off"}, "decision": decision}
+    await run(log, database, event.evolve(data=data))
     shown = await row(database, event)
     assert shown["finished_at"] > NOON
     assert {name: shown[name] for name in shown if name != "finished_at"} == {
@@ -69,6 +71,9 @@ async def test_a_row_tells_the_whole_way_of_an_event(database: Database) -> None
             {"stage": "upsert", "attempt": 3, "waited_ms": 4.0, "spent_ms": 2.5},
         ],
         "request": '{"a": 1}',
+        "lead_sync": "update",
+        "activity_sync": "off",
+        "decision": decision,
     }
 
 
