@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from pipeline import __version__
-from pipeline.cli import bench, connector, dead, journal, lead, look, run, send
+from pipeline.cli import account, bench, connector, dead, journal, key, lead, look, run, send, user
 
 app = typer.Typer(
     name="leadpipe",
@@ -29,6 +29,9 @@ app.add_typer(connector.app, name="connector")
 app.add_typer(journal.app, name="journal")
 app.add_typer(lead.app, name="lead")
 app.add_typer(dead.app, name="dead")
+app.add_typer(account.app, name="account")
+app.add_typer(user.app, name="user")
+app.add_typer(key.app, name="key")
 
 
 @app.callback(invoke_without_command=True)

@@ -35,14 +35,15 @@ def clear_errors() -> Iterator[None]:
     from pipeline.daemon.embedded import EmbeddedError
     from pipeline.engine.outcome import Transient
     from pipeline.engine.topology import TopologyError
+    from pipeline.operations.errors import Invalid, Refused
     from pipeline.settings import SettingsError
     from pipeline.store.migrate import MigrationError
 
     try:
         yield
-    except (WrongUse, SettingsError, TopologyError, NotADirectoryError) as error:
+    except (WrongUse, SettingsError, TopologyError, NotADirectoryError, Invalid) as error:
         _end(error, 2)
-    except (Failed, EmbeddedError, MigrationError) as error:
+    except (Failed, EmbeddedError, MigrationError, Refused) as error:
         _end(error, 1)
     except Transient as error:
         _end(f"{error}\nRun `leadpipe check` to see what is wrong.", 1)

@@ -1,0 +1,120 @@
+"""`leadpipe key`: keys of the API. A fresh installation makes its first one with one command."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, WrongUse, account_id, database, play
+
+if TYPE_CHECKING:
+    from pipeline.operations.access import Actor
+    from pipeline.operations.keys import Made
+    from pipeline.settings import Settings
+    from pipeline.store.database import Database
+
+app = typer.Typer(help="Make, list, rotate and revoke keys of the API.", no_args_is_help=True)
+Key = Annotated[int, typer.Argument(help="The key's id, as the list shows it.")]
+COLUMNS = ("id", "prefix", "user_email", "name", "scopes", "expires_at", "last_used_at", "revoked_at")
+
+
+@app.command()
+def create(
+    user: Annotated[str, typer.Option("--user", help="Whose key, by e-mail address.")],
+    name: Annotated[str, typer.Option("--name", help="What it is for.")] = "",
+    scope: Annotated[
+        list[str] | None, typer.Option("--scope", help="Only this, such as journal:read; none: all of the role.")
+    ] = None,
+    days: Annotated[int | None, typer.Option("--days", help="How long it is valid; none: always.", min=1)] = None,
+    account: Account = DEFAULT_ACCOUNT,
+    json: AsJson = False,
+) -> None:
+    """Make a key, and print it: it is shown this once. In an account without users this makes its first administrator.
+
+    Use it as `Authorization: Bearer KEY` with the API, whose page is /api/docs.
+    """
+    from datetime import UTC, datetime
+
+    from pipeline.operations import keys, users
+    from schemas.access import Scope
+
+    try:
+        scopes = None if scope is None else [Scope(text) for text in scope]
+    except ValueError as error:
+        raise WrongUse(f"{error}; the scopes are {', '.join(Scope)}") from None
+
+    async def run(settings: Settings) -> Made:
+        async with database(settings) as opened:
+            actor = await _actor(opened, account)
+            await users.first_admin(opened, actor.account, user)
+            until = None if days is None else datetime.now(UTC) + timedelta(days=days)
+            return await keys.create(opened, actor, name, email=user, scopes=scopes, expires_at=until)
+
+    _print(play(run), json)
+
+
+@app.command(name="list")
+def list_(account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
+    """List the keys of an account: what each begins with, whose it is, and when it was last used."""
+    from pipeline.cli import show
+    from pipeline.operations import keys
+
+    async def run(settings: Settings) -> list[dict[str, Any]]:
+        async with database(settings) as opened:
+            return await keys.page(opened, await _actor(opened, account), limit=100_000)
+
+    rows = play(run)
+    if json:
+        show.as_json(rows)
+    else:
+        show.lines(COLUMNS, ([row[column] for column in COLUMNS] for row in rows))
+
+
+@app.command()
+def rotate(
+    key: Key,
+    hours: Annotated[
+        float, typer.Option("--hours", help="How long the old key works beside the new one.", min=0, max=720)
+    ] = 24.0,
+    account: Account = DEFAULT_ACCOUNT,
+    json: AsJson = False,
+) -> None:
+    """Make the key that follows this one, and print it."""
+    from pipeline.operations import keys
+
+    async def run(settings: Settings) -> Made:
+        async with database(settings) as opened:
+            return await keys.rotate(opened, await _actor(opened, account), key, timedelta(hours=hours))
+
+    _print(play(run), json)
+
+
+@app.command()
+def revoke(key: Key, account: Account = DEFAULT_ACCOUNT) -> None:
+    """Have a key work no more."""
+    from pipeline.operations import keys
+
+    async def run(settings: Settings) -> None:
+        async with database(settings) as opened:
+            await keys.revoke(opened, await _actor(opened, account), key)
+
+    play(run)
+    print(f"revoked key {key}")
+
+
+async def _actor(opened: Database, account: str) -> Actor:
+    from pipeline.operations.access import Actor
+
+    return Actor.local(await account_id(opened, account), account)
+
+
+def _print(made: Made, json: bool) -> None:
+    from pipeline.cli import show
+
+    if json:
+        show.as_json({**made.row, "key": made.whole})
+        return
+    show.messages.print(f"key {made.row['id']} of {made.row['user_email']}; it is not shown again", markup=False)
+    print(made.whole)

@@ -1,0 +1,136 @@
+"""Keys of the API: make, list, rotate with an overlap, revoke. In: who asks, and what for. Out: keys, shown once.
+
+Everybody handles his own keys, an administrator everybody's. Nobody can make a key that is allowed more than he is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pipeline.operations.access import Actor, Minted, mint
+from pipeline.operations.errors import Forbidden, InUse, Invalid, NotFound, Problem
+from pipeline.store import api_keys, users
+from pipeline.store.api_keys import NewKey
+from pipeline.store.database import Database
+from schemas.access import ALLOWED, Role, Scope, mailbox
+
+LONGEST_OVERLAP = timedelta(days=30)
+FURTHEST = timedelta(days=3_660)  # that an expiry can lie ahead
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A new key: its row, and the key itself, which is never shown again."""
+
+    row: dict[str, Any]
+    whole: str
+
+
+async def page(database: Database, actor: Actor, after: int = 0, limit: int = 50) -> list[dict[str, Any]]:
+    """The keys that the caller may see, in the order in which they were made; never a secret."""
+    return await api_keys.page(database, actor.account, None if actor.is_admin else actor.user, after, limit)
+
+
+async def get(database: Database, actor: Actor, id: int) -> dict[str, Any]:
+    """One key. Raises NotFound, also for another user's."""
+    row = await api_keys.get(database, actor.account, id)
+    if row is None or not (actor.is_admin or row["user_id"] == actor.user):
+        raise NotFound(f"no key {id}; the list of keys shows those there are")
+    return row
+
+
+async def create(
+    database: Database,
+    actor: Actor,
+    name: str,
+    *,
+    email: str | None = None,
+    scopes: Sequence[Scope] | None = None,
+    expires_at: datetime | None = None,
+) -> Made:
+    """A new key of the caller's, or, for an administrator, of the user with this address.
+
+    Raises NotFound (no such user), Invalid (an expiry that has passed, a scope that the role does not have),
+    Forbidden (more than the caller may).
+    """
+    owner = await _owner(database, actor, email)
+    allowed = ALLOWED[Role(owner["role"])]
+    wanted = frozenset(allowed if scopes is None else scopes)
+    if beyond := sorted(wanted - allowed):
+        rule = f"the role {owner['role']} does not allow {', '.join(beyond)}"
+        raise Invalid("the key would be allowed less than it says", [Problem("scopes", rule, list(beyond))])
+    _not_more_than(actor, wanted)
+    _ahead(expires_at)
+    minted = mint()
+    stored = None if scopes is None else sorted(wanted)
+    id = await api_keys.create(database, _new(minted, owner["id"], name, stored, expires_at))
+    return Made(await get(database, actor, id), minted.whole)
+
+
+async def rotate(database: Database, actor: Actor, id: int, overlap: timedelta) -> Made:
+    """A key that follows this one, with its name, scopes and expiry; the old one works for `overlap` more.
+
+    Raises NotFound, Forbidden, Invalid (a longer overlap than 30 days), InUse (it is not valid any more).
+    """
+    if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
+        rule = "must be between no time and 30 days"
+        raise Invalid("the key is not rotated", [Problem("overlap", rule, overlap.total_seconds())])
+    old = await get(database, actor, id)
+    owner = await users.get(database, actor.account, old["user_id"])
+    if owner is None:
+        raise NotFound(f"no key {id}")
+    allowed = ALLOWED[Role(owner["role"])]
+    _not_more_than(actor, allowed if old["scopes"] is None else allowed & set(old["scopes"]))
+    minted = mint()
+    following = _new(minted, old["user_id"], old["name"], old["scopes"], old["expires_at"], replaces=id)
+    new = await api_keys.rotate(database, id, following, datetime.now(UTC) + overlap)
+    if new is None:
+        raise InUse(f"key {id} is revoked or expired; make a new one instead")
+    return Made(await get(database, actor, new), minted.whole)
+
+
+async def revoke(database: Database, actor: Actor, id: int) -> None:
+    """Have a key work no more. Raises NotFound."""
+    await get(database, actor, id)
+    await api_keys.revoke(database, actor.account, id)
+
+
+async def _owner(database: Database, actor: Actor, email: str | None) -> dict[str, Any]:
+    if email is None:
+        found = None if actor.user is None else await users.get(database, actor.account, actor.user)
+    else:
+        try:
+            found = await users.by_email(database, actor.account, mailbox(email))
+        except ValueError as error:
+            raise Invalid("no key is made", [Problem("user", str(error), email)]) from error
+    if found is None:
+        raise NotFound(f"no user {email}; make one first" if email else "say whose key it is to be")
+    if found["id"] != actor.user and not actor.is_admin:
+        raise Forbidden("only an administrator makes keys of others")
+    return found
+
+
+def _not_more_than(actor: Actor, scopes: frozenset[Scope]) -> None:
+    if beyond := sorted(scopes - actor.scopes):
+        raise Forbidden(f"the key would be allowed more than yours: {', '.join(beyond)}; name the scopes it needs")
+
+
+def _ahead(expires_at: datetime | None) -> None:
+    now = datetime.now(UTC)
+    if expires_at is not None and not now < expires_at <= now + FURTHEST:
+        rule = "must lie ahead, and not more than ten years"
+        raise Invalid("no key is made", [Problem("expires_at", rule, expires_at.isoformat())])
+
+
+def _new(
+    minted: Minted,
+    user: int,
+    name: str,
+    scopes: Sequence[str] | None,
+    expires_at: datetime | None,
+    replaces: int | None = None,
+) -> NewKey:
+    return NewKey(user, name, minted.prefix, minted.secret_hash, scopes, expires_at, replaces)
