@@ -38,6 +38,7 @@ class Rehearsal(Database):
     """A Database within one transaction. Statements outside `transaction` stand alone, as they do with a pool."""
 
     def __init__(self, connection: Connection, read_only: bool) -> None:
+        self.breached = False  # somebody tried to write where that was promised against
         self._connection = connection
         self._read_only = read_only
         self._free = asyncio.Lock()
@@ -56,9 +57,14 @@ class Rehearsal(Database):
         async with self._free:
             self._holder = task
             try:
-                with unavailable(), self._watched():
+                with unavailable():
                     async with self._connection.transaction():
                         yield self._connection
+            except DatabaseUnavailable as error:
+                if not self._read_only or not isinstance(error.__cause__, asyncpg.ReadOnlySQLTransactionError):
+                    raise
+                self.breached = True
+                raise Breach("it writes to the database, and had promised to change nothing") from error
             finally:
                 self._holder = None
 
@@ -77,23 +83,6 @@ class Rehearsal(Database):
                 if tries == TRIES:
                     raise DatabaseUnavailable(f"{TRIES} collisions in a row: {error}") from error
         raise AssertionError("unreachable")
-
-    def _watched(self) -> _Watch:
-        return _Watch(self._read_only)
-
-
-class _Watch:
-    """Turns a write in a transaction that only reads into a Breach; elsewhere it is trouble of the server's."""
-
-    def __init__(self, read_only: bool) -> None:
-        self._read_only = read_only
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if self._read_only and isinstance(error, asyncpg.ReadOnlySQLTransactionError):
-            raise Breach("it writes to the database, and had promised to change nothing") from error
 
 
 @asynccontextmanager

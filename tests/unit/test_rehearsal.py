@@ -52,7 +52,7 @@ async def test_one_statement_that_fails_fails_alone(database: Database) -> None:
 
 @pytest.mark.parametrize("way_out", ["COMMIT", "ROLLBACK", "COMMIT AND CHAIN", "ROLLBACK; BEGIN"])
 async def test_there_is_no_way_out(database: Database, way_out: str) -> None:
-    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):  # noqa: PT012
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
         async with rehearsal(database) as trial, trial.connection() as connection:
             await connection.execute(ADD, "one")
             try:
