@@ -6,8 +6,11 @@ import asyncio
 import signal
 import time
 
+import orjson
+
 from tests.chaos.catalogue import scenario
 from tests.chaos.world import World
+from tests.support.daemon import post
 
 
 @scenario("R1", "SIGKILL a stage, 0.5-1 s", rate=300, twice=True, small={"rate": 100})
@@ -108,7 +111,15 @@ async def poison(w: World) -> None:
     w.crew.refuse_falls = False  # that is what the poison does
     for place, kind in ((120, "exit"), (150, "signal"), (180, "raise")):
         w.load.plant(place, kind)
-    await w.loaded(25 if w.long else 6)
+    garbage = (b"not a frame", orjson.dumps({"v": 99, "events": []}))
+    w.verdict.garbage = len(garbage)
+
+    async def faults() -> None:
+        status, _ = await post(w.leadpipe.urls["website"], b'{"name": "cut off')
+        w.verdict.require(status == 400, f"a body that cannot be parsed was answered {status}")
+        await w.put("normalize", *garbage)
+
+    await w.loaded(25 if w.long else 6, faults)
     w.mend()
 
     async def figures(w: World) -> None:

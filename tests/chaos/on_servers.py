@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Awaitable, Callable
 
 import asyncpg
+import orjson
 
 from tests.chaos.catalogue import scenario
 from tests.chaos.world import World
@@ -39,15 +40,22 @@ def recovered(within: float, *, attempts: bool = True) -> Callable[[World], Awai
 
 @scenario("R4", "broker frozen: answers stay honest", brokers=RABBITMQ, rate=100)
 async def honest(w: World) -> None:
+    spooled = 0
+
     async def faults() -> None:
+        nonlocal spooled
         w.servers.node.freeze()
         await asyncio.sleep(20 if w.long else 8)
+        _, told = await THREAD(_readiness, w.leadpipe.base)
+        spooled = orjson.loads(told)["spool"]["events"]
         w.servers.node.thaw()
         w.mend()
 
     async def figures(w: World) -> None:
         w.verdict.require(set(w.load.told.statuses) <= {"202", "503"}, f"answers {w.load.told.statuses}")
         w.verdict.require(w.load.told.slowest <= 7, f"an answer took {w.load.told.slowest:.1f} s")
+        w.verdict.notes["spooled at most"] = spooled
+        w.verdict.require(spooled > 0, "nothing was in the spool while the broker was frozen")
 
     w.figures = figures
     await w.loaded(30 if w.long else 14, faults)
@@ -240,14 +248,29 @@ async def drift(w: World) -> None:
             if status == 200 and len(seen) > 1:
                 break
             await asyncio.sleep(0.05)
+        await _without_consumers(w, queue, seen)
         w.load.resume()
         w.mend()
 
     async def figures(w: World) -> None:
-        w.verdict.notes["readyz named it"] = any("work.map" in text for text in seen)
+        w.verdict.require(any("work.map" in text for text in seen), "/readyz did not name the queue that was missing")
 
     w.figures = figures
     await w.loaded(12, faults)
+
+
+async def _without_consumers(w: World, queue: str, seen: list[str]) -> None:
+    """The queue deleted while nobody consumes it: nobody declares it again before the next process starts."""
+    w.crew.held = True
+    for role in w.crew.roles():
+        w.crew.kill(role)
+        await THREAD(w.crew.members[role].process.wait, 5)
+    await THREAD(w.servers.node.ctl, "delete_queue", queue)
+    ends = time.monotonic() + 15
+    while not (seen and "work.map" in seen[-1]) and time.monotonic() < ends:
+        seen.append((await THREAD(_readiness, w.leadpipe.base))[1])
+        await asyncio.sleep(0.2)
+    w.crew.held = False
 
 
 def _readiness(base: str) -> tuple[int, str]:

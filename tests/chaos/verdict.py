@@ -91,6 +91,7 @@ class Verdict:
     repeated: int = 0  # deliveries beyond those that were asked for
     good_dead: list[str] = field(default_factory=list)
     bad_dead: int = 0  # dead letters of events that had to die
+    garbage: int = 0  # frames that nobody can read, put into queues by the scenario
     recovery: float | None = None  # seconds from the end of the fault until the journal had caught up
     failed: list[str] = field(default_factory=list)  # figures that were not reached
     notes: dict[str, object] = field(default_factory=dict)
@@ -123,7 +124,10 @@ async def judge(url: str, told: Told, verdict: Verdict, bad: Mapping[str, str]) 
     try:
         effects = {row[0] for row in await connection.fetch(EFFECTS)}
         doubled = [row[0] for row in await connection.fetch(DOUBLED)]
-        dead = {str(row[0]) for row in await connection.fetch("SELECT event_id FROM dead_letter")}
+        dead = {
+            str(row[0]) for row in await connection.fetch("SELECT event_id FROM dead_letter WHERE event IS NOT NULL")
+        }
+        unreadable = await connection.fetchval("SELECT count(*) FROM dead_letter WHERE event IS NULL")
         delivered = {
             str(row[0]): row[1]
             for row in await connection.fetch("SELECT event, count(*) FROM chaos_delivery GROUP BY event")
@@ -142,6 +146,7 @@ async def judge(url: str, told: Told, verdict: Verdict, bad: Mapping[str, str]) 
     verdict.ghosts = sorted(effects - known)
     verdict.good_dead = sorted(dead - set(bad))
     verdict.bad_dead = len(dead & set(bad))
+    verdict.require(unreadable == verdict.garbage, f"{unreadable} unreadable frames kept, of {verdict.garbage}")
     verdict.repeated = sum(
         max(0, times - told.accepted.get(id, 0) - told.unknown.get(id, 0)) for id, times in delivered.items()
     )

@@ -17,6 +17,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
+from pipeline.engine.topology import Work
+from pipeline.engine.transport import Message
+from pipeline.transport import transport_for
 from tests.chaos import verdict as oracle
 from tests.chaos.load import Load
 from tests.chaos.postgres import ChaosPostgres
@@ -229,6 +232,17 @@ class World:
             (at - self.mended for at, taken, done in self.samples if at > self.mended and taken - done <= slack), None
         )
 
+    async def put(self, stage: str, *bodies: bytes) -> None:
+        """Put frames into the queue of a stage, past the ingress."""
+        given = self.leadpipe.environment
+        url = given.get("LEADPIPE_BROKER_URL", given["LEADPIPE_DATABASE_URL"])
+        transport = transport_for(url, given["LEADPIPE_BROKER_PREFIX"])
+        await transport.open()
+        try:
+            await transport.publish([Message(Work(stage), body) for body in bodies])
+        finally:
+            await transport.close()
+
     async def settled(self, patience: float = 30) -> None:
         """Wait until everything that was accepted so far is journalled."""
         async with asyncio.timeout(patience):
@@ -255,7 +269,7 @@ class World:
                     dead = await connection.fetchval("SELECT count(*) FROM dead_letter")
                 finally:
                     await connection.close()
-                if missing == 0 and dead >= len(self.load.bad):
+                if missing == 0 and dead >= len(self.load.bad) + self.verdict.garbage:
                     self.samples.append((time.monotonic(), len(wanted), len(wanted)))
                     return
             await asyncio.sleep(0.5)
