@@ -20,6 +20,8 @@ from pipeline.engine.frame import Bounds
 from pipeline.engine.topology import Topology, Work
 from pipeline.engine.transport import BrokerUnavailable, Message, Transport
 from pipeline.ingress import metrics, reply
+from pipeline.ingress.authentication.echo import Echoed
+from pipeline.ingress.authentication.guards import Guards
 from pipeline.ingress.body import is_blank
 from pipeline.ingress.commit import Committer, Overloaded
 from pipeline.ingress.door import Cut, cut
@@ -86,6 +88,7 @@ class Ingress:
         database: Answers,
         *,
         journal: Look,
+        guards: Guards | None = None,
         receipts: Receipts | None = None,
         spool: Spool | None = None,
         limits: Limits | None = None,
@@ -97,6 +100,7 @@ class Ingress:
         self.spool = spool
         self._catalog = catalog
         self._receipts = receipts or NoReceipts()
+        self._guards = guards or Guards()
         self._receiver = Receiver(self.limits)
         self._keeper = Keeper(transport, spool, self.limits.commit_seconds)
         bounds = bounds or Bounds()
@@ -140,6 +144,8 @@ class Ingress:
             response = await self._take(request, connector)
         except Refusal as refusal:
             response = self._refuse(connector, refusal)
+        except Echoed as echoed:
+            response = reply.echoed(echoed.answer)
         metrics.SECONDS.observe(time.perf_counter() - began)
         return response
 
@@ -148,6 +154,8 @@ class Ingress:
         connector: Connector | None = None
         try:
             connector = await self._connector(request)
+            if connector.guarded and (answer := self._guards.asked(connector, request)) is not None:
+                return reply.echoed(answer)
         except Refusal as refusal:
             return self._refuse(connector, refusal)
         return reply.ping(connector.preset.door.reply)
@@ -175,7 +183,8 @@ class Ingress:
         body = await self._receiver.body(request)
         if is_blank(body):
             return reply.ping(connector.preset.door.reply)
-        found = cut(connector, request.headers, body, self.limits)
+        signed = self._guards.admit(connector, request, body) if connector.guarded else None
+        found = cut(connector, request.headers, body, self.limits, signed)
         if found.events:
             await self._commit(found)
             metrics.events(connector.name, "accepted").inc(len(found.events))

@@ -30,13 +30,16 @@ class Cut:
         return [event.id for event in self.events]
 
 
-def cut(connector: Connector, headers: Mapping[str, str], body: bytes, limits: Limits) -> Cut:
+def cut(
+    connector: Connector, headers: Mapping[str, str], body: bytes, limits: Limits, signed_key: str | None = None
+) -> Cut:
     """Every event of a body, or a Refusal that names the first one that cannot be taken: all or nothing.
 
     `raw` is the event as compact JSON, written anew from what was read: that way nothing that was sent, such as a
-    secret under a name that appears twice, gets past the redaction.
+    secret under a name that appears twice, gets past the redaction. `signed_key` is the key that a signature vouches
+    for.
     """
-    key = key_of(headers)
+    key = signed_key or key_of(headers)
     door = connector.preset.door
     found = documents(body, headers.get("Content-Type", ""), door.form, limits.events)
     values: list[Any] = []
@@ -54,7 +57,7 @@ def cut(connector: Connector, headers: Mapping[str, str], body: bytes, limits: L
             values.append(value)
             texts.append(text.decode())
             size += len(text)
-    ids = ids_of(connector, key, values)
+    ids = ids_of(connector, key, values, signed=signed_key is not None)
     now = datetime.now(UTC)
     kind = connector.preset.kind
     return Cut(

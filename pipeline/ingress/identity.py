@@ -2,11 +2,16 @@
 
 With a key the id is a function of account, connector and key, so that two processes that meet the same event at the
 same moment answer the same id without asking anybody. Without one it is new.
+
+Where the sender's signature was checked, no header that anybody could add or change counts: the key is the event's
+own, which the signature covers, and only where it has none that which the signature vouches for. So a request that
+was signed once takes effect once, whatever is changed around it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 
 from pipeline.ingress.refusal import malformed
 from pipeline.store.ids import derived_id, new_id
@@ -30,15 +35,18 @@ def key_of(headers: Mapping[str, str]) -> str | None:
     return None
 
 
-def ids_of(connector: Connector, key: str | None, events: Sequence[object]) -> list[str]:
+def ids_of(connector: Connector, key: str | None, events: Sequence[object], *, signed: bool = False) -> list[str]:
     """One id per event: from the request's key, else from the event's own id paths, else new.
 
-    Of several events under one key, each has the key `<key>/<index>`, from 0; so one of them can be sent again alone.
+    Where the key is `signed`, the event's own comes first. Of several events under one key, each has
+    the key `<key>/<index>`, from 0; so one of them can be sent again alone.
     """
-    if key is not None:
-        keys: list[str | None] = [key] if len(events) == 1 else [f"{key}/{index}" for index in range(len(events))]
-    else:
+    keys: list[str | None] = []
+    if key is None or signed:
         keys = [producer_id(event, connector.id_paths) for event in events]
+    if key is not None:
+        given = [key] if len(events) == 1 else [f"{key}/{index}" for index in range(len(events))]
+        keys = [own or other for own, other in zip_longest(keys, given)]
     return [new_id() if own is None else stable_id(connector.account, connector.id, own) for own in keys]
 
 

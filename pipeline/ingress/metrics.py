@@ -3,6 +3,7 @@
 | metric | meaning |
 |---|---|
 | `leadpipe_ingress_events_total{connector,result}` | `accepted` events; `refused`, `unavailable` requests |
+| `leadpipe_ingress_denied_total{connector,reason,mode}` | requests that proved nobody, and why |
 | `leadpipe_ingress_seconds` | from a request's first byte at the handler to its answer |
 | `leadpipe_ingress_group_events` | events of one group commit |
 | `leadpipe_ingress_backlog_events` | events that wait for the broker's confirm |
@@ -24,6 +25,9 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from pipeline.ingress.spool.state import State
 
 EVENTS = Counter("leadpipe_ingress_events_total", "Events accepted, and requests refused", ["connector", "result"])
+DENIED = Counter(
+    "leadpipe_ingress_denied_total", "Requests that did not prove who they are", ["connector", "reason", "mode"]
+)
 SECONDS = Histogram(
     "leadpipe_ingress_seconds",
     "Time from request to answer",
@@ -49,6 +53,11 @@ NOBODY = "-"  # the connector of a request whose token is unknown
 def events(connector: str, result: str) -> Counter:
     """The counter of one connector and result, bound once."""
     return EVENTS.labels(connector, result)
+
+
+def denied(connector: str, reason: str, mode: str) -> Counter:
+    """The counter of requests that did not prove who they are."""
+    return DENIED.labels(connector, reason, mode)
 
 
 def show_spool(state: State | None) -> None:

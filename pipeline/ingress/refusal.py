@@ -9,7 +9,8 @@ class Refusal(Exception):
     """Nothing of this request was accepted.
 
     `title` is one of a fixed set and may be logged; `detail` is for the producer alone, as it may quote what was
-    sent. `again` says that the same request may be accepted later. `where` holds the line, element or field.
+    sent. `again` says that the same request may be accepted later. `where` holds the line, element or field; `headers`
+    go with the answer.
     """
 
     def __init__(
@@ -21,6 +22,7 @@ class Refusal(Exception):
         again: bool = False,
         retry_after: int = 0,
         where: Mapping[str, int | str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(title)
         self.status = status
@@ -29,6 +31,7 @@ class Refusal(Exception):
         self.again = again
         self.retry_after = retry_after
         self.where = where or {}
+        self.headers = headers or {}
 
 
 def malformed(title: str, detail: str, **where: int | str) -> Refusal:

@@ -38,6 +38,14 @@ def ping(reply: Reply | None) -> web.Response:
     return respond(200, {"accepted": 0, "ids": []} if reply is None else filled(reply.accepted.body, ""))
 
 
+def echoed(answer: str | dict[str, str]) -> web.Response:
+    """200 with what a source wants back: as a text that no browser takes for a page, or as JSON."""
+    if isinstance(answer, str):
+        headers = {"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff"}
+        return web.Response(body=answer.encode("utf-8", "replace"), headers=headers)
+    return respond(200, answer)
+
+
 def refused(reply: Reply | None, refusal: Refusal) -> web.Response:
     """The refusal as a problem, or as the preset wants it; never a 500."""
     if reply is not None:
@@ -46,6 +54,8 @@ def refused(reply: Reply | None, refusal: Refusal) -> web.Response:
     else:
         problem = {"title": refusal.title, "status": refusal.status, "detail": refusal.detail, **refusal.where}
         response = respond(refusal.status, problem, PROBLEM)
+    if response.status == refusal.status:
+        response.headers.update(refusal.headers)
     if refusal.status == 415:
         response.headers["Accept-Encoding"] = "gzip"  # RFC 9110 §15.5.16
     if response.status == 503:

@@ -1,0 +1,140 @@
+"""The guards of all connectors, and what a verdict leads to. In: a request. Out: it goes on, or a Refusal.
+
+Mode `enforce` refuses: 403 for an address that may not post, 401 for anything else that proves nobody, 503 while a
+secret is missing here. Mode `log` accepts all of these, and counts and logs them. `off` asks nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from pipeline.ingress import metrics
+from pipeline.ingress.authentication.addresses import Proxies
+from pipeline.ingress.authentication.arrived import Arrived, Denied
+from pipeline.ingress.authentication.echo import Answer, Echoed
+from pipeline.ingress.authentication.guard import Guard, Surroundings
+from pipeline.ingress.authentication.signed import addresses_of
+from pipeline.ingress.refusal import Refusal, unavailable
+from pipeline.secrets.references import Secrets
+from pipeline.secrets.seal import Seals
+from schemas.connector import Connector
+
+log = structlog.get_logger(__name__)
+
+AGAIN = 30.0  # seconds after which a guard is made anew where a secret is missing, or lies in a file
+QUIET = 60.0  # seconds between two lines about the same trouble of one connector in mode `log`
+
+
+@dataclass
+class _Noted:
+    at: float
+    unsaid: int = 0
+
+
+class Guards:
+    """Guards by connector, each made when it is first needed and again when its connector changes.
+
+    `clock` tells Unix seconds, which signed times are held against; `monotonic` tells how old a guard is.
+    """
+
+    def __init__(
+        self,
+        secrets: Secrets | None = None,
+        *,
+        public_url: str = "",
+        proxies: Proxies | None = None,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._secrets = secrets or Secrets(Seals(None), lambda account, name: None)
+        self._around = Surroundings(addresses_of(public_url), proxies or Proxies())
+        self._clock = clock
+        self._monotonic = monotonic
+        self._guards: dict[int, tuple[Guard, float]] = {}
+        self._noted: dict[tuple[int, str], _Noted] = {}
+
+    def admit(self, connector: Connector, request: web.Request, body: bytes) -> str | None:
+        """Let a request pass. Raises Refusal, or Echoed where it only wants something sent back.
+
+        Returns the idempotency key that its signature vouches for, if it has one.
+        """
+        guard = self._guard(connector)
+        arrived = _arrived(request, body)
+        key = self._key(guard, arrived) if guard.watches else None
+        if (answer := guard.asked_by_body(body)) is not None:
+            raise Echoed(answer)
+        return key
+
+    def asked(self, connector: Connector, request: web.Request) -> Answer | None:
+        """What a GET of the URL wants sent back; None: it is a mere ping. Raises Refusal."""
+        return self._guard(connector).asked_by_query(_arrived(request, b""))
+
+    def _key(self, guard: Guard, arrived: Arrived) -> str | None:
+        try:
+            return guard.key(arrived, self._clock())
+        except Denied as denied:
+            auth, connector = guard.auth, guard.connector
+            mode = "enforce" if auth is None else auth.mode
+            metrics.denied(connector.name, denied.reason, mode).inc()
+            if mode == "log":
+                self._note(connector, denied)
+                return None
+            raise _refusal(guard, denied) from denied
+
+    def _guard(self, connector: Connector) -> Guard:
+        guard, made = self._guards.get(connector.id, _NONE)
+        if guard is not None and guard.connector is connector and not self._is_old(guard, made):
+            return guard
+        new = Guard(connector, self._secrets, self._around)
+        if new.problems and (guard is None or guard.problems != new.problems):
+            mode = None if new.auth is None else new.auth.mode
+            log.error("secret missing", connector=connector.name, mode=mode, problems=new.problems)
+        self._guards[connector.id] = (new, self._monotonic())
+        return new
+
+    def _is_old(self, guard: Guard, made: float) -> bool:
+        """Whether to look for its secrets again: one was missing, or lies in a file that may have been replaced."""
+        files = guard.auth is not None and any(each.startswith("file:") for each in guard.auth.references)
+        return (files or bool(guard.problems)) and self._monotonic() - made >= AGAIN
+
+    def _note(self, connector: Connector, denied: Denied) -> None:
+        """One line for the first, and then at most one a minute that says how many there were."""
+        now = self._monotonic()
+        noted = self._noted.setdefault((connector.id, denied.reason), _Noted(now - QUIET))
+        noted.unsaid += 1
+        if now - noted.at >= QUIET:
+            log.warning("would be refused", connector=connector.name, why=denied.reason, requests=noted.unsaid)
+            noted.at, noted.unsaid = now, 0
+
+    def keep_only(self, known: Mapping[int, str]) -> None:
+        """Forget the guards, and with them the secrets, of connectors that are not among these."""
+        for id in [id for id in self._guards if id not in known]:
+            del self._guards[id]
+
+
+_NONE: Final[tuple[Guard | None, float]] = (None, 0.0)
+
+
+def _arrived(request: web.Request, body: bytes) -> Arrived:
+    target = request.raw_path if request.raw_path.startswith("/") else request.rel_url.raw_path_qs
+    return Arrived(request.headers, body, target, request.query, request.remote)
+
+
+def _refusal(guard: Guard, denied: Denied) -> Refusal:
+    where = {"reason": denied.reason}
+    match denied.reason:
+        case "unresolved":
+            return unavailable(denied.detail, retry_after=int(AGAIN))
+        case "address":
+            return Refusal(403, "Address not allowed", denied.detail, where=where)
+        case _:
+            family = "" if guard.auth is None else guard.auth.scheme.family
+            challenge = 'Basic realm="webhook", charset="UTF-8"' if family == "basic" else "Webhook"
+            headers = {"WWW-Authenticate": challenge}  # RFC 9110 §11.6.1
+            return Refusal(401, "Not authenticated", denied.detail, where=where, headers=headers)
