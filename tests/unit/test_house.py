@@ -19,7 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("schemas",),
     ("pipeline.engine",),
     ("pipeline.store",),
-    ("pipeline.tools", "pipeline.lookup"),
+    ("pipeline.tools", "pipeline.lookup", "pipeline.secrets"),
     ("stages",),
     ("pipeline.transport",),
     ("pipeline.ingress", "pipeline.settings"),

@@ -82,7 +82,7 @@ class Guards:
             auth, connector = guard.auth, guard.connector
             mode = "enforce" if auth is None else auth.mode
             metrics.denied(connector.name, denied.reason, mode).inc()
-            if mode == "log":
+            if mode != "enforce":
                 self._note(connector, denied)
                 return None
             raise _refusal(guard, denied) from denied
