@@ -1,0 +1,227 @@
+"""A real event without anybody's data in it. In: an event's document, and its connector. Out: one of the same shape.
+
+What the connector knows tells what a value is: the field that a path is mapped to, and the type of the source's field.
+What steers the mapping stays as it was sent: numbers, times, switches, words that conditions and look-up tables speak
+of, and what the vocabulary of a business is made of. Everything else is replaced, also what is mapped to nothing;
+addresses and numbers are looked for in every text. Days without a time, such as birthdays, become other days.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import Any, Literal
+from urllib.parse import quote, unquote
+
+from pipeline.operations.fakes import Fakes
+from schemas.connector import Connector
+from schemas.cutting import PAIR_VALUE, REDACTED, is_pairs, pair_name
+from schemas.fields import CHOICES, FieldType
+from schemas.normal.email import read_email
+from schemas.normal.phone import read_phone
+from schemas.transform import LookUp
+
+Kind = Literal["keep", "phone", "email", "name", "day", "text"]
+
+NAMES = frozenset(
+    {"lead.name", "lead.first_name", "lead.last_name", "lead.owner_name", "call.agent_name", "lead.company"}
+)
+# Words of a business rather than of a person: without them a test would no longer test what happened.
+VOCABULARY = frozenset(
+    {
+        *("lead.country", "lead.state", "lead.lead_source", "lead.source_medium", "lead.source_campaign"),
+        *("lead.lead_stage", "call.direction", "call.status", "call.disposition"),
+        *("activity.type", "activity.category", "activity.product"),
+    }
+)
+KEPT = frozenset({FieldType.NUMBER, FieldType.BOOLEAN, FieldType.DATETIME, FieldType.DURATION, *CHOICES})
+STRENGTH: tuple[Kind, ...] = ("text", "keep", "name", "day", "email", "phone")  # of several claims the last one counts
+
+ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
+NUMBER = re.compile(r"(?<![\w-])\+?\d[\d ().\-]{5,}\d(?![\w-])")
+DAY_PART = re.compile(r"\d+")
+LONG_INTEGER = 10**6
+
+
+def scrubbed(document: Any, connector: Connector, random: Random) -> Any:
+    """The document with stand-ins; equal values get equal ones. `random` decides which."""
+    scrubber = _Scrubber(connector, Fakes(random, connector.locale.country), random)
+    scrubber.learn(document)
+    return scrubber.clean(document)
+
+
+def identifying(document: Any) -> set[str]:
+    """The e-mail addresses in a document, and the last digits of its phone numbers: what must not be left over."""
+    found: set[str] = set()
+    for text in _texts(document):
+        found.update(address.group().casefold() for address in ADDRESS.finditer(text))
+        for number in NUMBER.finditer(text):
+            digits = "".join(filter(str.isdigit, number.group()))
+            if read_phone(number.group(), None).valid and len(set(digits[-8:])) > 1:
+                found.add(digits[-8:])
+    return found
+
+
+class _Scrubber:
+    def __init__(self, connector: Connector, fakes: Fakes, random: Random) -> None:
+        self._source = connector.preset.source
+        self._fakes = fakes
+        self._random = random
+        self._kinds = _kinds(connector)
+        self._days: dict[str, str] = {}
+
+    def learn(self, document: Any) -> None:
+        """Find the names first: they come up in texts before and after the place that says what they are."""
+        self._walk(document, "", lambda value, kind: self._learn(value, kind))
+
+    def clean(self, document: Any) -> Any:
+        """The document with stand-ins."""
+        return self._walk(document, "", self._leaf)
+
+    def _learn(self, value: Any, kind: Kind) -> Any:
+        if kind == "name" and isinstance(value, str):
+            self._fakes.learn_name(self._decoded(value))
+        return value
+
+    def _walk(self, value: Any, path: str, leaf: Callable[[Any, Kind], Any]) -> Any:
+        if isinstance(value, dict):
+            name = pair_name(value)
+            if name is not None:
+                return {**value, PAIR_VALUE: self._walk(value[PAIR_VALUE], name, leaf)}
+            inner = next((n for n in self._source.unwrap if isinstance(value.get(n), dict)), None) if not path else None
+            return {
+                member: self._walk(each, "" if member == inner else f"{path}.{member}" if path else member, leaf)
+                for member, each in value.items()
+            }
+        if isinstance(value, list):
+            if is_pairs(value):
+                return [self._walk(each, "", leaf) for each in value]
+            return [
+                self._walk(each, f"{path}.{place}" if path else str(place), leaf) for place, each in enumerate(value)
+            ]
+        return leaf(value, self._kind(path))
+
+    def _kind(self, path: str) -> Kind:
+        """What lies at a path: what is known of it, or of what it is a part of."""
+        parts = path.split(".")
+        for taken in range(len(parts), 0, -1):
+            if kind := self._kinds.get(".".join(parts[:taken])):
+                return kind
+        return "text"
+
+    def _leaf(self, value: Any, kind: Kind) -> Any:
+        if isinstance(value, str):
+            return self._text(value, kind)
+        if isinstance(value, bool) or value is None or kind == "keep":
+            return value
+        if isinstance(value, int) and abs(value) >= LONG_INTEGER:
+            digits = self._fakes.phone(str(value)) if kind == "phone" else self._fakes.text(str(value))
+            return int(digits) if digits[-1:].isdigit() and not digits.startswith("0") else value // 10**6 * 10**6
+        if isinstance(value, float) and len(str(value).partition(".")[2]) > 3:  # a place on the map
+            return round(value) + self._random.randrange(1, 1000) / 1000
+        return value
+
+    def _text(self, value: str, kind: Kind) -> str:
+        plain = self._decoded(value)
+        if not plain.strip() or plain == REDACTED:
+            return value
+        fake = self._fake(plain, kind)
+        return quote(fake, safe="") if plain != value else fake
+
+    def _fake(self, text: str, kind: Kind) -> str:
+        match kind:
+            case "phone":
+                return self._fakes.phone(text)
+            case "email":
+                return self._fakes.email(text)
+            case "day":
+                return self._day(text)
+            case "name":
+                return self._fakes.name(text)
+            case "keep":
+                return self._without_people(text, lambda rest: rest)
+            case "text":
+                return self._without_people(text, self._fakes.text)
+
+    def _without_people(self, text: str, rest: Callable[[str], str]) -> str:
+        """Addresses and numbers in a text replaced as such, and what lies between them by `rest`."""
+        if text.startswith(("http://", "https://")):
+            scheme, _, place = text.partition("://")
+            return f"{scheme}://example.com/{self._fakes.text(place.partition('/')[2])}"
+        done, at = [], 0
+        for start, end, fake in sorted([*self._addresses(text), *self._numbers(text)]):
+            if start >= at:
+                done += [rest(text[at:start]), fake]
+                at = end
+        return "".join([*done, rest(text[at:])])
+
+    def _addresses(self, text: str) -> Iterator[tuple[int, int, str]]:
+        for found in ADDRESS.finditer(text):
+            if read_email(found.group()):
+                yield found.start(), found.end(), self._fakes.email(found.group())
+
+    def _numbers(self, text: str) -> Iterator[tuple[int, int, str]]:
+        for found in NUMBER.finditer(text):
+            if read_phone(found.group(), None).valid or read_phone(found.group(), self._fakes.country).valid:
+                yield found.start(), found.end(), self._fakes.phone(found.group())
+
+    def _day(self, text: str) -> str:
+        """Another day in the same format: what may be a month stays one, and no month has fewer days than 28."""
+        if text not in self._days:
+            self._days[text] = DAY_PART.sub(self._day_part, text)
+        return self._days[text]
+
+    def _day_part(self, found: re.Match[str]) -> str:
+        digits = found.group()
+        number = int(digits)
+        if len(digits) > 2:
+            return str(number + self._random.randint(-9, 9)) if len(digits) == 4 else self._fakes.text(digits)
+        drawn = self._random.randint(1, 12) if number <= 12 else self._random.randint(13, 28)
+        return f"{drawn:02}" if len(digits) == 2 else str(min(drawn, 9))
+
+    def _decoded(self, text: str) -> str:
+        return unquote(text) if self._source.percent_decode and "%" in text else text
+
+
+def _kinds(connector: Connector) -> dict[str, Kind]:
+    """What is known of the paths of the source."""
+    claims: dict[str, set[Kind]] = {}
+    for row in connector.rows:
+        field = connector.fields[row.record][row.field]
+        kind = _kind_of(field.type, row.to)
+        if any(isinstance(transform, LookUp) for transform in row.transforms):
+            kind = "keep"
+        for path in row.paths:
+            claims.setdefault(path, set()).add(kind)
+        for path in row.when:
+            claims.setdefault(path, set()).add("keep")
+    for path, known in connector.source_fields.items():
+        if known.type is not FieldType.TEXT:
+            claims.setdefault(path, set()).add(_kind_of(known.type, path))
+    for path in connector.occurred_at_paths:
+        claims.setdefault(path, set()).add("keep")
+    return {path: max(kinds, key=STRENGTH.index) for path, kinds in claims.items()}
+
+
+def _kind_of(type: FieldType, target: str) -> Kind:
+    if type is FieldType.PHONE:
+        return "phone"
+    if type is FieldType.EMAIL or type is FieldType.USER:
+        return "email"
+    if type is FieldType.DATE:
+        return "day"
+    if type in KEPT or target in VOCABULARY:
+        return "keep"
+    return "name" if target in NAMES else "text"
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for member in value.values():
+            yield from _texts(member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from _texts(member)
+    elif isinstance(value, str | int) and not isinstance(value, bool):
+        yield unquote(str(value))
