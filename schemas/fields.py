@@ -1,14 +1,25 @@
-"""Fields: the typed attributes of a record, and the standard ones that ship."""
+"""Fields: the typed attributes of a record. In: what an account says of one. Out: a `Field`, checked by itself.
+
+The fields of a record kind belong together, since a dependent dropdown has a parent: `field_problems` looks at them
+all. The standard ones are in `schemas.standard`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from typing import Literal, Self
 
 from pydantic import Field as Attribute
+from pydantic import field_validator, model_validator
 
 from schemas.strict import Strict
 
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
+LONGEST_LABEL = 200  # characters; options too
+MOST_OPTIONS = 2_000
+
+RecordKind = Literal["lead", "call", "activity"]
 
 
 class FieldType(StrEnum):
@@ -22,104 +33,135 @@ class FieldType(StrEnum):
     DATE = "date"
     DATETIME = "datetime"
     DURATION = "duration"
+    DROPDOWN = "dropdown"
+    DEPENDENT_DROPDOWN = "dependent_dropdown"
+    USER = "user"
+
+
+CHOICES = frozenset({FieldType.DROPDOWN, FieldType.DEPENDENT_DROPDOWN})
+UNIQUE_TYPES = (FieldType.TEXT, FieldType.NUMBER, FieldType.PHONE, FieldType.EMAIL)
 
 
 class Field(Strict):
     """One field of a record.
 
-    `key` is the key space it identifies a lead in ("phone", "email"); fields of one space find each other's leads,
-    so a call from somebody's second number reaches the lead that has it. None: it identifies nobody. `own_space`:
-    its values mean something only within one connector, as a source's own ids do; two sources that both count from
-    1 must not find each other's leads.
+    A unique field identifies a lead: it has a key space, in which its values are compared in normal form. Fields of
+    one space find each other's leads, so a call from somebody's second number reaches the lead that has it.
     """
 
-    name: str = Attribute(pattern=NAME)
-    label: str
-    type: FieldType = FieldType.TEXT
-    key: str | None = Attribute(default=None, pattern=NAME)
-    own_space: bool = False
+    name: str = Attribute(
+        pattern=NAME, description="Schema name: lower-case letters, digits and underscores. Cannot be changed."
+    )
+    label: str = Attribute(min_length=1, max_length=LONGEST_LABEL, description="What people see.")
+    type: FieldType = Attribute(default=FieldType.TEXT, description="What the field holds.")
+    options: list[str] = Attribute(
+        default=[], max_length=MOST_OPTIONS, description="Of a dropdown: its options, in the order in which they show."
+    )
+    parent: str | None = Attribute(
+        default=None,
+        pattern=NAME,
+        description="Of a dependent dropdown: the dropdown whose value decides which options there are.",
+    )
+    options_by_parent: dict[str, list[str]] = Attribute(
+        default={},
+        max_length=MOST_OPTIONS,
+        description="Of a dependent dropdown: for each of the parent's options, the options that go with it.",
+    )
+    required: bool = Attribute(
+        default=False,
+        description="Nobody becomes a lead without it. An update may leave it out, and a blank never clears it.",
+    )
+    unique: bool = Attribute(default=False, description="At most one lead has a value; it can be a search key.")
+    key: str | None = Attribute(
+        default=None,
+        pattern=NAME,
+        description="The key space of a unique field, where that is shared with others; else the field's own name.",
+    )
+    own_space: bool = Attribute(
+        default=False,
+        description="The values of a unique field mean something only within one connector, as a source's own ids do: "
+        "two sources that both count from 1 must not find each other's leads.",
+    )
+
+    @field_validator("options")
+    @classmethod
+    def _options(cls, value: list[str]) -> list[str]:
+        return _distinct(value)
+
+    @field_validator("options_by_parent")
+    @classmethod
+    def _options_by_parent(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
+        _distinct(value)
+        return {parent: _distinct(options) for parent, options in value.items()}
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        self._check_options()
+        if self.unique and self.type not in UNIQUE_TYPES:
+            raise ValueError(f"a {self.type} field cannot be unique; a {', '.join(UNIQUE_TYPES)} field can")
+        if not self.unique and (self.key or self.own_space):
+            raise ValueError("`key` and `own_space` belong to a unique field; set `unique` too")
+        return self
+
+    def _check_options(self) -> None:
+        if (self.type is FieldType.DROPDOWN) != bool(self.options):
+            raise ValueError("a dropdown needs `options`, and no other type has them")
+        dependent = self.type is FieldType.DEPENDENT_DROPDOWN
+        if dependent != bool(self.parent) or dependent != bool(self.options_by_parent):
+            raise ValueError("a dependent dropdown needs `parent` and `options_by_parent`; no other type has them")
+
+    @property
+    def space(self) -> str | None:
+        """The key space of a unique field; None: it identifies nobody."""
+        return (self.key or self.name) if self.unique else None
 
     def key_space(self, connector: int) -> str | None:
         """The key space of this field's values when they come by this connector."""
-        return f"{self.key}:{connector}" if self.key and self.own_space else self.key
+        return f"{self.space}:{connector}" if self.space and self.own_space else self.space
+
+    @property
+    def choices(self) -> list[str]:
+        """Every option there is, whatever the parent says."""
+        of_parents = (option for options in self.options_by_parent.values() for option in options)
+        return list(dict.fromkeys([*self.options, *of_parents]))
 
 
-def _fields(*rows: tuple[str, str, FieldType, str | None]) -> dict[str, Field]:
-    return {name: Field(name=name, label=label, type=type, key=key) for name, label, type, key in rows}
+Fields = Mapping[str, Field]  # of one record kind, by name
+RecordFields = Mapping[str, Fields]  # by record kind
 
 
-_T, _N, _B, _P, _E, _D, _S = (
-    FieldType.TEXT,
-    FieldType.NUMBER,
-    FieldType.BOOLEAN,
-    FieldType.PHONE,
-    FieldType.EMAIL,
-    FieldType.DATETIME,
-    FieldType.DURATION,
-)
+def field_problems(record: str, field: Field, others: Fields) -> list[str]:
+    """What is wrong with a field among the other ones of its record kind; empty if nothing is."""
+    problems = []
+    if record != "lead" and (field.unique or field.required):
+        problems.append(f"{field.name}: only a lead's field can be unique or required, and this is of a {record}")
+    if field.parent is None:
+        return problems
+    parent = others.get(field.parent)
+    if parent is None or parent.type not in CHOICES:
+        found = "there is none of that name" if parent is None else f"that is a {parent.type} field"
+        return [*problems, f"{field.name}: its parent {field.parent!r} must be a dropdown of the same record; {found}"]
+    seen, above = {field.name}, parent
+    while above.name not in seen and above.parent is not None and above.parent in others:
+        seen.add(above.name)
+        above = others[above.parent]
+    if above.name in seen:
+        return [*problems, f"{field.name}: its parents form a circle ({' → '.join(sorted(seen))})"]
+    known = {option.casefold() for option in parent.choices}
+    strangers = [option for option in field.options_by_parent if option.casefold() not in known]
+    if strangers:
+        problems.append(f"{field.name}: its parent {parent.name!r} has no option {', '.join(map(repr, strangers))}")
+    return problems
 
-STANDARD_LEAD = _fields(
-    ("name", "Name", _T, None),
-    ("first_name", "First name", _T, None),
-    ("last_name", "Last name", _T, None),
-    ("phone", "Phone", _P, "phone"),
-    ("phone_alt", "Second phone", _P, "phone"),
-    ("landline", "Landline", _P, None),
-    ("landline_alt", "Second landline", _P, None),
-    ("email", "E-mail", _E, "email"),
-    ("email_alt", "Second e-mail", _E, None),
-    ("external_id", "Id at the source", _T, "external_id"),
-    ("company", "Company", _T, None),
-    ("job_title", "Job title", _T, None),
-    ("website", "Website", _T, None),
-    ("address", "Address", _T, None),
-    ("city", "City", _T, None),
-    ("state", "State", _T, None),
-    ("postal_code", "Postal code", _T, None),
-    ("country", "Country", _T, None),
-    ("lead_source", "Lead source", _T, None),
-    ("source_medium", "Source medium", _T, None),
-    ("source_campaign", "Source campaign", _T, None),
-    ("lead_stage", "Stage", _T, None),
-    ("score", "Score", _N, None),
-    ("owner_name", "Owner", _T, None),
-    ("owner_email", "Owner's e-mail", _E, None),
-    ("do_not_call", "Do not call", _B, None),
-    ("do_not_email", "Do not e-mail", _B, None),
-    ("notes", "Notes", _T, None),
-)
 
-STANDARD_LEAD["external_id"] = STANDARD_LEAD["external_id"].model_copy(update={"own_space": True})
-
-STANDARD_CALL = _fields(
-    ("call_id", "Call id at the source", _T, None),
-    ("direction", "Direction", _T, None),  # inbound, outbound
-    ("status", "Status", _T, None),  # answered, missed, busy, failed, voicemail, cancelled
-    ("customer_number", "Customer's number", _P, None),
-    ("agent_number", "Agent's number", _P, None),
-    ("did", "Number dialled or shown", _P, None),
-    ("started_at", "Started", _D, None),
-    ("answered_at", "Answered", _D, None),
-    ("ended_at", "Ended", _D, None),
-    ("duration_s", "Duration in seconds", _S, None),
-    ("talk_s", "Talk time in seconds", _S, None),
-    ("recording_url", "Recording", _T, None),
-    ("disposition", "Disposition", _T, None),
-    ("agent_name", "Agent", _T, None),
-    ("notes", "Notes", _T, None),
-)
-
-STANDARD_ACTIVITY = _fields(
-    ("external_id", "Id at the source", _T, None),
-    ("type", "Type", _T, None),
-    ("subject", "Subject", _T, None),
-    ("message", "Message", _T, None),
-    ("product", "Product", _T, None),
-    ("category", "Category", _T, None),
-)
-
-STANDARD: dict[str, dict[str, Field]] = {
-    "lead": STANDARD_LEAD,
-    "call": STANDARD_CALL,
-    "activity": STANDARD_ACTIVITY,
-}
+def _distinct(options: Iterable[str]) -> list[str]:
+    """The options, if they can be told apart by people: not blank, trimmed, different also without regard to case."""
+    found = list(options)
+    for option in found:
+        if not option or option != option.strip() or len(option) > LONGEST_LABEL or "\0" in option:
+            raise ValueError(f"{option!r} cannot be an option: a text of 1 to {LONGEST_LABEL} characters, trimmed")
+    folded = [option.casefold() for option in found]
+    twice = next((option for option in found if folded.count(option.casefold()) > 1), None)
+    if twice is not None:
+        raise ValueError(f"the option {twice!r} is there twice")
+    return found

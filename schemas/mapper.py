@@ -8,26 +8,24 @@ connector says that blanks clear, and is left out where it says that they keep; 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from schemas.connector import Connector
 from schemas.fields import Field, FieldType
-from schemas.mapping import MapRow, Part
-from schemas.normal.path import ABSENT, ROOT, Find, finder, is_absent, is_blank
+from schemas.mapping import MapRow
+from schemas.normal.choices import coercer_of, pair
+from schemas.normal.path import ABSENT, ROOT, Find, finder, is_blank
 from schemas.normal.time import LEEWAY, utc_text
-from schemas.normal.values import Coerce, ValueRejected, coercer, shown
+from schemas.normal.values import Coerce, ValueRejected, shown, text_of, word_of
+from schemas.transforming import Steps, run, steps_of
 
 LONGEST_KEY = 200  # characters; an index entry has its limits, and so has what identifies a person
 
 AHEAD = "more than 24 hours ahead of its arrival; treated as missing"
 TOO_LONG = f"longer than {LONGEST_KEY} characters; kept, and never a key"
-UNLISTED = "not in the mapping's `values`; kept as it was sent"
-
-_PINCODE = re.compile(r"(?<!\d)([1-9]\d{2}) ?(\d{3})(?!\d)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +61,19 @@ class _Row:
 
     finds: tuple[Find, ...]
     conditions: tuple[int, ...]  # their places in `held`
-    part: Part | None
-    values: dict[str, Any]
-    strict: bool
+    steps: Steps
     fill: bool
     constant: Any
     default: Any
 
     @classmethod
-    def of(cls, row: MapRow, coerce: Coerce, conditions: _Conditions) -> _Row:
+    def of(cls, row: MapRow, label: str, coerce: Coerce, conditions: _Conditions) -> _Row:
         return cls(
             finds=tuple(finder(path) for path in row.paths),
             conditions=tuple(conditions.place((path, _wanted(values))) for path, values in row.when.items()),
-            part=row.part,
-            values={said.casefold(): meant for said, meant in row.values.items()},
-            strict=row.strict,
+            steps=steps_of(row.transforms, label),
             fill=row.fill,
-            constant=ABSENT if row.value is None else row.value,
+            constant=ABSENT if row.constant is None else row.constant,
             default=ABSENT if row.default is None else coerce(row.default)[0],
         )
 
@@ -95,6 +89,7 @@ class _Target:
     coerce: Coerce
     text: bool
     past: bool  # its time says when something happened, so it cannot lie ahead
+    clears: bool  # whether a blank clears it
     member: str | None  # where one row without conditions reads one member, as most do: its name
     members: tuple[str, ...]  # where one row without conditions reads the first of several members: their names
     defaulted: bool
@@ -104,15 +99,16 @@ class _Target:
         cls, record: str, field: Field, rows: list[MapRow], connector: Connector, conditions: _Conditions
     ) -> _Target:
         label = f"{record}.{field.name}"
-        coerce = coercer(field.type, label, connector.locale)
+        coerce = coercer_of(field, label, connector.locale)
         return cls(
             record,
             field.name,
             label,
-            rows=tuple(_Row.of(row, coerce, conditions) for row in rows),
+            rows=tuple(_Row.of(row, label, coerce, conditions) for row in rows),
             coerce=coerce,
             text=field.type is FieldType.TEXT,
             past=field.type is FieldType.DATETIME and record != "lead",
+            clears=connector.blank == "clear" and not field.required,
             member=_only_member(rows),
             members=_only_members(rows),
             defaulted=any(row.default is not None for row in rows),
@@ -122,13 +118,17 @@ class _Target:
 def mapper(connector: Connector) -> Map:
     """A function from a document and its event's arrival to the records it speaks of; it raises ValueRejected.
 
-    Its `data`: `lead` (field: value or null), `defaults` (field: value), `call` and `activity` (as `lead`; only if
-    one of their values came from the source), `keys` with `search` and `also`, lists of [key space, value].
+    Its `data`: `sync`, the behaviours in force; `lead` (field: value or null), `defaults` (field: value), `call` and
+    `activity` (as `lead`; only if one of their values came from the source), `keys` with `search` and `also`, lists
+    of [key space, value]; `required`, the names of the lead fields that a new lead would need and that are missing,
+    if there are any.
     """
     conditions = _Conditions()
     targets = _targets(connector, conditions)
     judged = conditions.finds()
-    clears = connector.blank == "clear"
+    sync = {"lead": connector.lead_behaviour, "activity": connector.activity_behaviour}
+    needed = [name for name, field in connector.fields["lead"].items() if field.required]
+    pairs = _pairs(connector, targets)
     search = [(name, connector.fields["lead"][name].key_space(connector.id)) for name in connector.keys]
     also = [
         (target.name, space)
@@ -145,25 +145,25 @@ def mapper(connector: Connector) -> Map:
         unsound: set[str] = set()  # lead fields whose value must not identify anybody
         notes: list[str] = []
         latest = utc_text(received_at + LEEWAY)
-        held = [_word(look(document)) in wanted for look, wanted in judged]
+        held = [word_of(look(document)) in wanted for look, wanted in judged]
         for target in targets:
             if target.members:
                 row, value = _first(target, document)
             elif target.member is None:
-                row, value = _choose(target, document, held)
+                row, value = _choose(target, document, held, notes)
             elif is_blank(value := document.get(target.member, ABSENT)):
                 row, value = None, None
             else:
                 row = None if value is ABSENT else target.rows[0]
-            if row is not None and not (target.text and type(value) is str and not row.values):
-                value, note = _fitted(target, row, value)
+            if row is not None and not (target.text and type(value) is str):
+                value, note = target.coerce(value)
                 if note is not None:
                     notes.append(f"{target.label}: {note}")
                     unsound.add(target.label)
                 if target.past and value is not ABSENT and value > latest:
                     notes.append(f"{target.label}: {AHEAD}")
                     value = ABSENT
-            if value is None and not clears:
+            if value is None and not target.clears:
                 value = ABSENT
             if value is ABSENT:
                 if target.defaulted and (default := _default(target, held)) is not ABSENT:
@@ -174,9 +174,13 @@ def mapper(connector: Connector) -> Map:
                 records[target.record][target.name] = value
                 if row is not None and row.finds:
                     spoken_of.add(target.record)
-        data: dict[str, Any] = {"lead": records["lead"], "defaults": defaults}
+        for record, field in pairs:
+            _pair(record, field, records[record], defaults, notes)
+        data: dict[str, Any] = {"sync": sync, "lead": records["lead"], "defaults": defaults}
         data |= {kind: records[kind] for kind in ("call", "activity") if kind in spoken_of}
         data["keys"] = _keys(records["lead"], search, also, unsound, notes)
+        if needed and (missing := [n for n in needed if records["lead"].get(n) is None and n not in defaults]):
+            data["required"] = missing
         return Mapped(data, tuple(notes))
 
     return map
@@ -194,20 +198,44 @@ def _only_members(rows: list[MapRow]) -> tuple[str, ...]:
 
 def _plain_members(rows: list[MapRow]) -> tuple[str, ...]:
     """The members that a field comes from, if nothing more is to it."""
-    if len(rows) != 1 or rows[0].value is not None or rows[0].when or rows[0].part is not None:
+    if len(rows) != 1 or rows[0].when or any(transform != "first" for transform in rows[0].transforms):
         return ()
     paths = rows[0].paths
     return () if any("." in path or path == ROOT or path.isdecimal() for path in paths) else tuple(paths)
 
 
 def _targets(connector: Connector, conditions: _Conditions) -> list[_Target]:
+    """The fields that the mapping leads to. Those of activities only where activities are wanted at all."""
     rows: dict[tuple[str, str], list[MapRow]] = {}
     for row in connector.rows:
-        rows.setdefault((row.record, row.field), []).append(row)
+        if row.record == "lead" or connector.activity_behaviour != "off":
+            rows.setdefault((row.record, row.field), []).append(row)
     return [
         _Target.of(record, connector.fields[record][name], them, connector, conditions)
         for (record, name), them in rows.items()
     ]
+
+
+def _pairs(connector: Connector, targets: list[_Target]) -> list[tuple[str, Field]]:
+    """The dependent dropdowns among the targets, parents before their children."""
+    found = [(target.record, connector.fields[target.record][target.name]) for target in targets]
+    return [(record, field) for record, field in found if field.type is FieldType.DEPENDENT_DROPDOWN]
+
+
+def _pair(record: str, field: Field, values: dict[str, Any], defaults: dict[str, Any], notes: list[str]) -> None:
+    """Put the option in place that goes with its parent's value; a default that goes with none says nothing."""
+    label = f"{record}.{field.name}"
+    parent = values.get(str(field.parent))
+    if parent is None and record == "lead":
+        parent = defaults.get(str(field.parent))
+    if values.get(field.name) is not None:
+        values[field.name] = pair(field, label, parent, values[field.name])
+    elif record == "lead" and field.name in defaults:
+        try:
+            defaults[field.name] = pair(field, label, parent, defaults[field.name])
+        except ValueRejected:
+            del defaults[field.name]
+            notes.append(f"{label}: its default does not go with {field.parent}; left out")
 
 
 def _first(target: _Target, document: dict[str, Any]) -> tuple[_Row | None, Any]:
@@ -221,42 +249,45 @@ def _first(target: _Target, document: dict[str, Any]) -> tuple[_Row | None, Any]
     return None, nothing
 
 
-def _choose(target: _Target, document: dict[str, Any], held: list[bool]) -> tuple[_Row | None, Any]:
-    """The first row that has a value, and the value; else no row, and None for a blank, or ABSENT."""
+def _choose(target: _Target, document: dict[str, Any], held: list[bool], notes: list[str]) -> tuple[_Row | None, Any]:
+    """The first row that has a value, and the value transformed; else no row, and None for a blank, or ABSENT."""
     nothing: Any = ABSENT
     for row in target.rows:
         if row.conditions and not _applies(row, held):
             continue
-        if row.constant is not ABSENT:
-            return row, row.constant
-        for look in row.finds:
-            value = look(document)
-            if is_absent(value):
-                continue
+        each, join, joined = row.steps
+        parts: list[Any] = []
+        for value in [row.constant] if row.constant is not ABSENT else _sent(row, document):
             if is_blank(value):
                 nothing = None
                 continue
-            if row.part is not None:
-                value = _PARTS[row.part](value)
-                if is_absent(value):
+            if each:
+                value = run(each, value, notes)
+                if value is ABSENT:
                     continue
+                if is_blank(value):
+                    nothing = None
+                    continue
+            if join is None:
+                return row, value
+            parts.append(value)
+        if parts and join is not None and not is_blank(value := run(joined, _one_text(parts, join, target), notes)):
             return row, value
     return None, nothing
 
 
-def _fitted(target: _Target, row: _Row, value: Any) -> tuple[Any, str | None]:
-    """The value translated and in the normal form of its field, and a note."""
-    unlisted = None
-    if row.values:
-        meant = row.values.get(_word(value), ABSENT)
-        if meant is not ABSENT:
-            value = meant
-        elif row.strict:
-            raise ValueRejected(target.label, value, f"the mapping takes one of: {', '.join(row.values)}")
-        else:
-            unlisted = UNLISTED
-    normal, note = target.coerce(value)
-    return normal, note or unlisted
+def _sent(row: _Row, document: dict[str, Any]) -> Iterator[Any]:
+    """What lies at the row's paths."""
+    for look in row.finds:
+        value = look(document)
+        if value is not ABSENT:
+            yield value
+
+
+def _one_text(parts: list[Any], separator: str, target: _Target) -> str:
+    """All the values as one text; a list's members are parts too."""
+    members = [member for part in parts for member in (part if isinstance(part, list) else [part])]
+    return separator.join(text_of(member, target.label, "the transform 'join'") for member in members if member != "")
 
 
 def _default(target: _Target, held: list[bool]) -> Any:
@@ -273,17 +304,6 @@ def _applies(row: _Row, held: list[bool]) -> bool:
 
 def _wanted(values: str | list[str]) -> frozenset[str]:
     return frozenset(value.casefold() for value in ([values] if isinstance(values, str) else values))
-
-
-def _word(value: Any) -> str:
-    """A value as conditions and translations compare it."""
-    if isinstance(value, str):
-        return value.casefold()
-    if is_absent(value) or is_blank(value):
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return shown(value).casefold()
 
 
 def _keys(
@@ -311,12 +331,3 @@ def _keys(
         return found
 
     return {"search": sound(search), "also": sound(also)}
-
-
-def _indian_pincode(value: Any) -> Any:
-    """The six digits of an Indian postal code; the last in the text, since addresses end with it. ABSENT if none."""
-    found = _PINCODE.findall(value) if isinstance(value, str) else []
-    return "".join(found[-1]) if found else ABSENT
-
-
-_PARTS: dict[Part, Callable[[Any], Any]] = {"indian_pincode": _indian_pincode}

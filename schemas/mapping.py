@@ -2,49 +2,60 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
+from schemas.normal.path import LONGEST_PATH
 from schemas.strict import Strict
-
-Part = Literal["indian_pincode"]
+from schemas.transform import Constant, Scalar, Transform
 
 
 class MapRow(Strict):
-    """From where, to where, and on which conditions.
+    """From where, to where, through what, and on which conditions.
 
-    `from` is one path, or several of which the first that has a value counts; `value` is a constant instead.
-    Paths are those of `schemas.normal.path`. `to` is `record.field`. `when` maps paths to the value, or the list of
-    values, that each must have, compared without regard to case; what is absent or blank compares as `""`. `part`
-    takes a part out of a longer text. `values` translates what the source says into what the record says, without
-    regard to case; a value that is not in it stays and is noted, or is rejected if the row is `strict`. `fill`: the
-    value counts only where the record has none yet. `default`: what a lead gets when the source sent nothing, only
-    where it has no value yet. `on = false` switches the row off.
-
-    Of several rows to one field the first that has a value counts, so that a later row, or a constant, is a
-    fallback for the earlier ones.
+    Paths are those of `schemas.normal.path`; transforms are those of `schemas.transform`. Of several rows to one
+    field the first that has a value counts, so that a later row, or a constant, is a fallback for the earlier ones.
     """
 
-    to: str = Field(pattern=r"^(lead|call|activity)\.[a-z][a-z0-9_]{0,62}$")
-    source: str | list[str] | None = Field(default=None, alias="from")
-    value: str | int | float | bool | None = None
-    default: str | int | float | bool | None = None
-    when: dict[str, str | list[str]] = {}
-    part: Part | None = None
-    values: dict[str, str | int | float | bool] = {}
-    strict: bool = False
-    fill: bool = False
-    on: bool = True
+    to: str = Field(
+        pattern=r"^(lead|call|activity)\.[a-z][a-z0-9_]{0,62}$",
+        description="Record and field, such as lead.phone.",
+    )
+    source: str | list[str] | None = Field(
+        default=None,
+        alias="from",
+        description="A path in the source's document, or several, of which the first that has a value counts. "
+        "Left out where the first transform is a constant.",
+    )
+    on: bool = Field(default=True, description="Whether the row is in force.")
+    default: Scalar | None = Field(
+        default=None,
+        description="What a lead gets when the source sent nothing, unless its record already has a value.",
+    )
+    key: bool = Field(
+        default=False, description="A search-key mark: the field comes after the search keys named above; it is unique."
+    )
+    transforms: list[Transform] = Field(default=[], max_length=20, description="Applied one after another.")
+    when: dict[str, str | list[str]] = Field(
+        default={},
+        description="Conditions, all of which must hold: a path, and the value, or the values, that it may have, "
+        'compared without regard to case; what is absent or blank compares as "".',
+    )
+    fill: bool = Field(default=False, description="Counts only where the lead's record has no value yet.")
 
     @model_validator(mode="after")
-    def _one_origin(self) -> Self:
-        if (self.source is None) == (self.value is None):
-            raise ValueError(f"the row to {self.to!r} needs either `from` or `value`, and not both")
+    def _sound(self) -> Self:
+        if self.source is None and self.constant is None:
+            raise ValueError("needs `from`, or a constant as its first transform: transforms = [{ constant = … }]")
         if self.record != "lead" and (self.default is not None or self.fill):
-            raise ValueError(f"the row to {self.to!r}: `default` and `fill` are for leads; add a second row instead")
-        if self.strict and not self.values:
-            raise ValueError(f"the row to {self.to!r} is strict and has no `values` to be strict about")
+            raise ValueError("`default` and `fill` are for leads; add a second row to the same field instead")
+        if self.record != "lead" and self.key:
+            raise ValueError("`key` is for leads: only they are searched for")
+        if self.source == [] or any(not path or len(path) > LONGEST_PATH for path in self.paths):
+            raise ValueError(f"`from` needs a path of 1 to {LONGEST_PATH} characters, or several")
+        if any(values == [] for values in self.when.values()):
+            raise ValueError("a condition needs at least one value; without any it could never hold")
         return self
 
     @property
@@ -53,6 +64,13 @@ class MapRow(Strict):
         if self.source is None:
             return []
         return [self.source] if isinstance(self.source, str) else self.source
+
+    @property
+    def constant(self) -> Scalar | None:
+        """What a row without a path begins with."""
+        if self.source is not None or not self.transforms or not isinstance(self.transforms[0], Constant):
+            return None
+        return self.transforms[0].constant
 
     @property
     def record(self) -> str:

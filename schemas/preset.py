@@ -11,12 +11,12 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from schemas.auth import AuthSettings
-from schemas.fields import FieldType
+from schemas.fields import RecordKind
 from schemas.mapping import MapRow
 from schemas.scheme import Echo
+from schemas.settings import Sync
+from schemas.source_field import SourceField
 from schemas.strict import Strict, time_zone
-
-RecordKind = Literal["lead", "call", "activity"]
 
 
 class Answer(Strict):
@@ -60,9 +60,9 @@ class Source(Strict):
     `unwrap`: the first of these members that is an object is the event itself. `pairs`: attribute/value pairs, as
     the event itself (`$`) or in lists under these members, become members. `percent_decode`: texts carry percent
     escapes. `time_zone`: the IANA zone of naive times. `required`: the paths that must hold something, else the
-    event is rejected. `occurred_at`: the paths, in order, that say when it happened. `types`: how the value at a
-    path is to be normalised; a path without one is left as it is. `html`: the paths that hold HTML; it becomes
-    plain text.
+    event is rejected. `occurred_at`: the paths, in order, that say when it happened. `fields`: what the source sends,
+    with labels, and with types where values are to be normalised. `html`: the paths that hold HTML; it becomes plain
+    text.
     """
 
     unwrap: list[str] = []
@@ -71,7 +71,7 @@ class Source(Strict):
     time_zone: str = "UTC"
     required: list[str] = []
     occurred_at: list[str] = []
-    types: dict[str, FieldType] = {}
+    fields: list[SourceField] = []
     html: list[str] = []
 
     @field_validator("time_zone")
@@ -117,6 +117,7 @@ class Preset(Strict):
     primary_key: str = "phone"
     secondary_key: str | None = "email"
     blank: Literal["keep", "clear"] = "keep"
+    sync: Sync = Sync()
     steps: list[str] = []
     auth: AuthSettings | None = None
     door: Door = Door()

@@ -53,7 +53,11 @@ class _Typed:
 def reader(connector: Connector) -> Read:
     """A function from an event's raw JSON and its arrival to a Reading; it raises ValueRejected."""
     source = connector.preset.source
-    typed = [_Typed.of(path, type, connector) for path, type in connector.types.items()]
+    typed = [
+        _Typed.of(field.path, field.type, connector)
+        for field in connector.source_fields.values()
+        if field.type is not FieldType.TEXT
+    ]
     when = [(path, finder(path)) for path in connector.occurred_at_paths]
     needed = [(path, finder(path)) for path in connector.required]
     zone = connector.zone

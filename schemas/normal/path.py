@@ -13,6 +13,7 @@ from typing import Any, Final, TypeGuard
 Find = Callable[[Any], Any]
 
 ROOT = "$"
+LONGEST_PATH = 500  # characters
 
 
 class _Absent:

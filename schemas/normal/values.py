@@ -25,7 +25,7 @@ from zoneinfo import ZoneInfo
 
 from schemas.fields import FieldType
 from schemas.normal.email import read_email
-from schemas.normal.path import ABSENT
+from schemas.normal.path import ABSENT, is_blank
 from schemas.normal.phone import read_phone
 from schemas.normal.time import is_sentinel, read_day, read_moment, utc_text
 
@@ -65,6 +65,8 @@ class Locale:
     zone: ZoneInfo
 
 
+_ANY = Locale(None, ZoneInfo("UTC"))
+
 Coerced = tuple[Any, str | None]  # the normal form (ABSENT: as if it had not been sent) and a note, None if all is well
 Coerce = Callable[[Any], Coerced]
 
@@ -91,6 +93,25 @@ def shown(value: object) -> str:
     """A value as a dead letter shows it: its text, cut to a bearable length."""
     text = value if isinstance(value, str) else repr(value)
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
+def text_of(value: Any, field: str, what: str) -> str:
+    """The value as text, a list joined by `, `; raises ValueRejected for an object. `what` needs the text."""
+    try:
+        return str(_text(value, _ANY)[0])
+    except _Refused:
+        raise ValueRejected(field, value, f"{what} takes one value or a list of values, and no object") from None
+
+
+def word_of(value: Any) -> str:
+    """A value as conditions and look-up tables compare it: its text without regard to case."""
+    if isinstance(value, str):
+        return value.casefold()
+    if value is ABSENT or is_blank(value):
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return shown(value).casefold()
 
 
 class _Refused(Exception):

@@ -9,10 +9,11 @@ from pydantic import ValidationError
 
 from pipeline.engine.outcome import DeadLetter, Forward, Outcome
 from schemas.event import Event
-from schemas.mapper import TOO_LONG, UNLISTED
+from schemas.mapper import TOO_LONG
 from schemas.mapping import MapRow
 from schemas.normal.values import BAD_EMAIL, BAD_PHONE
 from schemas.presets import UnknownPreset, preset
+from schemas.transforming import UNLISTED
 from stages.map import map_fields
 from tests.support.chain import connector_of, event_of, outcome_of, tools_with
 
@@ -78,7 +79,7 @@ async def test_of_several_paths_and_rows_the_first_that_says_something_counts() 
     rows = [
         {"to": "lead.city", "from": ["a", "b"]},
         {"to": "lead.city", "from": "c"},
-        {"to": "lead.city", "value": "X"},
+        {"to": "lead.city", "transforms": [{"constant": "X"}]},
     ]
     assert (await fields({"a": "", "b": "B", "c": "C"}, map=rows)).data["lead"] == {"city": "B"}
     assert (await fields({"a": "", "c": "C"}, map=rows)).data["lead"] == {"city": "C"}
@@ -95,13 +96,13 @@ async def test_a_condition_is_compared_without_case_and_a_blank_is_the_empty_tex
 
 
 async def test_values_are_translated_and_an_unlisted_one_stays_and_is_noted() -> None:
-    row = {"to": "lead.lead_stage", "from": "grade", "values": {"A": "Hot", "1": "Warm"}}
+    row = {"to": "lead.lead_stage", "from": "grade", "transforms": [{"look_up": {"A": "Hot", "1": "Warm"}}]}
     assert (await fields({"grade": "a"}, map=[row])).data["lead"] == {"lead_stage": "Hot"}
     assert (await fields({"grade": 1}, map=[row])).data["lead"] == {"lead_stage": "Warm"}
     event = await fields({"grade": "Z"}, map=[row])
     assert event.data["lead"] == {"lead_stage": "Z"}
     assert event.notes == (f"lead.lead_stage: {UNLISTED}",)
-    outcome = await rejection({"grade": "Z"}, map=[{**row, "strict": True}])
+    outcome = await rejection({"grade": "Z"}, map=[{**row, "transforms": [{"look_up": {"A": "Hot"}, "strict": True}]}])
     assert (outcome.field, outcome.value) == ("lead.lead_stage", "Z")
 
 
@@ -194,9 +195,9 @@ async def test_the_others_of_a_batch_pass() -> None:
 @pytest.mark.parametrize(
     "row",
     [
-        {"to": "lead.score", "value": "high"},
+        {"to": "lead.score", "transforms": [{"constant": "high"}]},
         {"to": "lead.score", "from": "a", "default": "high"},
-        {"to": "lead.score", "from": "a", "values": {"x": "high"}},
+        {"to": "lead.score", "from": "a", "transforms": [{"look_up": {"x": "high"}}]},
         {"to": "lead.nothing", "from": "a"},
     ],
 )
@@ -209,10 +210,10 @@ def test_a_row_that_can_never_fit_is_refused_when_the_connector_is_made(row: dic
     "row",
     [
         {"to": "lead.city"},
-        {"to": "lead.city", "from": "a", "value": "b"},
+        {"to": "lead.city", "transforms": ["trim"]},
         {"to": "call.notes", "from": "a", "default": "b"},
         {"to": "call.notes", "from": "a", "fill": True},
-        {"to": "lead.city", "from": "a", "strict": True},
+        {"to": "lead.city", "from": "a", "transforms": [{"look_up": {}}]},
         {"to": "person.city", "from": "a"},
         {"to": "lead.city", "form": "a"},
     ],

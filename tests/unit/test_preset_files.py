@@ -27,7 +27,7 @@ def test_a_good_file_is_a_preset(tmp_path: Path) -> None:
         (GOOD + "colour = 1\n", "colour"),
         (GOOD + '[door]\nevent = ["$"]\n', "door.event"),
         (GOOD + '[source]\ntime_zone = "Asia/Bombay City"\n', "source.time_zone"),
-        (GOOD + '[source.types]\nPhone = "telephone"\n', "source.types.Phone"),
+        (GOOD + '[source]\nfields = [{ path = "Phone", type = "telephone" }]\n', "source.fields.0.type"),
         (GOOD + '[[map]]\nto = "lead.city"\n', "map.0"),
         (GOOD.replace('"lead"', '"person"'), "kind"),
         (GOOD.replace('"mine"', '"yours"'), "name"),

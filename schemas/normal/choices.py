@@ -1,0 +1,72 @@
+"""A value as one certain field holds it: by its type, and where that is a choice, by its options. In: a field. Out: its
+coercer; of dependent dropdowns, a check that parent and child go together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from schemas.fields import CHOICES, Field, FieldType
+from schemas.normal.email import read_email
+from schemas.normal.values import Coerce, Coerced, Locale, ValueRejected, coercer, shown
+
+SHOWN_OPTIONS = 20
+
+
+def coercer_of(field: Field, label: str, locale: Locale) -> Coerce:
+    """A function from a value, neither absent nor blank, to its normal form; raises ValueRejected, naming `label`.
+
+    Of a dropdown the normal form is the option as it is defined. Of a dependent one it need only be some parent's
+    option here; see `pair`.
+    """
+    if field.type in CHOICES:
+        return _choice(field, label)
+    if field.type is FieldType.USER:
+        return _user(label)
+    return coercer(field.type, label, locale)
+
+
+def pair(field: Field, label: str, parent: Any, child: Any) -> Any:
+    """The option of a dependent dropdown that goes with its parent's value; raises ValueRejected.
+
+    `parent` is None where the event does not say it: a child alone is nothing, as what it means depends.
+    """
+    if parent is None:
+        raise ValueRejected(label, child, f"its parent {field.parent} must come with it, in the same event")
+    options = next((own for of, own in field.options_by_parent.items() if of.casefold() == parent.casefold()), [])
+    for option in options:
+        if option.casefold() == child.casefold():
+            return option
+    raise ValueRejected(label, child, f"with {field.parent} {parent!r} it takes {_listed(options)}")
+
+
+def _choice(field: Field, label: str) -> Coerce:
+    canonical: Mapping[str, str] = {option.casefold(): option for option in reversed(field.choices)}
+    rule = f"a dropdown field takes {_listed(field.choices)}"
+
+    def coerce(value: Any) -> Coerced:
+        word = "" if isinstance(value, dict | list) else (value if isinstance(value, str) else shown(value))
+        option = canonical.get(word.strip().casefold())
+        if option is None:
+            raise ValueRejected(label, value, rule)
+        return option, None
+
+    return coerce
+
+
+def _user(label: str) -> Coerce:
+    def coerce(value: Any) -> Coerced:
+        address = read_email(value) if isinstance(value, str) else None
+        if address is None:
+            raise ValueRejected(label, value, "a user field takes the e-mail address of a user")
+        return address, None
+
+    return coerce
+
+
+def _listed(options: list[str]) -> str:
+    if not options:
+        return "nothing"
+    more = f" and {len(options) - SHOWN_OPTIONS} more" if len(options) > SHOWN_OPTIONS else ""
+    return f"one of: {', '.join(options[:SHOWN_OPTIONS])}{more}"

@@ -1,0 +1,143 @@
+"""What an administrator sets of a connector. In: a TOML file, or a body of the API. Out: `ConnectorSettings`."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+import phonenumbers
+from pydantic import Field as Attribute
+from pydantic import field_validator, model_validator
+
+from schemas.auth import AuthSettings
+from schemas.fields import NAME, Field
+from schemas.mapping import MapRow
+from schemas.source_field import SourceField
+from schemas.strict import Strict, time_zone
+
+CONNECTOR_NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
+
+LeadBehaviour = Literal["capture", "create", "update", "nothing"]
+ActivityBehaviour = Literal["off", "capture", "create", "update"]
+
+
+class Sync(Strict):
+    """What events do to the records. A lead is new or existing by the search keys."""
+
+    lead: LeadBehaviour | None = Attribute(
+        default=None,
+        description="capture: create new leads and update existing ones; create: only new ones; update: only existing "
+        "ones; nothing: leads stay as they are. Left out: the preset's, else capture.",
+    )
+    activity: ActivityBehaviour | None = Attribute(
+        default=None,
+        description="The same for activities and calls; off: none are attached. Left out: the preset's, else capture "
+        "where the source sends calls or activities, and off where it sends leads.",
+    )
+
+
+class Notify(Strict):
+    """Whom to tell of failures."""
+
+    user: str = Attribute(min_length=3, max_length=254, description="The e-mail address of a user of the account.")
+    enabled: bool = Attribute(default=True, description="Whether that user is told.")
+
+
+class Access(Strict):
+    """Who but the administrators sees and uses the connector: by role, or by a field of the users. Closed without."""
+
+    roles: list[Literal["editor", "operator", "viewer"]] = Attribute(
+        default=[], description="The roles that may use the connector, each as far as the role goes."
+    )
+    user_field: str | None = Attribute(
+        default=None, pattern=NAME, description="A boolean user field: users for whom it is true may use the connector."
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.roles and self.user_field:
+            raise ValueError("access is opened either by `roles` or by `user_field`, and not by both")
+        return self
+
+
+class ConnectorSettings(Strict):
+    """What an administrator sets. What is left out is the preset's."""
+
+    name: str = Attribute(
+        pattern=CONNECTOR_NAME, description="Lower-case letters, digits and hyphens; unique in the account."
+    )
+    preset: str = Attribute(description="The description of the source system that the connector starts from.")
+    enabled: bool = Attribute(default=True, description="Whether the connector accepts events.")
+    lead_source: str | None = Attribute(
+        default=None,
+        min_length=1,
+        max_length=200,
+        description="The lead source of leads that are captured through this connector and have none yet.",
+    )
+    default_country: str | None = Attribute(
+        default=None,
+        description="ISO 3166 alpha-2 code of the country of numbers that come without a country code: IN.",
+    )
+    time_zone: str | None = Attribute(
+        default=None, description="IANA zone of the source's times that come without an offset: Asia/Kolkata."
+    )
+    primary_key: str | None = Attribute(
+        default=None, pattern=NAME, description="The unique lead field that a lead is searched by first."
+    )
+    secondary_key: str | None = Attribute(
+        default=None, pattern=NAME, description="The one that it is searched by where the primary key finds nobody."
+    )
+    further_keys: list[str] = Attribute(
+        default=[], max_length=20, description="More search keys, in order: unique lead fields."
+    )
+    blank: Literal["keep", "clear"] | None = Attribute(
+        default=None, description="What a blank value does to a stored one."
+    )
+    id: list[str] | None = Attribute(
+        default=None, description="The paths that together are the producer's own id of an event."
+    )
+    required: list[str] | None = Attribute(
+        default=None, description="The paths that must hold something, else the event is rejected."
+    )
+    sync: Sync = Attribute(default=Sync(), description="What events do to leads and activities.")
+    notify: Notify | None = Attribute(default=None, description="Whom to tell of failures.")
+    access: Access | None = Attribute(default=None, description="Who but administrators may use the connector.")
+    auth: AuthSettings | None = Attribute(default=None, description="Who may post, beyond knowing the URL.")
+    fields: list[Field] = Attribute(
+        default=[], description="Lead fields that the connector brings along; made if the account lacks them."
+    )
+    source_fields: list[SourceField] = Attribute(
+        default=[], description="What the source sends beyond what the preset lists, or with another type."
+    )
+    map: list[MapRow] = Attribute(
+        default=[], max_length=1_000, description="The mapping. Rows to a field replace the preset's rows to it."
+    )
+
+    @field_validator("default_country")
+    @classmethod
+    def _country(cls, value: str | None) -> str | None:
+        if value is not None and value not in phonenumbers.SUPPORTED_REGIONS:
+            raise ValueError(f"{value!r} is not an ISO 3166 country code in capitals, such as IN or US")
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone(cls, value: str | None) -> str | None:
+        return None if value is None else time_zone(value)
+
+    @field_validator("fields")
+    @classmethod
+    def _one_field_each(cls, value: list[Field]) -> list[Field]:
+        _once([field.name for field in value], "field")
+        return value
+
+    @field_validator("source_fields")
+    @classmethod
+    def _one_source_field_each(cls, value: list[SourceField]) -> list[SourceField]:
+        _once([field.path for field in value], "source field")
+        return value
+
+
+def _once(names: list[str], what: str) -> None:
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"the {what} {twice!r} is there twice")
