@@ -46,6 +46,8 @@ class Settings(Strict):
     max_body: int = Field(default=10 * 1024 * 1024, ge=1024, description="of a request, before and after inflating")
     max_event: int = Field(default=1024 * 1024, ge=1024, description="of one event")
     http_connections: int = Field(default=2_000, ge=10, le=100_000, description="open at once in one process")
+    api: bool = Field(default=True, description="serve the API and its page on the ingress' port")
+    api_rate: float = Field(default=50, gt=0, le=100_000, description="calls of one key a second, in one process")
     spool_bytes: int = Field(
         default=1024**3, ge=1024**2, description="of accepted events on disk while the broker is away"
     )

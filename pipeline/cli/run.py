@@ -78,10 +78,11 @@ def _port_is_free(settings: Settings) -> None:
 
 
 def ingress(supervised: Supervised = False) -> None:
-    """Run the HTTP door alone."""
+    """Run the HTTP door alone; LEADPIPE_API=false has it take events in and nothing else."""
+    from pipeline.api.mount import mounted
     from pipeline.daemon.door import serve
 
-    run_process("ingress", partial(serve, supervised=supervised))
+    run_process("ingress", partial(serve, supervised=supervised, beside_it=mounted))
 
 
 def work(

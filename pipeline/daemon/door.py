@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 
 import structlog
@@ -29,15 +31,26 @@ LEAVE = 3.0  # seconds in which the open connections are still served, each once
 LOOK_AGAIN = 0.05
 LOOK = 5.0  # seconds between two looks at the queues, for the metrics
 
+Beside = Callable[[Core], AbstractAsyncContextManager[Sequence[web.RouteDef]]]
 
-async def serve(settings: Settings, *, supervised: bool = False) -> None:
-    """Take events in until asked to stop. Raises OSError if the port is taken."""
+
+@asynccontextmanager
+async def nothing(_: Core) -> AsyncIterator[Sequence[web.RouteDef]]:
+    """No further routes."""
+    yield []
+
+
+async def serve(settings: Settings, *, supervised: bool = False, beside_it: Beside = nothing) -> None:
+    """Take events in until asked to stop, with the routes of `beside_it` on the same port.
+
+    Raises OSError if the port is taken.
+    """
     stop = stop_requested(supervised=supervised)
-    async with opened(settings, needs_broker=False) as core:
+    async with opened(settings, needs_broker=False) as core, beside_it(core) as further:
         spool = Spool(settings.data_dir, settings.spool_bytes)
         ingress = ingress_of(core, spool)
         leaving = asyncio.Event()
-        runner = web.AppRunner(_polite(build_app(ingress), leaving), shutdown_timeout=10.0, **SERVER)
+        runner = web.AppRunner(_polite(build_app(ingress, further), leaving), shutdown_timeout=10.0, **SERVER)
         await runner.setup()
         await ingress.start()
         listening = await listen(
@@ -52,7 +65,7 @@ async def serve(settings: Settings, *, supervised: bool = False) -> None:
         log.info("listening", host=settings.http_host, port=settings.http_port)
         beside = {asyncio.create_task(_watch_queues(core)), asyncio.create_task(tell_spool(core.database, spool))}
         await stop.wait()
-        listening.close()
+        await listening.close()
         await _take_leave(runner, leaving)
         await ingress.stop()
         for task in beside:

@@ -228,8 +228,8 @@ class Ingress:
         return reply.refused(None if connector is None else connector.preset.door.reply, refusal)
 
 
-def build_app(ingress: Ingress) -> web.Application:
-    """The routes: `/in/{token}`, `/healthz`, `/readyz`, `/metrics`."""
+def build_app(ingress: Ingress, further: Sequence[web.RouteDef] = ()) -> web.Application:
+    """The routes: `/in/{token}`, `/healthz`, `/readyz`, `/metrics`, and what else the process serves on this port."""
 
     async def healthz(_: web.Request) -> web.Response:
         return reply.respond(200, {"alive": True})
@@ -256,6 +256,7 @@ def build_app(ingress: Ingress) -> web.Application:
             web.get("/healthz", healthz),
             web.get("/readyz", readyz),
             web.get("/metrics", exposition),
+            *further,
         ]
     )
     return app

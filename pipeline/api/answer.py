@@ -1,0 +1,109 @@
+"""Answers of the API. In: a model, or why not. Out: HTTP responses, errors always in the one documented shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline.operations.errors import Busy, Forbidden, InUse, Invalid, NotFound, Problem, Refused
+
+JSON = "application/json"
+LONGEST_VALUE = 200  # characters of a value that is told back
+DISCREET = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+STATUS: Mapping[type[Refused], int] = {NotFound: 404, Invalid: 422, InUse: 409, Forbidden: 403, Busy: 429}
+
+# What each status means, wherever it can occur.
+MEANING: Mapping[int, tuple[str, str]] = {
+    400: ("Malformed", "The body is not JSON in UTF-8."),
+    401: ("Unauthenticated", "There is no key, or it is unknown, expired, revoked, or its user inactive."),
+    403: ("Not allowed", "The user's role or the key's scopes do not allow this."),
+    404: ("Not found", "There is no such thing in this account, or none that the caller may see."),
+    405: ("Method not allowed", "The path exists; the header Allow names its methods."),
+    408: ("Too slow", "The body did not arrive in time."),
+    409: ("Conflict", "It does not fit what is there, such as a name that is taken."),
+    413: ("Too large", "The body passes the bound."),
+    415: ("Unsupported content", "The body must be application/json, and not be compressed."),
+    422: ("Not valid", "Something breaks a rule; `problems` lists everything that does."),
+    429: ("Too many requests", "Wait for as many seconds as Retry-After says."),
+    500: ("Fault", "A fault of this program."),
+    503: ("Unavailable", "The database or the broker is away; try again in Retry-After seconds."),
+}
+
+
+class ProblemShown(BaseModel):
+    """One thing that is wrong: where, which rule it breaks, and what was given (cut, and never a secret)."""
+
+    model_config = ConfigDict(title="Problem")
+
+    field: str | None = None
+    rule: str
+    value: Any = None
+
+
+class ErrorShown(BaseModel):
+    """Why not. `field`, `rule` and `value` are those of the first problem, where there is one."""
+
+    model_config = ConfigDict(title="Error")
+
+    title: str = Field(description="one of a fixed few")
+    detail: str = Field(description="what is wrong, and what to do")
+    field: str | None = None
+    rule: str | None = None
+    value: Any = None
+    problems: list[ProblemShown] = Field(description="everything that is wrong; empty where there is one thing to say")
+
+
+class ErrorAnswer(BaseModel):
+    """Every answer of the API that is not a success."""
+
+    error: ErrorShown
+
+
+class Refusal(Exception):
+    """A request that is answered with an error before an operation is asked."""
+
+    def __init__(
+        self, status: int, detail: str, problems: Sequence[Problem] = (), headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.problems = problems
+        self.headers = headers or {}
+
+
+def shown(status: int, model: BaseModel) -> web.Response:
+    """A model as JSON."""
+    body = model.model_dump_json(by_alias=True, exclude_none=isinstance(model, ErrorAnswer)).encode()
+    return web.Response(status=status, body=body, headers={"Content-Type": JSON, **DISCREET})
+
+
+def refused(error: Refused) -> web.Response:
+    """What an operation refused."""
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Busy) else {}
+    return failed(STATUS.get(type(error), 409), error.detail, error.problems, headers)
+
+
+def failed(
+    status: int, detail: str, problems: Sequence[Problem] = (), headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """An error in its shape."""
+    told = [ProblemShown(field=each.field, rule=each.rule, value=_cut(each.value)) for each in problems]
+    first = told[0].model_dump() if told else {}
+    error = ErrorShown(title=MEANING[status][0], detail=detail, problems=told, **first)
+    response = shown(status, ErrorAnswer(error=error))
+    response.headers.update(headers or {})
+    if status in (408, 413):
+        response.force_close()  # the rest of the body is not worth reading
+    return response
+
+
+def _cut(value: Any) -> Any:
+    """A scalar as it is, but short; anything that holds others is not told back."""
+    if isinstance(value, str):
+        return value if len(value) <= LONGEST_VALUE else f"{value[:LONGEST_VALUE]}…"
+    return value if value is None or isinstance(value, bool | int | float) else None

@@ -1,0 +1,53 @@
+"""The API in a process. In: its open parts. Out: routes for the HTTP server, and a pool of the API's own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import orjson
+from aiohttp import web
+
+from pipeline.api.answer import JSON, failed
+from pipeline.api.handle import Api
+from pipeline.api.openapi import document
+from pipeline.api.page import SERVED, page
+from pipeline.api.rate import Rate
+from pipeline.api.routes import table
+from pipeline.daemon.core import Core
+from pipeline.store.database import Database
+
+POOL = 3  # connections; the ingress has its own
+
+
+@asynccontextmanager
+async def mounted(core: Core) -> AsyncIterator[Sequence[web.RouteDef]]:
+    """What is served below `/api` while the context lasts; nothing, where the settings switch it off."""
+    if not core.settings.api:
+        yield []
+        return
+    database = await Database.open(str(core.settings.database_url), size=POOL)
+    try:
+        yield routes(Api(table(), core, database, Rate(core.settings.api_rate)))
+    finally:
+        await database.close()
+
+
+def routes(api: Api) -> list[web.RouteDef]:
+    """`/api/v1/…`, the document and its page."""
+    made: list[bytes] = []
+
+    async def openapi(_: web.Request) -> web.StreamResponse:
+        if not made:
+            made.append(orjson.dumps(document(api.table, "/")))
+        return web.Response(body=made[0], headers={"Content-Type": JSON, "Cache-Control": "no-cache"})
+
+    async def nothing(_: web.Request) -> web.StreamResponse:
+        return failed(404, "there is no such path; /api/docs shows those there are")
+
+    return [
+        web.route("*", "/api/v1/{rest:.*}", api.handle),
+        web.get("/api/openapi.json", openapi),
+        *(web.get(path, page) for path in SERVED),
+        web.route("*", "/api{rest:(/.*)?}", nothing),
+    ]

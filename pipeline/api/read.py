@@ -1,0 +1,152 @@
+"""Requests, checked. In: HTTP. Out: the arguments of a route's function, or a Refusal that lists everything wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+import orjson
+from aiohttp import web
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from pipeline.api.answer import Refusal
+from pipeline.api.route import Route
+from pipeline.operations.errors import Problem
+from pipeline.store.text import REFUSED
+
+LARGEST = 2 * 1024 * 1024  # bytes of a body
+SLOWEST = 30.0  # seconds for a body to arrive
+DEEPEST = 100  # levels of a document
+QUERY_FIELDS = 50
+SECRET = ("secret", "token", "password", "key")  # a value whose name holds one of these is not told back
+
+
+def segments(request: web.Request) -> list[str]:
+    """The parts of the path below the API's root, each decoded by itself, so that `%2F` is part of a name."""
+    _, _, *parts = request.rel_url.raw_path.split("/")
+    return [unquote(part, errors="surrogateescape") for part in parts]
+
+
+def path_values(route: Route, found: Mapping[str, str]) -> dict[str, Any]:
+    """The variable parts of the path. What cannot be an id or a name is one that does not exist."""
+    values = {}
+    for name, adapter in route.parameters.items():
+        try:
+            if REFUSED.search(found[name]):
+                raise ValueError("a character that no name holds")
+            values[name] = adapter.validate_python(found[name])
+        except ValueError:
+            raise Refusal(404, f"there is none like this: {name} is not one") from None
+    return values
+
+
+def query_values(route: Route, request: web.Request) -> Any:
+    """The query as the route's model."""
+    try:
+        pairs = parse_qsl(
+            request.rel_url.raw_query_string,
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=QUERY_FIELDS,
+        )
+    except ValueError:
+        raise Refusal(422, "the query is not UTF-8, or has too many parts") from None
+    given = dict(pairs)
+    problems = [Problem(name, "is given more than once") for name in given if sum(n == name for n, _ in pairs) > 1]
+    problems += [Problem(name, "holds a character that is not text") for name, v in pairs if REFUSED.search(name + v)]
+    if problems:
+        raise Refusal(422, "the query is not valid", problems)
+    try:
+        return route.query.model_validate(given)
+    except ValidationError as error:
+        raise Refusal(422, "the query is not valid", problems_of(error)) from None
+
+
+async def body_value(route: Route, request: web.Request) -> Any:
+    """The body as the route's model."""
+    if route.body is None:
+        raise AssertionError(f"{route.name} has no body")
+    if request.content_type != "application/json" or "Content-Encoding" in request.headers:
+        raise Refusal(415, "send application/json, not compressed", headers={"Accept": "application/json"})
+    text = await _received(request)
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise Refusal(400, f"the body is not JSON: {error}") from None
+    if _is_too_deep(value):
+        raise Refusal(400, f"the body is nested deeper than {DEEPEST} levels")
+    if not route.free and (wrong := list(_unstorable(value, ()))):
+        raise Refusal(422, "the body is not valid", [Problem(place(loc), "holds U+0000") for loc in wrong])
+    try:
+        return route.body.validate_json(text, strict=True)
+    except ValidationError as error:
+        raise Refusal(422, "the body is not valid", problems_of(error)) from None
+
+
+def problems_of(error: ValidationError) -> list[Problem]:
+    """Everything that a model did not like."""
+    return [_problem(each) for each in error.errors(include_url=False)]
+
+
+def place(location: Iterable[int | str]) -> str | None:
+    """`map[2].to` for ("map", 2, "to"); None for the whole."""
+    shown = ""
+    for part in location:
+        shown += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return shown.removeprefix(".") or None
+
+
+def _problem(each: ErrorDetails) -> Problem:
+    where = place(each["loc"])
+    told = each["type"] != "missing" and not any(word in (where or "").lower() for word in SECRET)
+    rule = "is not known here" if each["type"] == "extra_forbidden" else each["msg"].removeprefix("Value error, ")
+    return Problem(where, rule, each["input"] if told else None)
+
+
+async def _received(request: web.Request) -> bytes:
+    large = Refusal(413, f"the body is larger than {LARGEST} bytes")
+    if (request.content_length or 0) > LARGEST:
+        raise large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(SLOWEST):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > LARGEST:
+                    raise large
+    except TimeoutError:
+        raise Refusal(408, f"the body did not arrive within {SLOWEST:g} seconds") from None
+    return bytes(body)
+
+
+def _is_too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [member for holder in level for member in _members(holder) if isinstance(member, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def _members(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _unstorable(value: Any, at: tuple[int | str, ...]) -> Iterable[tuple[int | str, ...]]:
+    """The places of texts that PostgreSQL refuses."""
+    if isinstance(value, str):
+        if REFUSED.search(value):
+            yield at
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            if REFUSED.search(name):
+                yield at
+            yield from _unstorable(member, (*at, name))
+    elif isinstance(value, list):
+        for index, member in enumerate(value):
+            yield from _unstorable(member, (*at, index))

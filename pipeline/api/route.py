@@ -1,0 +1,162 @@
+"""Routes as data. In: functions with typed parameters. Out: a table that requests are matched in and documents made of.
+
+A route is a function whose annotations say everything: `body` is the model of its body, `query` that of its query,
+every other parameter but the first (the `Call`) a part of its path, and what it returns is what it answers.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, get_type_hints
+
+from pydantic import BaseModel, BeforeValidator, TypeAdapter
+from pydantic import Field as Attribute
+
+from schemas.access import Scope
+
+BASE = "/api/v1"
+ALWAYS = (401, 403, 422, 429, 503)  # statuses that every route can answer with
+OF_A_PATH, OF_A_BODY = (404,), (400, 408, 413, 415)
+Work = Callable[..., Awaitable[Any]]
+
+
+def _digits(value: Any) -> Any:
+    """In a path or a query a number is digits alone; pydantic would also read `1_000` and ` 7 `."""
+    if isinstance(value, str) and not re.fullmatch(r"[0-9]{1,19}", value):
+        raise ValueError("must be a whole number")
+    return value
+
+
+WHOLE = BeforeValidator(_digits)
+Id = Annotated[int, WHOLE, Attribute(ge=1, le=2**63 - 1)]
+
+
+class Empty(BaseModel):
+    """A query without parameters."""
+
+    model_config = {"extra": "forbid"}
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method of one path."""
+
+    method: str
+    path: str  # below BASE, such as /users/{id}
+    work: Work
+    scope: Scope | None  # None: whoever has a key
+    tag: str
+    status: int
+    media: str
+    errors: tuple[int, ...]
+    parameters: Mapping[str, TypeAdapter[Any]]
+    query: type[BaseModel]
+    body: TypeAdapter[Any] | None
+    body_type: Any
+    returns: type[BaseModel] | None
+    free: bool = False  # its body may hold U+0000, as the documents of sources may
+
+    @property
+    def name(self) -> str:
+        return self.work.__name__
+
+    @property
+    def summary(self) -> str:
+        return (inspect.getdoc(self.work) or "").split("\n")[0].rstrip(".")
+
+    @property
+    def description(self) -> str:
+        return (inspect.getdoc(self.work) or "").partition("\n")[2].strip()
+
+    @property
+    def statuses(self) -> Sequence[int]:
+        """Every status of an error that it can answer with."""
+        path = OF_A_PATH if self.parameters else ()
+        body = OF_A_BODY if self.body is not None else ()
+        return sorted({*ALWAYS, *path, *body, *self.errors})
+
+
+@dataclass
+class Table:
+    """The routes, in the order in which they were written."""
+
+    routes: list[Route] = field(default_factory=list)
+
+    def route(
+        self,
+        method: str,
+        path: str,
+        *,
+        scope: Scope | None,
+        tag: str,
+        status: int | None = None,
+        media: str = "application/json",
+        errors: Sequence[int] = (),
+        free: bool = False,
+    ) -> Callable[[Work], Work]:
+        """Have a function answer this method of this path. `errors`: statuses beside those that go without saying."""
+
+        def add(work: Work) -> Work:
+            hints = get_type_hints(work, include_extras=True)
+            returns = hints.pop("return")
+            _, *names = inspect.signature(work).parameters
+            parameters = {name: TypeAdapter(hints[name]) for name in names if name not in ("body", "query")}
+            if set(parameters) != set(re.findall(r"\{(\w+)\}", path)):
+                raise TypeError(f"{work.__name__}: its parameters are not those of {path}")
+            body = hints.get("body")
+            nothing = returns is type(None)
+            self.routes.append(
+                Route(
+                    method=method,
+                    path=path,
+                    work=work,
+                    scope=scope,
+                    tag=tag,
+                    status=status or (204 if nothing else 200),
+                    media=media,
+                    errors=tuple(errors),
+                    parameters=parameters,
+                    query=hints.get("query", Empty),
+                    body=None if body is None else TypeAdapter(body),
+                    body_type=body,
+                    returns=returns if inspect.isclass(returns) and issubclass(returns, BaseModel) else None,
+                    free=free,
+                )
+            )
+            return work
+
+        return add
+
+    def match(self, segments: Sequence[str]) -> tuple[dict[str, Route], dict[str, str]]:
+        """The routes of a path by method, and the path's variable parts. A fixed segment goes before a variable one."""
+        found: dict[str, Route] = {}
+        values: dict[str, str] = {}
+        best: tuple[bool, ...] | None = None
+        for route in self.routes:
+            pattern = route.path.strip("/").split("/")
+            if (fits := _fits(pattern, segments)) is None:
+                continue
+            fixed = tuple(not part.startswith("{") for part in pattern)
+            if best is None or fixed > best:
+                found, values, best = {}, fits, fixed
+            if fixed == best:
+                found[route.method] = route
+        return found, values
+
+    def __iter__(self) -> Iterator[Route]:
+        return iter(self.routes)
+
+
+def _fits(pattern: Sequence[str], segments: Sequence[str]) -> dict[str, str] | None:
+    if len(pattern) != len(segments):
+        return None
+    values: dict[str, str] = {}
+    for part, segment in zip(pattern, segments, strict=True):
+        if part.startswith("{"):
+            values[part[1:-1]] = segment
+        elif part != segment:
+            return None
+    return values

@@ -1,0 +1,100 @@
+"""`/keys`: keys of the API. Everybody has his own, an administrator everybody's."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from pydantic import AwareDatetime, Field
+
+from pipeline.api.call import Call
+from pipeline.api.listing import Page, Paged, Shown, next_id
+from pipeline.api.route import Id, Table
+from pipeline.operations import keys
+from pipeline.operations.keys import Made
+from schemas.access import Scope
+from schemas.strict import Strict
+
+api = Table()
+TAG = "Keys"
+
+
+class KeyShown(Shown):
+    """A key, without its secret."""
+
+    id: int
+    user_id: int
+    user_email: str
+    name: str
+    prefix: str = Field(description="what the key begins with")
+    scopes: list[str] | None = Field(description="none: all that the user's role allows")
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None = Field(description="to about five minutes")
+    revoked_at: datetime | None
+    replaces: int | None = Field(description="the key that this one followed by rotation")
+
+
+class NewKeyShown(KeyShown):
+    """A new key, with the secret that is shown this once."""
+
+    key: str = Field(description="present it as `Authorization: Bearer …`; it is not shown again")
+
+
+class NewKey(Strict):
+    """A key to be."""
+
+    name: str = Field(default="", max_length=200, description="what it is for")
+    user: str | None = Field(default=None, max_length=254, description="whose, by e-mail address; none: the caller's")
+    scopes: list[Scope] | None = Field(default=None, description="none: all that the user's role allows")
+    expires_at: AwareDatetime | None = None
+
+
+class Rotation(Strict):
+    """How to rotate."""
+
+    overlap_s: int = Field(default=86_400, ge=0, le=2_592_000, description="how long the old key works beside the new")
+
+
+class KeyPage(Page[KeyShown]):
+    """Keys, in the order in which they were made."""
+
+
+@api.route("GET", "/keys", scope=Scope.KEYS_READ, tag=TAG)
+async def list_keys(call: Call, query: Paged) -> KeyPage:
+    """List the caller's keys; for an administrator, all of the account."""
+    rows = await keys.page(call.database, call.actor, query.after, query.limit)
+    return KeyPage(items=[KeyShown(**row) for row in rows], next=next_id(rows, query.limit))
+
+
+@api.route("POST", "/keys", scope=Scope.KEYS_WRITE, tag=TAG, status=201, errors=[404])
+async def create_key(call: Call, body: NewKey) -> NewKeyShown:
+    """Make a key of the caller's; an administrator may make another user's.
+
+    It can be allowed no more than the key that makes it.
+    """
+    made = await keys.create(
+        call.database, call.actor, body.name, email=body.user, scopes=body.scopes, expires_at=body.expires_at
+    )
+    return _once(made)
+
+
+@api.route("GET", "/keys/{id}", scope=Scope.KEYS_READ, tag=TAG)
+async def show_key(call: Call, id: Id) -> KeyShown:
+    """Show a key: its prefix, scopes, expiry, and when it was last used."""
+    return KeyShown(**await keys.get(call.database, call.actor, id))
+
+
+@api.route("POST", "/keys/{id}/rotate", scope=Scope.KEYS_WRITE, tag=TAG, status=201, errors=[409])
+async def rotate_key(call: Call, id: Id, body: Rotation) -> NewKeyShown:
+    """Make the key that follows this one, with its name, scopes and expiry; both work for the time of the overlap."""
+    return _once(await keys.rotate(call.database, call.actor, id, timedelta(seconds=body.overlap_s)))
+
+
+@api.route("DELETE", "/keys/{id}", scope=Scope.KEYS_WRITE, tag=TAG)
+async def revoke_key(call: Call, id: Id) -> None:
+    """Have a key work no more, at once and for good. It stays in the list."""
+    await keys.revoke(call.database, call.actor, id)
+
+
+def _once(made: Made) -> NewKeyShown:
+    return NewKeyShown(**made.row, key=made.whole)
