@@ -6,13 +6,14 @@ While the world is broken (Transient) it holds the batch and takes nothing more,
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
 from pipeline.engine.inbox import Batch, Inbox
 from pipeline.engine.outcome import Transient
@@ -22,6 +23,7 @@ from pipeline.engine.transport import Subscription, Transport
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
+FIRST_PAUSE = 0.1  # seconds at most before the second try while the world is broken
 FEW = 10  # events; whoever comes after so small a batch is not likely to get company
 
 
@@ -90,26 +92,38 @@ class Consumer:
             self._subscription = None
 
     async def patiently(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Run `work` until it does not raise Transient; raises Stopped if told to stop meanwhile."""
+        """Run `work` until it does not raise Transient; raises Stopped if told to stop meanwhile.
+
+        The first try is made here: the retrying costs more than a small batch does, and is seldom needed.
+        """
+        try:
+            result = await work()
+        except Transient as error:
+            if self._stopping.is_set():
+                raise Stopped from error
+            self._note(error)
+            await self._pause(random.uniform(0, FIRST_PAUSE))
+            result = await self._again(work)
+        self.waiting = None
+        return result
+
+    async def _again(self, work: Callable[[], Awaitable[T]]) -> T:
         attempts = AsyncRetrying(
             retry=retry_if_exception_type(Transient),
-            wait=wait_random_exponential(multiplier=0.1, max=self._pace.longest_pause),
+            wait=wait_random_exponential(multiplier=2 * FIRST_PAUSE, max=self._pace.longest_pause),
             stop=lambda _: self._stopping.is_set(),
             sleep=self._pause,
-            before_sleep=self._note,
+            before_sleep=lambda state: self._note(state.outcome.exception() if state.outcome else None),
             reraise=True,
         )
 
-        async def once() -> (
-            T
-        ):  # tenacity does not await what it cannot see to be a coroutine function, such as a partial
+        async def once() -> T:  # tenacity does not await what it cannot see to be a coroutine function, as a partial
             return await work()
 
         try:
             result: T = await attempts(once)
         except Transient as error:
             raise Stopped from error
-        self.waiting = None
         return result
 
     async def _finish(self, batch: Batch, subscription: Subscription) -> None:
@@ -131,8 +145,7 @@ class Consumer:
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()
 
-    def _note(self, state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
+    def _note(self, error: BaseException | None) -> None:
         reason = f"{type(error).__name__}: {error}"
         if reason != self.waiting:
             log.warning("waiting", queue=self.source.queue, reason=reason, in_hand=self.in_hand)

@@ -40,8 +40,11 @@ class Bounds:
 def pack(exits: Iterable[Exit], at: float, bounds: Bounds) -> list[Message]:
     """The exits as messages: one or more frames per address, each within the bounds, order kept."""
     by_address: dict[Address, list[bytes]] = {}
-    for exit in exits:
-        by_address.setdefault(exit.to, []).append(_entry(exit))
+    for to, event, attempt in exits:
+        entry = b'{"attempt":%d,"event":%b}' % (attempt, orjson.dumps(event, option=orjson.OPT_UTC_Z))
+        if (entries := by_address.get(to)) is None:
+            entries = by_address[to] = []
+        entries.append(entry)
     head = b'{"v":%d,"at":%.3f,"entries":[' % (VERSION, at)
     return [
         Message(address, b"%b%b]}" % (head, b",".join(chunk)))
@@ -93,7 +96,7 @@ def event_of(document: dict[str, Any]) -> Event:
     if failure := document.get("failure"):
         failure["at"] = datetime.fromisoformat(failure["at"])
         document["failure"] = Failure(**failure)
-    return Event(**document)
+    return Event.of(document)
 
 
 def _attempt(entry: dict[str, Any]) -> int:
@@ -101,10 +104,6 @@ def _attempt(entry: dict[str, Any]) -> int:
     if type(attempt) is not int or attempt < 1:
         raise ValueError("an attempt is a whole number from 1 on")
     return attempt
-
-
-def _entry(exit: Exit) -> bytes:
-    return b'{"attempt":%d,"event":%b}' % (exit.attempt, dump_event(exit.event))
 
 
 def _chunks(entries: list[bytes], most: int, room: int) -> Iterable[list[bytes]]:

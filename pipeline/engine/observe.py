@@ -50,13 +50,15 @@ def tell(observers: Iterable[Observer], report: Report) -> None:
 
 def report_of(stage: str, outcomes: list[Outcome], seconds: float, waited_ms: float) -> Report:
     """The report of a batch."""
-    errors = {_cause(outcome) for outcome in outcomes if isinstance(outcome, Retry | DeadLetter)}
+    kinds = Counter(map(type, outcomes))
+    failed = bool(kinds.keys() - {Forward, Drop})
+    errors = {_cause(outcome) for outcome in outcomes if isinstance(outcome, Retry | DeadLetter)} if failed else set()
     return Report(
         stage=stage,
         events=len(outcomes),
         seconds=seconds,
         waited_ms=waited_ms,
-        outcomes=Counter(NAMES[type(outcome)] for outcome in outcomes),
+        outcomes=Counter({NAMES[kind]: count for kind, count in kinds.items()}),
         errors=tuple(sorted(errors)),
     )
 

@@ -105,8 +105,9 @@ class Runner:
             outcomes, spent_ms = await runner._decide(deliveries, self.consumer.patiently, apart=batch.suspicious)
             reports.append((runner, _report(name, deliveries, outcomes, spent_ms)))
             for exit in runner._exits(deliveries, outcomes, spent_ms, datetime.now(UTC)):
-                if type(exit.to) is Work and exit.to.stage in self._here:
-                    waiting.setdefault(exit.to.stage, []).append(Delivery(exit.event))
+                to, event, _ = exit
+                if type(to) is Work and to.stage in self._here:
+                    waiting.setdefault(to.stage, []).append(Delivery(event))
                 else:
                     leaving.append(exit)
         return leaving
@@ -146,14 +147,15 @@ class Runner:
     def _exits(
         self, deliveries: Sequence[Delivery], outcomes: Sequence[Outcome], spent_ms: float, now: datetime
     ) -> list[Exit]:
+        name, route = self.stage.name, self._topology.route
         steps: dict[tuple[int, float], Step] = {}  # deliveries of one frame share theirs
         exits: list[Exit] = []
         for delivery, outcome in zip(deliveries, outcomes, strict=True):
-            key = (delivery.attempt, delivery.waited_ms)
-            step = steps.get(key)
+            _, attempt, waited_ms = delivery
+            step = steps.get((attempt, waited_ms))
             if step is None:
-                step = steps[key] = Step(self.stage.name, key[0], round(key[1], 2), round(spent_ms, 2))
-            exits += self._topology.route(self.stage.name, delivery, outcome, step, now)
+                step = steps[attempt, waited_ms] = Step(name, attempt, round(waited_ms, 2), round(spent_ms, 2))
+            exits += route(name, delivery, outcome, step, now)
         return exits
 
     def _portable(self, delivery: Delivery, outcome: Outcome) -> Outcome:
@@ -200,10 +202,11 @@ def _check(stage: Stage, events: Sequence[Event], outcomes: Sequence[object]) ->
     if len(outcomes) != len(events):
         raise RuntimeError(f"stage {stage.name!r} returned {len(outcomes)} outcomes for {len(events)} events")
     for event, outcome in zip(events, outcomes, strict=True):
-        if not isinstance(outcome, Forward | Retry | DeadLetter | Drop):
+        if isinstance(outcome, Forward):
+            if outcome.event.id != event.id:
+                raise RuntimeError(f"stage {stage.name!r} forwarded another event in the place of {event.id}")
+        elif not isinstance(outcome, Retry | DeadLetter | Drop):
             raise TypeError(f"stage {stage.name!r} returned {type(outcome).__name__}, which is no outcome")
-        if isinstance(outcome, Forward) and outcome.event.id != event.id:
-            raise RuntimeError(f"stage {stage.name!r} forwarded another event in the place of {event.id}")
 
 
 def _transient_in(error: Exception) -> Transient | None:

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from typing import NamedTuple
 
 from pipeline.engine.outcome import DeadLetter, Drop, Forward, Outcome, Retry
 from pipeline.engine.stage import Stage
@@ -56,8 +58,7 @@ def rung_queue(seconds: float) -> str:
     return f"retry.{seconds:g}s"
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """How one event arrived at a stage: on which attempt (from 1), and how long its frame had waited."""
 
     event: Event
@@ -65,8 +66,7 @@ class Delivery:
     waited_ms: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(NamedTuple):
     """One event on its way out of a stage."""
 
     to: Address
@@ -100,6 +100,11 @@ class Topology:
     def max_attempts(self) -> int:
         """The first attempt, and one more per rung."""
         return len(self.rungs) + 1
+
+    @cached_property
+    def _ahead(self) -> Mapping[str, tuple[Work, ...]]:
+        """The queues that each stage feeds."""
+        return {name: tuple(map(Work, fed)) for name, fed in self.feeds.items()}
 
     def addresses(self) -> list[Address]:
         """Every queue that a transport must declare, targets before sources."""
@@ -139,7 +144,7 @@ class Topology:
         match outcome:
             case Forward(event):
                 ahead = event.evolve(trail=(*event.trail, step))
-                return [Exit(Work(following), ahead) for following in self.feeds[name]]
+                return [Exit(work, ahead) for work in self._ahead[name]]
             case Retry() if delivery.attempt < self.max_attempts:
                 rung = Rung(self.rung(delivery.attempt, outcome.delay), name)
                 return [Exit(rung, delivery.event, delivery.attempt + 1)]
