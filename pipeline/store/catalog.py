@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import inf
 
-from pipeline.store import connectors
+from pipeline.store import connectors, secrets, tokens
 from pipeline.store.database import Database, DatabaseUnavailable
+from pipeline.store.secrets import Sealed
+from pipeline.store.tokens import Digest, digest
 from schemas.connector import Connector
 
 PATIENCE = 0.25  # seconds between two looks at the database for something unknown
@@ -16,6 +20,16 @@ LONGEST_LOOK = 2.0  # seconds that a look-up waits for the database
 
 class UnknownConnector(LookupError):
     """No connector has this id; it was removed, or belongs to another database."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a catalog knows: the connectors in force, the digests of their tokens, the secrets, sealed."""
+
+    version: int
+    connectors: Sequence[Connector] = ()
+    tokens: Sequence[Digest] = ()
+    secrets: Sealed = field(default_factory=dict)
 
 
 class Catalog:
@@ -30,20 +44,32 @@ class Catalog:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._by_id: dict[int, Connector] = {}
-        self._by_token: dict[bytes, int] = {}
-        self._version = -1
+        self._by_token: dict[bytes, tuple[int, float]] = {}  # connector, and until when, in Unix seconds
+        self.known = Known(-1)
         self._looked = -PATIENCE  # when a look for something unknown last succeeded
         self._looking: asyncio.Task[str | None] | None = None
 
     async def refresh(self) -> None:
         """Load the connectors anew if any has changed. Raises DatabaseUnavailable."""
         version = await connectors.version(self._database)
-        if version == self._version:
+        if version == self.known.version:
             return
-        loaded = await connectors.load_all(self._database)
-        self._by_id = {connector.id: connector for connector, _ in loaded}
-        self._by_token = {digest(token): connector.id for connector, tokens in loaded for token in tokens}
-        self._version = version
+        loaded = [connector for connector, _ in await connectors.load_all(self._database)]
+        self.take(Known(version, loaded, await tokens.load_all(self._database), await secrets.load_all(self._database)))
+
+    def take(self, known: Known) -> None:
+        """Know this from now on, and nothing else; what has another version than the database is loaded anew."""
+        self._by_id = {connector.id: connector for connector in known.connectors}
+        self._by_token = {
+            token.digest: (token.connector, token.valid_until.timestamp() if token.valid_until else inf)
+            for token in known.tokens
+            if token.connector in self._by_id
+        }
+        self.known = known
+
+    def sealed(self, account: int, name: str) -> bytes | None:
+        """A secret that an account keeps here, sealed; None: there is none of this name."""
+        return self.known.secrets.get((account, name))
 
     async def get(self, id: int) -> Connector:
         """The connector with this id, also a disabled one; raises UnknownConnector, DatabaseUnavailable."""
@@ -62,8 +88,8 @@ class Catalog:
         hashed = digest(token)
         if hashed not in self._by_token:
             await self._look()
-        id = self._by_token.get(hashed)
-        return None if id is None else self._by_id[id]
+        id, until = self._by_token.get(hashed, (0, 0.0))
+        return self._by_id[id] if time.time() < until else None
 
     def names(self) -> dict[int, str]:
         """Every connector's name by its id."""
@@ -90,8 +116,3 @@ class Catalog:
             return str(error)
         self._looked = time.monotonic()
         return None
-
-
-def digest(token: str) -> bytes:
-    """What is compared instead of a token, so that timing tells nothing of it."""
-    return hashlib.sha256(token.encode()).digest()
