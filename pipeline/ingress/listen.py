@@ -1,4 +1,4 @@
-"""The listening socket with a cap on connections. In: a server of aiohttp's. Out: a socket that never holds too many.
+"""The listening socket with a cap on connections. In: a server of aiohttp's. Out: a port, never with too many of them.
 
 aiohttp has no cap: each open connection costs a descriptor and what it has sent of its headers, and a process that
 is out of descriptors cannot even write its spool.
@@ -7,7 +7,10 @@ is out of descriptors cannot even write its spool.
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
+import socket
+from collections.abc import Callable, Iterator
 from typing import Any, Final, cast
 
 import structlog
@@ -35,7 +38,49 @@ class _Refuse(asyncio.Protocol):
         speaking.close()
 
 
-async def listen(runner: web.AppRunner, most: int, **address: Any) -> asyncio.Server:
+class Listening:
+    """A port that is listened on."""
+
+    def __init__(self, server: asyncio.Server, protocol: Callable[[], asyncio.BaseProtocol]) -> None:
+        self._server = server
+        self._protocol = protocol
+
+    @property
+    def sockets(self) -> tuple[Any, ...]:
+        """What `asyncio.Server.sockets` says."""
+        return tuple(self._server.sockets)
+
+    async def close(self) -> None:
+        """Listen no more; who has connected by now is served.
+
+        With SO_REUSEPORT each process has a queue of its own, and the kernel resets the connections that still wait
+        in it when its socket is closed, although another process listens on the port.
+        """
+        loop = asyncio.get_running_loop()
+        copies = [socket.socket(fileno=os.dup(each.fileno())) for each in self._server.sockets]
+        self._server.close()
+        came: list[socket.socket] = []
+        for copy in copies:
+            with copy:
+                came += _waiting(copy)
+        await asyncio.gather(*(loop.connect_accepted_socket(self._protocol, each) for each in came))
+
+
+def _waiting(listening: socket.socket) -> Iterator[socket.socket]:
+    """The connections that nobody has accepted yet."""
+    listening.setblocking(False)
+    while True:
+        try:
+            connection, _ = listening.accept()
+        except ConnectionAbortedError:  # this one has gone again
+            continue
+        except BlockingIOError:
+            return
+        connection.setblocking(False)
+        yield connection
+
+
+async def listen(runner: web.AppRunner, most: int, **address: Any) -> Listening:
     """Listen for a runner that is set up; `address` as of `loop.create_server`. Raises OSError.
 
     At most `most` connections, or what the process' limit of open files leaves, are served at a time.
@@ -50,7 +95,7 @@ async def listen(runner: web.AppRunner, most: int, **address: Any) -> asyncio.Se
     def protocol() -> asyncio.BaseProtocol:
         return server() if len(server.connections) < cap else _Refuse()
 
-    return await asyncio.get_running_loop().create_server(protocol, **address)
+    return Listening(await asyncio.get_running_loop().create_server(protocol, **address), protocol)
 
 
 def _files(wanted: int) -> int:

@@ -184,7 +184,7 @@ async def open_door(
         finally:
             if isinstance(transport, WatchedTransport):
                 transport.gate.set()
-            server.close()
+            await server.close()
             await ingress.stop()
             await runner.cleanup()
 
