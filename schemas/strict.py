@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict
@@ -13,8 +14,13 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())  # reads some 600 files
+
+
 def time_zone(value: str) -> str:
     """The name of a time zone, checked; ValueError if there is none of this name."""
-    if value not in available_timezones():
+    if value not in _zones():
         raise ValueError(f"{value!r} is not an IANA time zone, such as Asia/Kolkata or UTC")
     return value
