@@ -1,31 +1,60 @@
-"""Set connectors up. In: TOML files. Out: connectors in force, and the URLs that their sources post to."""
+"""Set connectors up. In: files, or documents of the API. Out: connectors in force, and the URLs to post to."""
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
+from pipeline.operations.checking import account_fields, problems_of
+from pipeline.operations.errors import Invalid, NotFound, Problem
 from pipeline.settings import Settings
-from schemas.connector import Connector, ConnectorSettings
-from schemas.presets import UnknownPreset, preset
+from pipeline.store import connectors
+from pipeline.store.connectors import NOBODY, Author
+from pipeline.store.database import Database
+from schemas.connector import Connector
+from schemas.settings import ConnectorSettings
+from schemas.standard import STANDARD
+
+LARGEST = 2**63 - 1  # of the whole numbers that JSON and the store carry unharmed
 
 
-class BadConnector(ValueError):
+class BadConnector(Invalid):
     """A connector's file is wrong; the message names the file, and for each problem the place and the rule."""
 
 
-def read(file: Path) -> ConnectorSettings:
-    """The settings in a file, checked whole: its values, its preset, its keys and every row of its mapping."""
+def parsed(document: Mapping[str, Any]) -> ConnectorSettings:
+    """The settings that a document says, each by itself; raises Invalid with everything that is wrong."""
     try:
-        settings = ConnectorSettings(**tomllib.loads(file.read_text()))
-        Connector(id=0, account=0, revision=0, settings=settings, preset=preset(settings.preset))
+        return ConnectorSettings(**document)
     except ValidationError as error:
-        problems = [f"  {_place(problem['loc'])}: {problem['msg']}" for problem in error.errors()]
-        raise BadConnector("\n".join([f"{file} has {len(problems)} problem(s)", *problems])) from error
-    except (OSError, tomllib.TOMLDecodeError, UnknownPreset, ValueError) as error:
-        raise BadConnector(f"{file}: {error}") from error
+        problems = [_problem(dict(each)) for each in error.errors(include_url=False)]
+    except TypeError:
+        problems = [Problem(None, "the names of settings are texts")]
+    raise Invalid(f"the settings have {len(problems)} problem(s)", problems)
+
+
+def parsed_file(file: Path) -> ConnectorSettings:
+    """The settings in a file, each by itself; raises BadConnector."""
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+        _check_numbers(document, "")
+        return parsed(document)
+    except Invalid as error:
+        raise BadConnector(f"{file} has {len(error.problems)} problem(s)", error.problems) from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadConnector(f"{file} cannot be read", [Problem(None, str(error))]) from error
+
+
+def read(file: Path) -> ConnectorSettings:
+    """The settings in a file, checked whole for an account that has the standard fields. Raises BadConnector."""
+    settings = parsed_file(file)
+    if problems := problems_of(settings, STANDARD):
+        raise BadConnector(f"{file} has {len(problems)} problem(s)", problems)
     return settings
 
 
@@ -34,18 +63,82 @@ def read_folder(folder: Path) -> list[ConnectorSettings]:
     return [read(file) for file in sorted(folder.glob("*.toml"))]
 
 
+async def find(database: Database, account: int, name: str) -> Connector:
+    """A connector of the account; raises NotFound, and Invalid if it does not fit its preset any more."""
+    return (await with_tokens(database, account, name))[0]
+
+
+async def with_tokens(database: Database, account: int, name: str) -> tuple[Connector, list[str]]:
+    """The same, with the tokens of its webhook URLs, the newest first."""
+    try:
+        found = await connectors.get(database, account, name)
+    except (ValueError, LookupError) as error:
+        raise Invalid(f"connector {name!r} does not work any more: {error}; apply it anew") from error
+    if found is None:
+        raise NotFound(f"no connector {name!r}; `leadpipe connector list` shows those there are")
+    return found
+
+
+async def drafted(database: Database, account: int, settings: ConnectorSettings) -> Connector:
+    """What a draft would be in force: the connector of its name with these settings, or a new one of id 0.
+
+    Its revision is the one that saving it would make. Raises Invalid with everything that is wrong.
+    """
+    fields = await account_fields(database, account)
+    if problems := problems_of(settings, fields):
+        raise Invalid(f"the draft of {settings.name!r} has {len(problems)} problem(s)", problems)
+    from schemas.presets import preset
+
+    live = await connectors.identity_of(database, account, settings.name)
+    id, revision = live or (0, 0)
+    return Connector(id, account, revision + 1, settings, preset(settings.preset), fields)
+
+
+async def switch(database: Database, account: int, name: str, enabled: bool, author: Author = NOBODY) -> None:
+    """Let a connector accept events again, or have it refuse them; those under way are finished. Raises NotFound."""
+    note = author.note or ("enabled" if enabled else "disabled")
+    if not await connectors.enable(database, account, name, enabled, replace(author, note=note)):
+        raise NotFound(f"no connector {name!r}; `leadpipe connector list` shows those there are")
+
+
+async def remove(database: Database, account: int, name: str) -> None:
+    """Remove a connector; its URL stops working at once, its journal stays. Raises NotFound."""
+    if not await connectors.remove(database, account, name):
+        raise NotFound(f"no connector {name!r}; `leadpipe connector list` shows those there are")
+
+
 def webhook_url(settings: Settings, token: str) -> str:
     """Where the source posts to."""
     base = settings.public_url or f"http://{settings.http_host}:{settings.http_port}"
     return f"{base.rstrip('/')}/in/{token}"
 
 
-def _place(location: tuple[int | str, ...]) -> str:
-    """`map row 3, to` for ("map", 2, "to")."""
+def place(location: tuple[int | str, ...]) -> str | None:
+    """`map row 3, to` for ("map", 2, "to"); None for the whole."""
     shown: list[str] = []
     for part in location:
-        if isinstance(part, int):
+        if isinstance(part, int) and shown:
             shown[-1] = f"{shown[-1]} row {part + 1}"
         else:
-            shown.append(part)
-    return ", ".join(shown) or "the file"
+            shown.append(str(part))
+    return ", ".join(shown) or None
+
+
+def _problem(error: Mapping[str, Any]) -> Problem:
+    location, value = error["loc"], error.get("input")
+    hidden = "auth" in location[:1] or not isinstance(value, str | int | float)  # a secret may be there by mistake
+    return Problem(place(location), error["msg"].removeprefix("Value error, "), None if hidden else value)
+
+
+def _check_numbers(value: Any, where: str) -> None:
+    """TOML knows numbers that JSON does not."""
+    if isinstance(value, dict):
+        for name, each in value.items():
+            _check_numbers(each, f"{where}.{name}" if where else name)
+    elif isinstance(value, list):
+        for at, each in enumerate(value):
+            _check_numbers(each, f"{where} row {at + 1}")
+    elif isinstance(value, float) and value - value != 0:
+        raise Invalid("a number", [Problem(where, "a number must be finite", str(value))])
+    elif isinstance(value, int) and abs(value) > LARGEST:
+        raise Invalid("a number", [Problem(where, "a whole number must fit 64 bits", str(value)[:40])])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import eq
 from typing import Any, Literal
 
 import structlog
@@ -50,6 +51,7 @@ WHERE c.account_id = $1 AND c.name = $2 ORDER BY r.revision DESC
 """
 
 State = Literal["created", "changed", "unchanged"]
+Alike = Callable[[ConnectorSettings, ConnectorSettings], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,23 @@ async def get(database: Database, account: int, name: str) -> tuple[Connector, l
     return _connector(row), tokens
 
 
+async def identity_of(database: Database, account: int, name: str) -> tuple[int, int] | None:
+    """The id and the revision of a connector of this name, also of one that was removed; None: there was none."""
+    row = await database.fetchrow(
+        "SELECT id, revision FROM connector WHERE account_id = $1 AND name = $2", account, name
+    )
+    return None if row is None else (row["id"], row["revision"])
+
+
+async def stored(database: Database, account: int) -> dict[str, dict[str, Any]]:
+    """The settings of an account's connectors as they are stored, by name, also of those that do not fit any more."""
+    rows = await database.fetch(
+        "SELECT name, settings FROM connector WHERE account_id = $1 AND removed_at IS NULL ORDER BY name",
+        account,
+    )
+    return {row["name"]: row["settings"] for row in rows}
+
+
 async def revisions(database: Database, account: int, name: str) -> list[dict[str, Any]]:
     """The settings that a connector had, the newest first: revision, settings, created_at, saved_by, note."""
     return [dict(row) for row in await database.fetch(REVISIONS, account, name)]
@@ -130,11 +149,13 @@ async def apply_all(
     account: int,
     wanted: Sequence[ConnectorSettings],
     author: Author = NOBODY,
+    *,
     removed: Sequence[str] = (),
+    alike: Alike = eq,
 ) -> list[Applied]:
     """Put several connectors in force and remove those named, all of it or nothing; the results in the order given.
 
-    Raises ValueError or LookupError, as `apply` does.
+    Stored settings that are `alike` are left as they are. Raises ValueError or LookupError, as `apply` does.
     """
     for settings in wanted:
         Connector(0, account, 0, settings, preset(settings.preset))
@@ -144,7 +165,7 @@ async def apply_all(
             await _locked(connection, account, name)  # in one order everywhere, so that nobody waits in a circle
         for name in removed:
             await _remove(account, name, connection)
-        return [await _apply(account, settings, author, connection) for settings in wanted]
+        return [await _apply(account, settings, author, connection, alike) for settings in wanted]
 
     return await database.transaction(work)
 
@@ -177,10 +198,12 @@ async def _remove(account: int, name: str, connection: Connection) -> bool:
     return True
 
 
-async def _apply(account: int, settings: ConnectorSettings, author: Author, connection: Connection) -> Applied:
+async def _apply(
+    account: int, settings: ConnectorSettings, author: Author, connection: Connection, alike: Alike = eq
+) -> Applied:
     stored = settings.model_dump(mode="json", by_alias=True, exclude_unset=True)
     old = await _locked(connection, account, settings.name)
-    if old is not None and old["removed_at"] is None and _same(old["settings"], settings):
+    if old is not None and old["removed_at"] is None and _same(old["settings"], settings, alike):
         return Applied(old["id"], old["revision"], "unchanged", await _token(connection, old["id"]))
     row = await connection.fetchrow(UPSERT, account, settings.name, settings.preset, stored, settings.enabled)
     if row is None:
@@ -190,10 +213,10 @@ async def _apply(account: int, settings: ConnectorSettings, author: Author, conn
     return Applied(row["id"], row["revision"], state, await _token(connection, row["id"]))
 
 
-def _same(stored: dict[str, Any], settings: ConnectorSettings) -> bool:
+def _same(stored: dict[str, Any], settings: ConnectorSettings, alike: Alike) -> bool:
     """Whether stored settings mean the same; ones that this version refuses differ from any."""
     try:
-        return ConnectorSettings(**stored) == settings
+        return alike(ConnectorSettings(**stored), settings)
     except ValueError:
         return False
 

@@ -3,8 +3,8 @@
 Everything runs on one connection in one transaction, which ends with ROLLBACK whatever happens; if this process dies,
 the server does that. What a rollback does not undo is kept from happening: a COMMIT that somebody sends by hand is
 refused by the server, since a deferred constraint is broken from the start, and outside that transaction the
-connection can only read. Notifications are sent by commits, so there are none; advisory locks end with the
-transaction, or when the pool takes the connection back. Only a sequence keeps its step: a gap in numbers is no data.
+connection can only read. Notifications are sent by commits, so there are none; what belongs to the session (advisory
+locks, settings) is reset with it. Only a sequence keeps its step: a gap in numbers is no data.
 Locks on records are waited for `LOCK_WAIT` at most, so that a rehearsal stands in nobody's way for long.
 """
 
@@ -106,7 +106,12 @@ async def rehearsal(database: Database, *, read_only: bool = False) -> AsyncIter
 
 
 async def _roll_back(connection: Connection, transaction: asyncpg.transaction.Transaction) -> None:
+    """Take everything back, also what outlives a transaction; a connection of which that is not certain is cut."""
     if connection.is_closed():
         return
-    await transaction.rollback()
-    await connection.execute("SET default_transaction_read_only = off")
+    try:
+        await transaction.rollback()
+        await connection.execute("RESET ALL; UNLISTEN *; SELECT pg_advisory_unlock_all()")
+    except BaseException:
+        connection.terminate()
+        raise

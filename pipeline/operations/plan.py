@@ -1,0 +1,163 @@
+"""What applying files would do, and doing it. In: files or folders. Out: a plan, file by file; or it all, in force.
+
+A plan is made before anything is written, and everything in it takes effect in one transaction or nothing does.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pipeline.operations.as_code import canonical
+from pipeline.operations.checking import account_fields, problems_of
+from pipeline.operations.connectors import BadConnector, parsed, parsed_file
+from pipeline.operations.differences import Difference, differences
+from pipeline.operations.errors import Invalid, Problem
+from pipeline.store import connectors
+from pipeline.store.connectors import NOBODY, Applied, Author
+from pipeline.store.database import Database
+from schemas.settings import ConnectorSettings
+
+State = Literal["create", "change", "unchanged", "refused", "remove"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What one file, or one body of the API, asks for; or what is wrong with it."""
+
+    origin: str
+    settings: ConnectorSettings | None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What would become of one connector."""
+
+    state: State
+    name: str | None
+    origin: str | None = None
+    differences: Sequence[Difference] = ()
+    problems: Sequence[Problem] = ()
+    new_fields: Sequence[str] = ()  # lead fields that the account lacks and that would be made
+    settings: ConnectorSettings | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All of it, in the order of the files."""
+
+    entries: Sequence[Planned]
+
+    @property
+    def refused(self) -> list[Planned]:
+        """Those that keep the whole from taking effect."""
+        return [entry for entry in self.entries if entry.state == "refused"]
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything would be written."""
+        return any(entry.state in ("create", "change", "remove") for entry in self.entries)
+
+
+def wishes(paths: Sequence[Path]) -> list[Wish]:
+    """What files, and all `*.toml` of folders, ask for."""
+    files = [file for path in paths for file in (sorted(path.glob("*.toml")) if path.is_dir() else [path])]
+    return [_wish(file) for file in files]
+
+
+async def plan(database: Database, account: int, wanted: Sequence[Wish], *, prune: bool = False) -> Plan:
+    """What applying would do. `prune`: connectors that nothing is said of are removed."""
+    stored = await connectors.stored(database, account)
+    fields = await account_fields(database, account)
+    names = Counter(wish.settings.name for wish in wanted if wish.settings is not None)
+    entries = []
+    for wish in wanted:
+        problems = list(wish.problems)
+        if wish.settings is not None:
+            problems += problems_of(wish.settings, fields)
+            if names[wish.settings.name] > 1:
+                problems.append(Problem("name", "another file has the same name", wish.settings.name))
+        entries.append(_planned(wish, problems, stored, fields["lead"]))
+    if prune:
+        said = {entry.name for entry in entries}
+        entries += [Planned("remove", name) for name in stored if name not in said]
+    return Plan(entries)
+
+
+async def carry_out(database: Database, account: int, made: Plan, author: Author = NOBODY) -> list[Applied | None]:
+    """Put a plan in force, all of it or nothing; per entry what became of it, None for one that is removed.
+
+    Raises Invalid, naming every problem of every file, if any of it is refused.
+    """
+    if made.refused:
+        raise refusal(made)
+    wanted = [entry.settings for entry in made.entries if entry.settings is not None]
+    gone = [str(entry.name) for entry in made.entries if entry.state == "remove"]
+    applied = await connectors.apply_all(database, account, wanted, author, removed=gone, alike=alike)
+    by_name = {settings.name: each for settings, each in zip(wanted, applied, strict=True)}
+    return [by_name.get(str(entry.name)) for entry in made.entries]
+
+
+async def save(
+    database: Database, account: int, settings: ConnectorSettings, author: Author = NOBODY
+) -> tuple[Planned, Applied]:
+    """Check and put in force one connector; raises Invalid with everything that is wrong."""
+    made = await plan(database, account, [Wish("the settings", settings)])
+    [applied] = await carry_out(database, account, made, author)
+    if applied is None:
+        raise AssertionError("what was asked for is applied or refused")
+    return made.entries[0], applied
+
+
+def alike(one: ConnectorSettings, other: ConnectorSettings) -> bool:
+    """Whether two settings say the same."""
+    return canonical(one) == canonical(other)
+
+
+def refusal(made: Plan) -> Invalid:
+    """Everything that is wrong in a plan, in one error; each problem says in which file."""
+    several = len(made.entries) > 1
+    problems = [
+        Problem(", ".join(filter(None, (entry.origin if several else None, each.field))) or None, each.rule, each.value)
+        for entry in made.refused
+        for each in entry.problems
+    ]
+    refused = made.refused[0].origin if len(made.refused) == 1 else f"{len(made.refused)} files"
+    return Invalid(f"{refused}: {len(problems)} problem(s); nothing was changed", problems)
+
+
+def _wish(file: Path) -> Wish:
+    try:
+        return Wish(str(file), parsed_file(file))
+    except BadConnector as error:
+        return Wish(str(file), None, error.problems)
+
+
+def _planned(wish: Wish, problems: list[Problem], stored: dict[str, dict[str, Any]], lead: Any) -> Planned:
+    settings = wish.settings
+    name = None if settings is None else settings.name
+    if settings is None or problems:
+        return Planned("refused", name, wish.origin, problems=problems)
+    after = canonical(settings)
+    if settings.name not in stored:
+        made = [each for each in differences({}, after) if each.place != "name"]
+        return Planned("create", name, wish.origin, made, (), _new(settings, lead), settings)
+    found = differences(canonical_of(stored[settings.name]), after)
+    state: State = "change" if found else "unchanged"
+    return Planned(state, name, wish.origin, found, (), _new(settings, lead), settings)
+
+
+def canonical_of(document: dict[str, Any]) -> dict[str, Any]:
+    """The canonical form of stored settings; of those that this version refuses, what is stored."""
+    try:
+        return canonical(parsed(document))
+    except Invalid:
+        return document
+
+
+def _new(settings: ConnectorSettings, lead: Any) -> list[str]:
+    return [f"{each.name} ({each.type})" for each in settings.fields if each.name not in lead]

@@ -1,0 +1,83 @@
+"""Which mapping row a field's value came by. In: a connector, and an event's normal document. Out: rows, by field.
+
+The mapper does not keep this, since every event would pay for it. Here each of several rows to one field is tried
+alone, in their order: the first one that brings a value is the one that counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from schemas.connector import Connector
+from schemas.mapper import mapper
+from schemas.mapping import MapRow
+from schemas.normal.values import ValueRejected
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A mapping row, as a person finds it again: the `row`th of the connector's own rows, or of its preset's.
+
+    `row` is None for the lead source, which the settings name by itself.
+    """
+
+    of: Literal["connector", "preset", "lead_source"]
+    row: int | None
+    source: str | list[str] | None
+    to: str
+    default: Any = None
+
+    def __str__(self) -> str:
+        said = "a constant" if self.source is None else self.source if isinstance(self.source, str) else self.source[0]
+        where = "lead source" if self.row is None else f"{self.of} row {self.row}"
+        return f"{where}: {said} → {self.to}"
+
+    def shown(self) -> dict[str, Any]:
+        """For JSON: the member `from` as a file calls it."""
+        values = asdict(self)
+        return {("from" if name == "source" else name): value for name, value in values.items()}
+
+
+def origins(
+    connector: Connector, document: Mapping[str, Any], received_at: datetime, data: Mapping[str, Any]
+) -> dict[str, Origin]:
+    """Per `record.field` that `data` speaks of, the row that decided. `data`: what the mapper made of the document."""
+    fields = {f"{record}.{name}" for record in ("lead", "call", "activity") for name in data.get(record) or {}}
+    fields |= {f"lead.{name}" for name in data.get("defaults", {})}
+    rows: dict[str, list[MapRow]] = {}
+    for row in connector.rows:
+        if row.to in fields:
+            rows.setdefault(row.to, []).append(row)
+    return {
+        to: _origin(connector, them[0] if len(them) == 1 else _deciding(connector, them, document, received_at))
+        for to, them in rows.items()
+    }
+
+
+def _deciding(connector: Connector, rows: list[MapRow], document: Mapping[str, Any], received_at: datetime) -> MapRow:
+    """The first row that brings something alone; else the first with a default."""
+    for row in rows:
+        alone = row.model_copy(update={"default": None})
+        only = replace(
+            connector,
+            settings=connector.settings.model_copy(update={"map": [], "lead_source": None}),
+            preset=connector.preset.model_copy(update={"map": [alone]}),
+        )
+        try:
+            said = mapper(only)(dict(document), received_at).data
+        except ValueRejected:
+            return row
+        if row.field in {**said["defaults"], **(said.get(row.record) or {})}:
+            return row
+    return next((row for row in rows if row.default is not None), rows[0])
+
+
+def _origin(connector: Connector, row: MapRow) -> Origin:
+    for of, rows in (("connector", connector.settings.map), ("preset", connector.preset.map)):
+        for number, each in enumerate(rows, 1):
+            if each is row:
+                return Origin("connector" if of == "connector" else "preset", number, row.source, row.to, row.default)
+    return Origin("lead_source", None, None, row.to, None)

@@ -1,0 +1,219 @@
+"""What would become of a payload, with nothing written. In: a connector or a draft, and a body. Out: event by event.
+
+The body is cut by the real door and goes through the real stages on a rehearsal of the database, which is taken back
+whatever happens; see `pipeline.store.rehearsal`. Only stages that promise to be undone by that are run, those with
+`effects="none"` or `effects="database"`; the others are passed by, and named. Events of one body go one after another,
+each seeing what those before it would have done. Who may post is not asked: whoever tries is known already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.engine.outcome import DeadLetter, Drop, Forward, Retry
+from pipeline.engine.topology import Topology
+from pipeline.ingress.door import cut
+from pipeline.ingress.limits import Limits
+from pipeline.ingress.refusal import Refusal
+from pipeline.operations.errors import Invalid, Problem
+from pipeline.operations.rows import origins
+from pipeline.operations.walk import PASSED_BY, Seen, Way, walk
+from pipeline.store.catalog import Catalog, Known
+from pipeline.store.database import Database
+from pipeline.store.ids import new_id
+from pipeline.store.rehearsal import Rehearsal, rehearsal
+from pipeline.store.snapshot import snapshot
+from pipeline.tools import Tools
+from schemas.connector import Connector
+from schemas.event import Event
+
+NO_VERSION = -1  # of a catalog that knows what it was told
+MOST = 100  # events of one payload: a rehearsal holds locks on the records that it would change
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one stage made of the event. `data` is what it handed on, where it handed anything on."""
+
+    stage: str
+    outcome: str  # forward, retry, dead letter, drop, not run
+    data: dict[str, Any] | None = None
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field that the event speaks of, or that would change. `new` is what would be stored in the end.
+
+    `how`: `sent`, `cleared` or `default` where the event says something; `effect`: `set`, `changed`, `cleared`, `same`
+    (it has that value already), or `kept` (what is stored is newer, or the behaviour leaves it alone).
+    """
+
+    record: str
+    field: str
+    old: Any
+    new: Any
+    said: Any
+    how: str | None
+    effect: str
+    row: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What would become of one event.
+
+    `outcome`: created, updated, unchanged, dropped, failed, retried; undecided: no stage that was run decided.
+    """
+
+    id: str
+    outcome: str
+    steps: list[Step]
+    request: Any
+    reason: str | None = None
+    failure: dict[str, Any] | None = None  # field, value, rule, stage
+    match: dict[str, Any] | None = None  # lead (None: a new one), by: the key, value
+    changes: list[FieldChange] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+    before: bool = False  # an event of this id took effect before, so this one would do nothing
+
+
+async def try_body(
+    database: Database,
+    topology: Topology,
+    connector: Connector,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    limits: Limits | None = None,
+    anew: bool = False,
+) -> list[Trial]:
+    """What would become of every event of a body. Raises Invalid where the door would refuse it.
+
+    `anew` gives each event an id of its own, so that one which took effect before is tried as if it had not.
+    """
+    try:
+        events = cut(connector, headers, body, limits or Limits()).events
+    except Refusal as refusal:
+        problem = Problem("payload", f"{refusal.title}: {refusal.detail}")
+        raise Invalid(f"the door would refuse this with {refusal.status}", [problem]) from refusal
+    if len(events) > MOST:
+        raise Invalid(f"{len(events)} events are too many to try at once; {MOST} are not")
+    async with rehearsal(database) as trial:
+        catalog = Catalog(trial)
+        catalog.take(Known(NO_VERSION, [connector]))
+        return [
+            await _try(
+                database, trial, topology, Tools(trial, catalog), connector, each.evolve(id=new_id()) if anew else each
+            )
+            for each in events
+        ]
+
+
+async def _try(
+    database: Database, trial: Rehearsal, topology: Topology, tools: Tools, connector: Connector, event: Event
+) -> Trial:
+    [way] = await walk(topology, tools, trial, [event], ("none", "database"))
+    result = way.event.result or {}
+    return Trial(
+        id=event.id,
+        outcome=_outcome(way, result),
+        steps=[_step(seen) for seen in way.seen],
+        request=event.raw,
+        reason=way.end.reason if way.end is not None else result.get("reason"),
+        failure=_failure(way),
+        match=_match(way, result),
+        changes=await _changes(database, trial, connector, way, result),
+        notes=tuple(way.event.notes),
+        before=bool(result.get("duplicate")),
+    )
+
+
+def _outcome(way: Way, result: Mapping[str, Any]) -> str:
+    match way.end:
+        case DeadLetter():
+            return "failed"
+        case Drop():
+            return "dropped"
+        case Retry():
+            return "retried"
+    return str(result.get("outcome", "undecided"))
+
+
+def _step(seen: Seen) -> Step:
+    match seen.outcome:
+        case Forward(event):
+            return Step(seen.stage, "forward", event.data if event.result is None else {"result": event.result})
+        case DeadLetter() as end:
+            return Step(seen.stage, "dead letter", why=end.reason)
+        case Drop(reason):
+            return Step(seen.stage, "drop", why=reason)
+        case Retry(reason):
+            return Step(seen.stage, "retry", why=reason)
+    return Step(seen.stage, "not run", why=PASSED_BY)
+
+
+def _failure(way: Way) -> dict[str, Any] | None:
+    end = way.end
+    if not isinstance(end, DeadLetter):
+        return None
+    stage = way.seen[-1].stage
+    return {"stage": stage, "kind": end.kind, "field": end.field, "value": end.value, "rule": end.rule}
+
+
+def _match(way: Way, result: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Which lead it is about, as the stages found it: by its result, else by what looked it up."""
+    found = way.event.data.get("match") or {}
+    if not result and not found:
+        return None
+    by = result.get("by", found.get("by"))
+    lead = found.get("lead") if by is None else result.get("lead", found.get("lead"))
+    keys = way.event.data.get("keys", {}).get("search", ())
+    return {
+        "lead": lead if by else None,
+        "by": by,
+        "value": next((value for space, value in keys if space == by), None),
+    }
+
+
+async def _changes(
+    database: Database, trial: Rehearsal, connector: Connector, way: Way, result: Mapping[str, Any]
+) -> list[FieldChange]:
+    """Field by field. What is stored is read beside the rehearsal, which holds the locks, so that it is exact."""
+    ids = (result.get("lead"), result.get("call"), result.get("activity"))
+    if result.get("outcome") not in ("created", "updated", "unchanged") or result.get("duplicate"):
+        return []
+    before = await snapshot(database, connector.account, *ids)
+    after = await snapshot(trial, connector.account, *ids)
+    data = way.event.data
+    read = [seen.event.data["source"] for seen in way.seen if "source" in seen.event.data]
+    rows = origins(connector, read[-1] if read else {}, way.event.received_at, data)
+    found = []
+    for record in ("lead", "call", "activity"):
+        sent, defaults = data.get(record) or {}, data.get("defaults", {}) if record == "lead" else {}
+        old, new = before.get(record, {}), after.get(record, {})
+        for name in sorted({*sent, *defaults} | {n for n in {*old, *new} if old.get(n) != new.get(n)}):
+            how = (
+                ("cleared" if sent[name] is None else "sent")
+                if name in sent
+                else "default"
+                if name in defaults
+                else None
+            )
+            said = sent.get(name, defaults.get(name))
+            effect = _effect(old.get(name), new.get(name), said, how)
+            row = rows.get(f"{record}.{name}")
+            found.append(
+                FieldChange(
+                    record, name, old.get(name), new.get(name), said, how, effect, None if row is None else row.shown()
+                )
+            )
+    return found
+
+
+def _effect(old: Any, new: Any, said: Any, how: str | None) -> str:
+    if old != new:
+        return "set" if old is None else "cleared" if new is None else "changed"
+    return "same" if how is None or said == new else "kept"
