@@ -1,7 +1,8 @@
 """Finds the lead that an event is about. In: `data.keys` from map. Out: `data.match`; or the rule that says no.
 
-The connector's primary key is looked up, then its secondary key. `upsert` looks again under its locks; here the
-events that can never pass are held back early, and the journal can say how a lead was found.
+The connector's primary key is looked up, then its secondary key, then its other search keys in their order. `upsert`
+looks again under its locks; here the events that can never pass are held back early, and the journal can say how a
+lead was found. Keys that name two leads are a conflict: the event is held until a person has decided whose it is.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from collections.abc import Sequence
 
 from pipeline.engine.outcome import DeadLetter, Forward, Outcome
 from pipeline.engine.stage import stage
+from pipeline.lookup import connectors_of
 from pipeline.store import identity
+from pipeline.store.behaviour import is_idle
 from pipeline.store.matching import NO_KEY, Refusal, keys_of, match
 from pipeline.tools import Tools
 from schemas.event import Event
+from stages.rejection import no_connector
 
 
 @stage(after="map", effects="none")
@@ -23,10 +27,13 @@ async def dedupe(batch: Sequence[Event], tools: Tools) -> list[Outcome]:
     owners = await identity.find(tools.database, {key for keys in wanted for key in keys})
     outcomes: list[Outcome] = []
     for event, search in zip(batch, wanted, strict=True):
+        if is_idle(event):
+            outcomes.append(Forward(event))  # nothing will come of it, and upsert remembers that
+            continue
         if not search:
             outcomes.append(await _without_key(event, tools))
             continue
-        found = match(search, owners)
+        found = match(search, owners, event.data["decision"]["lead"] if "decision" in event.data else None)
         if isinstance(found, Refusal):
             outcomes.append(refused(found))
         else:
@@ -37,11 +44,14 @@ async def dedupe(batch: Sequence[Event], tools: Tools) -> list[Outcome]:
 
 def refused(refusal: Refusal) -> DeadLetter:
     """The outcome of an event whose keys the rules refuse."""
-    return DeadLetter(refusal.reason, field=refusal.field, value=refusal.value, rule=refusal.rule)
+    return DeadLetter(refusal.reason, refusal.kind, field=refusal.field, value=refusal.value, rule=refusal.rule)
 
 
 async def _without_key(event: Event, tools: Tools) -> DeadLetter:
-    names = (await tools.catalog.get(event.connector)).keys
+    connector = (await connectors_of([event], tools.catalog))[event.connector]
+    if connector is None:
+        return no_connector(event)
+    names = connector.keys
     value = event.data.get("lead", {}).get(names[0])
     return DeadLetter(
         f"no valid value in {' or '.join(names)}, so nobody can say whose event this is",

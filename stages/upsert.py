@@ -1,72 +1,134 @@
 """Writes the records. In: events that map and dedupe prepared. Out: `Event.result`, what became of each.
 
-One transaction per batch writes that the events are applied, the keys, the leads, the calls and the activities. An
-event that was applied before changes nothing and goes on with the result it had. Per field the newest value stays,
-see pipeline/store/merge.py; two events of one new person, in one batch or in two processes, make one lead.
+One transaction per batch writes that the events are settled, the keys, the leads, the calls and the activities. An
+event that was settled before changes nothing and goes on as it did then. Per field the newest value stays, see
+pipeline/store/merge.py; two events of one new person, in one batch or in two processes, make one lead. What an event
+may do at all is its connector's behaviour, see pipeline/store/behaviour.py; one that may do nothing is dropped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from functools import partial
+from typing import Any
 
-from pipeline.engine.outcome import Forward, Outcome
+from pipeline.engine.outcome import Drop, Forward, Outcome
 from pipeline.engine.stage import stage
-from pipeline.store import activities, applied, calls, identity, leads
-from pipeline.store.applied import Applied
+from pipeline.store import activities, applied, calls, history, identity, leads
+from pipeline.store.applied import Applied, Known
+from pipeline.store.behaviour import allows, is_idle, reason, sync_of
 from pipeline.store.database import Collision, Connection
-from pipeline.store.matching import Key, Matcher, Refusal, keys_of
+from pipeline.store.matching import Key, Match, Matcher, Refusal, keys_of
 from pipeline.store.text import storable
 from pipeline.store.workspace import Change, Workspace
 from pipeline.tools import Tools
 from schemas.event import Event
 from stages.dedupe import refused
 
+REQUIRED = "a new lead must have a value in each required field"
+
+Names = Callable[[], Mapping[int, str]]  # of connectors, by id
+
+
+@dataclass(slots=True)
+class Matched:
+    """What follows from the keys of a batch: changes, events that nothing comes of, events that are refused."""
+
+    changes: list[Change] = field(default_factory=list)
+    nobody: list[Event] = field(default_factory=list)
+    refusals: dict[str, Refusal] = field(default_factory=dict)
+
 
 @stage(after="dedupe", effects="database")
 async def upsert(batch: Sequence[Event], tools: Tools) -> list[Outcome]:
     """A fixed number of statements, whatever the size of the batch; run again as a whole when it collides."""
-    return await tools.database.transaction(partial(_apply, [_storable(event) for event in batch]))
+    work = partial(_apply, [_storable(event) for event in batch], tools.catalog.names)
+    return await tools.database.transaction(work)
 
 
-async def _apply(batch: Sequence[Event], connection: Connection) -> list[Outcome]:
+async def _apply(batch: Sequence[Event], names: Names, connection: Connection) -> list[Outcome]:
     known = await applied.read(connection, sorted({event.id for event in batch}))
-    fresh = {event.id: event for event in reversed(batch) if event.id not in known.results}
-    changes, refusals = await _match(connection, list(fresh.values()))
-    records = await _load(connection, changes)
-    done = [_row(change, records, known) for change in sorted(changes, key=lambda change: (change.at, change.event.id))]
-    now = datetime.now(UTC)
-    await leads.save(connection, list(records.leads.values()), now)
+    matched = await _match(connection, _fresh(batch, known))
+    records = await _load(connection, matched.changes)
+    done = [
+        _row(change, records, known, names)
+        for change in sorted(matched.changes, key=lambda change: (change.at, change.event.id))
+    ]
+    done += [_dropped(event, Match(None, None), known, names) for event in matched.nobody]
+    await leads.save(connection, list(records.leads.values()), datetime.now(UTC))
+    await history.save(connection, records.leads.values())
     await calls.save(connection, records.touched_calls())
     await activities.save(connection, records.touched_activities())
     await applied.write(connection, done)
-    return _outcomes(batch, known.results, {row.event: row for row in done}, refusals)
+    return _outcomes(batch, known, {row.event.id: row for row in done}, matched.refusals)
 
 
-async def _match(connection: Connection, events: Sequence[Event]) -> tuple[list[Change], dict[str, Refusal]]:
+def _fresh(batch: Sequence[Event], known: Known) -> list[Event]:
+    """The events to settle, each once; of several runs of one event the first, and a replay before all others."""
+    runs = sorted(batch, key=lambda run: -run.replay) if any(run.replay for run in batch) else batch
+    return list({run.id: run for run in reversed(runs) if not known.settles(run.id, run.replay)}.values())
+
+
+async def _match(connection: Connection, events: Sequence[Event]) -> Matched:
     """Whose event each one is, with every key given away for good; raises Collision if somebody else was faster.
 
-    Events with more keys come first, so that those which share only one of them find the same lead.
+    Events that may make a lead come first, and of those the ones with more keys, so that those which share only one
+    of them find the same lead.
     """
     search = {event.id: keys_of(event.account, event.data["keys"]["search"]) for event in events}
     also = {event.id: keys_of(event.account, event.data["keys"]["also"]) for event in events}
     keys: set[Key] = set().union(*search.values(), *also.values())
     matcher = Matcher(await identity.find(connection, keys))
-    changes: list[Change] = []
-    refusals: dict[str, Refusal] = {}
-    for event in sorted(events, key=lambda event: (-len(search[event.id]), -len(also[event.id]))):
-        found = matcher.match(search[event.id])
-        if isinstance(found, Refusal):
-            refusals[event.id] = found
-            continue
-        change = Change.of(event, found, event.occurred_at or event.received_at)
-        matcher.give(change.lead, search[event.id], also[event.id])
-        changes.append(change)
+    decided = await _decided(connection, events)
+    matched = Matched()
+    for event in sorted(events, key=lambda event: (_needs_lead(event), -len(search[event.id]), -len(also[event.id]))):
+        found = None if is_idle(event) else _permitted(event, matcher.match(search[event.id], decided.get(event.id)))
+        if found is None:
+            matched.nobody.append(event)
+        elif isinstance(found, Refusal):
+            matched.refusals[event.id] = found
+        else:
+            speaks = allows(sync_of(event)["lead"], there=found.lead is not None)
+            change = Change.of(event, found, event.occurred_at or event.received_at, speaks)
+            if speaks:
+                matcher.give(change.lead, search[event.id], also[event.id])
+            matched.changes.append(change)
     lost = await identity.claim(connection, matcher.claims)
     if lost & matcher.decisive:
         raise Collision("another transaction met the same person")
-    return changes, refusals
+    return matched
+
+
+def _needs_lead(event: Event) -> bool:
+    """Whether its connector makes no leads, so that there must be one already."""
+    return not allows(sync_of(event)["lead"], there=False)
+
+
+def _permitted(event: Event, found: Match | Refusal) -> Match | Refusal | None:
+    """What was found; of somebody new None if the connector makes nobody, a refusal if what is required is missing."""
+    if isinstance(found, Refusal) or found.lead is not None:
+        return found
+    if _needs_lead(event):
+        return None
+    for name in event.data.get("required", ()):
+        if event.data["lead"].get(name) is None and name not in event.data["defaults"]:
+            return Refusal(f"a new lead needs a value in {name}, and this event has none", REQUIRED, f"lead.{name}")
+    return found
+
+
+async def _decided(connection: Connection, events: Sequence[Event]) -> dict[str, str]:
+    """Per event that was a conflict the lead that a person decided for, or that this one was merged into since."""
+    chosen: dict[int, dict[str, str]] = {}
+    for event in events:
+        if decision := event.data.get("decision"):
+            chosen.setdefault(event.account, {})[event.id] = decision["lead"]
+    found: dict[str, str] = {}
+    for account, by_event in chosen.items():
+        now = await leads.survivors(connection, account, set(by_event.values()))
+        found |= {event: now[lead] for event, lead in by_event.items()}
+    return found
 
 
 async def _load(connection: Connection, changes: Sequence[Change]) -> Workspace:
@@ -79,23 +141,33 @@ async def _load(connection: Connection, changes: Sequence[Change]) -> Workspace:
     )
 
 
-def _row(change: Change, records: Workspace, known: applied.Known) -> Applied:
+def _row(change: Change, records: Workspace, known: Known, names: Names) -> Applied:
     """Change the records in hand, and tell what changed."""
-    event = change.event
-    changed = records.apply(change)
+    effect = records.apply(change)
+    if effect is None:
+        return _dropped(change.event, change.match, known, names)
     created = change.match.lead is None
     return Applied(
-        event=event.id,
-        account=event.account,
-        connector=event.connector,
-        day=known.days.get(event.id, event.received_at.astimezone(UTC).date()),
-        outcome="created" if created else "updated" if changed else "unchanged",
+        event=change.event,
+        day=_day(change.event, known),
+        outcome="created" if created else "updated" if effect.changed else "unchanged",
         lead=change.lead,
-        call=change.call,
-        activity=change.activity,
+        call=change.call if effect.attached else None,
+        activity=change.activity if effect.attached else None,
         by=change.match.by,
-        changed=tuple(changed),
+        changed=effect.changed,
     )
+
+
+def _dropped(event: Event, match: Match, known: Known, names: Names) -> Applied:
+    """The decision that there is nothing to do, which is remembered as any other."""
+    name = names().get(event.connector, str(event.connector))
+    why = reason(event, found=match.lead is not None, connector=name)
+    return Applied(event, _day(event, known), "dropped", match.lead, by=match.by, reason=why)
+
+
+def _day(event: Event, known: Known) -> date:
+    return known.days.get(event.id) or event.received_at.astimezone(UTC).date()
 
 
 def _storable(event: Event) -> Event:
@@ -104,19 +176,22 @@ def _storable(event: Event) -> Event:
 
 
 def _outcomes(
-    batch: Sequence[Event],
-    before: dict[str, dict[str, object]],
-    done: dict[str, Applied],
-    refusals: dict[str, Refusal],
+    batch: Sequence[Event], known: Known, done: dict[str, Applied], refusals: dict[str, Refusal]
 ) -> list[Outcome]:
     outcomes: list[Outcome] = []
     met: set[str] = set()
     for event in batch:
         if event.id in refusals:
             outcomes.append(refused(refusals[event.id]))
-        elif event.id in before:
-            outcomes.append(Forward(event.evolve(result=before[event.id])))
-        else:
-            outcomes.append(Forward(event.evolve(result=done[event.id].result(duplicate=event.id in met))))
+        elif event.id in done:
+            outcomes.append(_outcome(event, done[event.id].result(duplicate=event.id in met)))
             met.add(event.id)
+        else:
+            outcomes.append(_outcome(event, known.results[event.id]))
     return outcomes
+
+
+def _outcome(event: Event, result: dict[str, Any]) -> Outcome:
+    if result["outcome"] == "dropped":
+        return Drop(result["reason"], result)
+    return Forward(event.evolve(result=result))

@@ -7,102 +7,106 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from pipeline.store.behaviour import sync_of
 from pipeline.store.database import Collision, Connection
+from schemas.event import Event
 
 READ = """
 SELECT wanted.event_id, coalesce(d.day, a.day) AS day,
-    a.outcome, a.lead_id, a.call_id, a.activity_id, a.matched_by, a.changed
+    a.outcome, a.lead_id, a.call_id, a.activity_id, a.matched_by, a.changed,
+    a.reason, a.revision, a.replay, a.lead_sync, a.activity_sync, a.decision
 FROM unnest($1::uuid[]) AS wanted (event_id)
 LEFT JOIN applied_event AS a USING (event_id)
 LEFT JOIN journal_day AS d USING (event_id)
 WHERE a.event_id IS NOT NULL OR d.event_id IS NOT NULL
 """
 
+# A replay decides anew about an event that was dropped, and about no other.
 WRITE = """
-INSERT INTO applied_event
-    (event_id, day, account_id, connector_id, outcome, lead_id, call_id, activity_id, matched_by, changed)
+INSERT INTO applied_event (
+    event_id, day, account_id, connector_id, outcome, lead_id, call_id, activity_id, matched_by, changed,
+    reason, revision, replay, lead_sync, activity_sync, decision
+)
 SELECT event_id, day, account_id, connector_id, outcome, lead_id, call_id, activity_id, matched_by,
-    string_to_array(changed, ',')
+    string_to_array(changed, ','), reason, revision, replay, lead_sync, activity_sync, decision
 FROM unnest(
     $1::uuid[], $2::date[], $3::bigint[], $4::bigint[], $5::text[],
-    $6::uuid[], $7::uuid[], $8::uuid[], $9::text[], $10::text[]
-) AS new (event_id, day, account_id, connector_id, outcome, lead_id, call_id, activity_id, matched_by, changed)
-ON CONFLICT DO NOTHING
+    $6::uuid[], $7::uuid[], $8::uuid[], $9::text[], $10::text[],
+    $11::text[], $12::int[], $13::int[], $14::text[], $15::text[], $16::jsonb[]
+) AS new (
+    event_id, day, account_id, connector_id, outcome, lead_id, call_id, activity_id, matched_by, changed,
+    reason, revision, replay, lead_sync, activity_sync, decision
+)
+ON CONFLICT (event_id) DO UPDATE SET
+    outcome = excluded.outcome, lead_id = excluded.lead_id, call_id = excluded.call_id,
+    activity_id = excluded.activity_id, matched_by = excluded.matched_by, changed = excluded.changed,
+    reason = excluded.reason, revision = excluded.revision, replay = excluded.replay,
+    lead_sync = excluded.lead_sync, activity_sync = excluded.activity_sync, decision = excluded.decision,
+    applied_at = excluded.applied_at
+WHERE applied_event.outcome = 'dropped' AND excluded.replay > applied_event.replay
 RETURNING event_id
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """One event that took effect: `outcome` is created, updated or unchanged; `changed` names fields."""
+    """One event that is settled: created, updated, unchanged, or dropped for a `reason`. `changed` names fields.
 
-    event: str
-    account: int
-    connector: int
+    `lead` is None where an event was dropped because there was none. Which behaviours were in force, and what a
+    person decided, is in the event's data.
+    """
+
+    event: Event
     day: date
     outcome: str
-    lead: str
-    call: str | None
-    activity: str | None
-    by: str | None
-    changed: tuple[str, ...]
+    lead: str | None
+    call: str | None = None
+    activity: str | None = None
+    by: str | None = None
+    changed: Sequence[str] = ()
+    reason: str | None = None
 
     def result(self, *, duplicate: bool) -> dict[str, Any]:
         """What travels on in the event."""
-        return result_of(
-            self.outcome, self.lead, self.call, self.activity, self.by, self.changed, self.day, duplicate=duplicate
-        )
+        result = {
+            "outcome": self.outcome,
+            "lead": self.lead,
+            "call": self.call,
+            "activity": self.activity,
+            "by": self.by,
+            "changed": list(self.changed),
+            "day": self.day.isoformat(),
+            "duplicate": duplicate,
+        }
+        return result if self.reason is None else {**result, "reason": self.reason}
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is already known of some events: the results of those applied, and the days of journal rows."""
+    """What is already known of some events: the results of those settled, and the days of journal rows.
+
+    `dropped`: on which replay an event was dropped; a later one decides anew.
+    """
 
     results: dict[str, dict[str, Any]]
     days: dict[str, date]
+    dropped: dict[str, int]
 
-
-def result_of(
-    outcome: str,
-    lead: str,
-    call: str | None,
-    activity: str | None,
-    by: str | None,
-    changed: Sequence[str],
-    day: date,
-    *,
-    duplicate: bool,
-) -> dict[str, Any]:
-    """`Event.result` of an applied event."""
-    return {
-        "outcome": outcome,
-        "lead": lead,
-        "call": call,
-        "activity": activity,
-        "by": by,
-        "changed": list(changed),
-        "day": day.isoformat(),
-        "duplicate": duplicate,
-    }
+    def settles(self, event: str, replay: int) -> bool:
+        """Whether this run of the event goes on with what was decided before."""
+        return event in self.results and not replay > self.dropped.get(event, replay)
 
 
 async def read(connection: Connection, ids: Sequence[str]) -> Known:
     """What is known of these events."""
-    known = Known({}, {})
+    known = Known({}, {}, {})
     for row in await connection.fetch(READ, ids):
         id = str(row["event_id"])
         known.days[id] = row["day"]
         if row["outcome"] is not None:
-            known.results[id] = result_of(
-                row["outcome"],
-                str(row["lead_id"]),
-                _text(row["call_id"]),
-                _text(row["activity_id"]),
-                row["matched_by"],
-                row["changed"],
-                row["day"],
-                duplicate=True,
-            )
+            known.results[id] = _result(row)
+            if row["outcome"] == "dropped":
+                known.dropped[id] = row["replay"]
     return known
 
 
@@ -110,22 +114,47 @@ async def write(connection: Connection, applied: Sequence[Applied]) -> None:
     """Note these events as applied; raises Collision if another transaction applied one of them meanwhile."""
     if not applied:
         return
-    rows = sorted(applied, key=lambda row: row.event)
+    rows = sorted(applied, key=lambda row: row.event.id)
+    events = [row.event for row in rows]
+    syncs = [sync_of(event) for event in events]
     written = await connection.fetch(
         WRITE,
-        [row.event for row in rows],
+        [event.id for event in events],
         [row.day for row in rows],
-        [row.account for row in rows],
-        [row.connector for row in rows],
+        [event.account for event in events],
+        [event.connector for event in events],
         [row.outcome for row in rows],
         [row.lead for row in rows],
         [row.call for row in rows],
         [row.activity for row in rows],
         [row.by for row in rows],
         [",".join(row.changed) for row in rows],
+        [row.reason for row in rows],
+        [event.revision for event in events],
+        [event.replay for event in events],
+        [sync["lead"] for sync in syncs],
+        [sync["activity"] for sync in syncs],
+        [event.data.get("decision") for event in events],
     )
     if len(written) < len(rows):
         raise Collision("another transaction applied one of these events")
+
+
+def _result(row: Any) -> dict[str, Any]:
+    """As `Applied.result`; `then` is what was in force, None in events from before it was kept."""
+    sync = None if row["lead_sync"] is None else {"lead": row["lead_sync"], "activity": row["activity_sync"]}
+    return {
+        "outcome": row["outcome"],
+        "lead": _text(row["lead_id"]),
+        "call": _text(row["call_id"]),
+        "activity": _text(row["activity_id"]),
+        "by": row["matched_by"],
+        "changed": row["changed"],
+        "day": row["day"].isoformat(),
+        "duplicate": True,
+        "then": {"sync": sync, "revision": row["revision"], "decision": row["decision"]},
+        **({} if row["reason"] is None else {"reason": row["reason"]}),
+    }
 
 
 def _text(id: Any) -> str | None:

@@ -8,13 +8,23 @@ from typing import Any
 from uuid import UUID
 
 from pipeline.store import activities, identity, merge
-from pipeline.store.database import Connection, Database
+from pipeline.store.database import Collision, Connection, Database
 from pipeline.store.merge import Fields
 from pipeline.store.record import Record
 from schemas.normal.phone import read_phone
 
 LOCK = """
-SELECT id, account_id, fields, stamps, version FROM lead WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
+SELECT id, account_id, fields, stamps, version, merged_into FROM lead
+WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
+"""
+
+SURVIVORS = """
+WITH RECURSIVE way AS (
+    SELECT id AS first, id, merged_into FROM lead WHERE account_id = $1 AND id = ANY ($2::uuid[])
+    UNION ALL
+    SELECT way.first, lead.id, lead.merged_into FROM way JOIN lead ON lead.id = way.merged_into
+)
+SELECT first AS id, id AS survivor FROM way WHERE merged_into IS NULL
 """
 
 UPDATE = """
@@ -51,18 +61,30 @@ ORDER BY created_at DESC, id DESC LIMIT $3
 
 
 async def lock(connection: Connection, ids: Collection[str]) -> dict[str, Record]:
-    """Leads by id, locked until the transaction ends, in the order of their ids; LookupError if one does not exist."""
+    """Leads by id, locked until the transaction ends, in the order of their ids.
+
+    Raises LookupError if one does not exist, and Collision if one was merged into another: its keys are with that one
+    now, so that who looks again finds it there.
+    """
     if not ids:
         return {}
     found = {}
     for row in await connection.fetch(LOCK, sorted(ids)):
         id = str(row["id"])
+        if row["merged_into"] is not None:
+            raise Collision("a lead was merged into another one")
         found[id] = Record(
             id, row["account_id"], state=Fields.stored(row["fields"], row["stamps"]), version=row["version"]
         )
     if missing := set(ids) - found.keys():
         raise LookupError(f"an identity key names lead {min(missing)}, which does not exist")
     return found
+
+
+async def survivors(connection: Database | Connection, account: int, ids: Collection[str]) -> dict[str, str]:
+    """Per lead the one that it is now: itself, or the one that it was merged into, at last."""
+    rows = await connection.fetch(SURVIVORS, account, list(ids))
+    return {str(row["id"]): str(row["survivor"]) for row in rows}
 
 
 async def save(connection: Connection, records: Sequence[Record], now: datetime) -> None:

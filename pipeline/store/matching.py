@@ -6,7 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from schemas.event import FailureKind
+
 NO_KEY = "an event needs a valid search key"
+ONE_LEAD = "the search keys of an event must name one lead"
 LONGEST = 500  # characters; an index entry of PostgreSQL holds about 2,700 bytes
 
 
@@ -34,6 +37,7 @@ class Refusal:
     rule: str
     field: str | None = None
     value: str | None = None
+    kind: FailureKind = "rejected"
 
 
 def keys_of(account: int, pairs: Iterable[Sequence[str]]) -> list[Key]:
@@ -41,8 +45,12 @@ def keys_of(account: int, pairs: Iterable[Sequence[str]]) -> list[Key]:
     return [Key(account, space, value) for space, value in pairs]
 
 
-def match(search: Sequence[Key], owners: Mapping[Key, str]) -> Match | Refusal:
-    """Primary, then secondary; two keys that name two leads are refused, never guessed. `owners`: whose a key is."""
+def match(search: Sequence[Key], owners: Mapping[Key, str], decided: str | None = None) -> Match | Refusal:
+    """The lead that the first of the keys names which names any: primary, secondary, then the others in their order.
+
+    Keys that name two leads are a conflict, never guessed, unless a person `decided` for a lead. `owners`: whose a
+    key is.
+    """
     if not search:
         return Refusal("no valid search key, so nobody can say whose event this is", NO_KEY)
     for key in search:
@@ -54,6 +62,8 @@ def match(search: Sequence[Key], owners: Mapping[Key, str]) -> Match | Refusal:
                 key.value[:LONGEST],
             )
     named = [(key, owners[key]) for key in search if key in owners]
+    if decided is not None:
+        return Match(decided, next((key.space for key, lead in named if lead == decided), None))
     if not named:
         return Match(None, None)
     (first, lead), *others = named
@@ -61,9 +71,10 @@ def match(search: Sequence[Key], owners: Mapping[Key, str]) -> Match | Refusal:
         if other != lead:
             return Refusal(
                 f"{first.space} names lead {lead}, {key.space} names lead {other}",
-                "primary and secondary key must name one lead",
+                ONE_LEAD,
                 key.space,
                 key.value,
+                "conflict",
             )
     return Match(lead, first.space)
 
@@ -76,9 +87,9 @@ class Matcher:
         self.claims: dict[Key, str] = {}  # keys that nobody has yet, and whose they shall be
         self.decisive: set[Key] = set()  # keys that a match rests on
 
-    def match(self, search: Sequence[Key]) -> Match | Refusal:
-        """The lead of an event with these search keys."""
-        return match(search, self._owners)
+    def match(self, search: Sequence[Key], decided: str | None = None) -> Match | Refusal:
+        """The lead of an event with these search keys, see `match`."""
+        return match(search, self._owners, decided)
 
     def give(self, lead: str, search: Sequence[Key], also: Sequence[Key]) -> None:
         """Let a lead have the keys that are still free."""

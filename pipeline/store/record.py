@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from pipeline.store.merge import Fields, changed, merge
+from pipeline.store.merge import Fields, Stamp, changed, merge
+
+Replaced = tuple[str, Any, Stamp, Stamp]  # a field, the value that it had, since when, and what took its place
 
 
 @dataclass(slots=True)
@@ -18,6 +21,7 @@ class Record:
     version: int = 0
     touched: bool = False  # something must be written, be it only a stamp
     visible: bool = False  # a value changed
+    replaced: list[Replaced] = field(default_factory=list)  # values that gave way to others, or to blanks
 
     def apply(self, said: Fields) -> list[str]:
         """Merge what an event says; returns the names of the fields that show another value."""
@@ -26,5 +30,9 @@ class Record:
             return []
         self.touched = True
         names = changed(before, self.state)
-        self.visible = self.visible or bool(names)
+        if names:
+            self.visible = True
+            for name in names:
+                if (old := before.values.get(name)) is not None:
+                    self.replaced.append((name, old, before.stamps[name], self.state.stamps[name]))
         return names

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.store import activities, attached, calls
+from pipeline.store.behaviour import OFF, allows, sync_of
 from pipeline.store.ids import derived_id, new_id
 from pipeline.store.matching import Match
 from pipeline.store.merge import Fields
@@ -20,7 +21,7 @@ class Change:
 
     A call has the id that follows from its own id at the source, so that all events about one call meet in it; it is
     an activity too, with the same id. An activity with an id at the source has one that follows from it, any other
-    the id of its event.
+    the id of its event. `speaks`: whether the event has a say in the lead's fields.
     """
 
     event: Event
@@ -29,14 +30,25 @@ class Change:
     lead: str
     call: str | None
     activity: str | None
+    speaks: bool
 
     @classmethod
-    def of(cls, event: Event, match: Match, at: datetime) -> Change:
-        """The records of this event, new ones with new ids."""
+    def of(cls, event: Event, match: Match, at: datetime, speaks: bool) -> Change:
+        """The records of this event, new ones with new ids; those that its connector leaves out are none."""
         call, activity = event.data.get("call"), event.data.get("activity")
-        call_id = None if call is None else _call_id(event, call)
-        activity_id = None if activity is None else _activity_id(event, activity)
-        return cls(event, at, match, match.lead or new_id(), call_id, call_id or activity_id)
+        call_id = activity_id = None
+        if (call is not None or activity is not None) and sync_of(event)["activity"] != OFF:
+            call_id = None if call is None else _call_id(event, call)
+            activity_id = None if activity is None else _activity_id(event, activity)
+        return cls(event, at, match, match.lead or new_id(), call_id, call_id or activity_id, speaks)
+
+
+class Effect(NamedTuple):
+    """What an event did: the names of what `changed` (`field`, `call.field`, `activity.field`), and whether its call
+    or activity counted."""
+
+    changed: list[str]
+    attached: bool
 
 
 class Workspace:
@@ -47,23 +59,27 @@ class Workspace:
         self.calls = calls
         self.activities = activities
 
-    def apply(self, change: Change) -> list[str]:
-        """Change the records in hand as the event says; returns what changed: `field`, `call.field`, `activity.field`.
+    def apply(self, change: Change) -> Effect | None:
+        """Change the records in hand as the event says and its connector's behaviour lets it.
 
-        A stranger's call is nothing to attach: the lead is made first, empty if the event says nothing of it.
+        Returns None if there was nothing that it may do. A stranger's call is nothing to attach: the lead is made
+        first, empty if the event says nothing of it.
         """
         event, data = change.event, change.event.data
-        lead = _record(self.leads, change.lead, event)
-        changed = lead.apply(Fields.said(change.at, event.id, data.get("lead", {}), data.get("defaults")))
+        changed: list[str] = []
+        if change.speaks:
+            lead = _record(self.leads, change.lead, event)
+            changed = lead.apply(Fields.said(change.at, event.id, data.get("lead", {}), data.get("defaults")))
+        if change.activity is None or not allows(sync_of(event)["activity"], there=change.activity in self.activities):
+            return Effect(changed, attached=False) if change.speaks else None
         if change.call:
             call = _record(self.calls, change.call, event)
             names = call.apply(attached.said(change.at, event.id, change.lead, data["call"]))
             changed += _named("call", names)
-        if change.activity:
-            activity = _record(self.activities, change.activity, event)
-            names = activity.apply(_said_of_activity(change))
-            changed += _named("activity", names) if "activity" in data else []
-        return changed
+        activity = _record(self.activities, change.activity, event)
+        names = activity.apply(_said_of_activity(change))
+        changed += _named("activity", names) if "activity" in data else []
+        return Effect(changed, attached=True)
 
     def touched_calls(self) -> list[Record]:
         return [record for record in self.calls.values() if record.touched]

@@ -60,9 +60,10 @@ async def test_two_keys_that_name_two_leads_are_a_conflict(database: Database) -
     assert isinstance(held, DeadLetter)
     assert held == DeadLetter(
         f"phone names lead {one}, email names lead {two}",
+        "conflict",
         field="email",
         value=EMAIL,
-        rule="primary and secondary key must name one lead",
+        rule="the search keys of an event must name one lead",
     )
 
 

@@ -113,8 +113,8 @@ async def test_keys_that_name_two_leads_are_held_for_a_person(database: Database
     other = mapped({"phone": "+14155550100"})
     [held, passed] = await run(upsert, database, mapped({"phone": PHONE, "email": EMAIL, "name": "Asha"}), other)
     assert isinstance(held, DeadLetter)
-    assert (held.kind, held.field, held.value) == ("rejected", "email", EMAIL)
-    assert held.rule == "primary and secondary key must name one lead"
+    assert (held.kind, held.field, held.value) == ("conflict", "email", EMAIL)
+    assert held.rule == "the search keys of an event must name one lead"
     assert one["lead"] in held.reason and two["lead"] in held.reason
     assert result_of(passed)["outcome"] == "created"
     assert "name" not in (await stored(database, one["lead"]))["fields"]
@@ -133,7 +133,8 @@ async def test_an_applied_event_goes_on_with_the_outcome_it_had(database: Databa
     [first] = await results(upsert, database, event)
     again = event.evolve(received_at=event.received_at.replace(day=9), data={**event.data, "lead": {"city": "Goa"}})
     [second] = await results(upsert, database, again)
-    assert second == {**first, "duplicate": True}
+    then = {"sync": {"lead": "capture", "activity": "capture"}, "revision": 0, "decision": None}
+    assert second == {**first, "duplicate": True, "then": then}
     assert (await stored(database, first["lead"]))["fields"]["city"] == "Pune"
 
 
