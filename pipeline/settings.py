@@ -15,6 +15,8 @@ from typing import Any
 
 from pydantic import Field, ValidationError, field_validator
 
+from schemas.auth import network
+from schemas.scheme import HEADER_NAME
 from schemas.strict import Strict
 
 PREFIX = "LEADPIPE_"
@@ -36,6 +38,17 @@ class Settings(Strict):
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, ge=0, le=65535)
     public_url: str | None = Field(default=None, description="how producers reach the ingress; none: host and port")
+    secret_key: str | None = Field(
+        default=None,
+        repr=False,
+        description="seals the secrets in the database: keys of 32 bytes in base64, by commas, the newest first",
+    )
+    trusted_proxies: list[str] = Field(
+        default=[], description="networks of the proxies before the ingress, whose word on addresses is believed"
+    )
+    forwarded_header: str = Field(
+        default="X-Forwarded-For", pattern=HEADER_NAME, description="where those proxies say for whom they ask"
+    )
     stage_dirs: list[Path] = Field(default=[], description="folders with further stages, one file each")
     rungs: list[float] = Field(default=[5, 30, 300, 1800, 7200], min_length=1, description="the retry ladder")
     batch: int = Field(default=500, ge=1, le=10_000, description="events a stage is handed at most")
@@ -64,6 +77,20 @@ class Settings(Strict):
             raise ValueError("must start with amqp://, amqps:// or postgresql://")
         return value
 
+    @field_validator("secret_key")
+    @classmethod
+    def _keys(cls, value: str | None) -> str | None:
+        if value is not None:
+            from pipeline.secrets.seal import Seals  # slow to import, and needed by few commands
+
+            Seals(value)
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: list[str]) -> list[str]:
+        return [str(network(each)) for each in value]
+
     @field_validator("rungs")
     @classmethod
     def _rising(cls, value: list[float]) -> list[float]:
@@ -79,6 +106,11 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         if name.startswith(PREFIX) and name not in OTHERS:
             values[_known(name.removeprefix(PREFIX).lower(), name)] = text
     return _checked(values)
+
+
+def public_url(settings: Settings) -> str:
+    """How producers reach the ingress, without a slash at its end."""
+    return (settings.public_url or f"http://{settings.http_host}:{settings.http_port}").rstrip("/")
 
 
 def _from_file(name: str | None) -> dict[str, Any]:
@@ -100,7 +132,7 @@ def _known(field: str, shown: str) -> str:
 
 
 def _checked(values: dict[str, Any]) -> Settings:
-    for field in ("rungs", "stage_dirs"):
+    for field in ("rungs", "stage_dirs", "trusted_proxies"):
         if isinstance(values.get(field), str):
             values[field] = [part.strip() for part in values[field].split(",") if part.strip()]
     try:
@@ -115,4 +147,4 @@ def _checked(values: dict[str, Any]) -> Settings:
 
 def _shown(problem: Any) -> str:
     """The offending value, without a password that it may hold."""
-    return "…" if str(problem["loc"][0]).endswith("_url") else repr(problem["input"])
+    return "…" if str(problem["loc"][0]).endswith(("_url", "_key")) else repr(problem["input"])

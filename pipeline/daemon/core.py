@@ -18,7 +18,7 @@ from pipeline.engine.stage import discover
 from pipeline.engine.topology import Topology
 from pipeline.engine.transport import Transport
 from pipeline.settings import Settings
-from pipeline.store.catalog import Catalog
+from pipeline.store.catalog import Catalog, Known
 from pipeline.store.database import Database
 from pipeline.tools import Tools
 from pipeline.transport import transport_for
@@ -65,19 +65,25 @@ def broker_url(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, *, patient: bool = True, needs_broker: bool = True) -> AsyncIterator[Core]:
+async def opened(
+    settings: Settings, *, patient: bool = True, needs_broker: bool = True, known: Known | None = None
+) -> AsyncIterator[Core]:
     """Open everything, and close it in the opposite order.
 
     A patient process waits for a database or a broker that is away; an impatient one (a command that somebody
     looks at) raises Transient at once. One that needs no broker to begin with goes on, and the broker is opened
-    beside it as soon as it is there.
+    beside it as soon as it is there. So does one without the database, with what was `known` last.
     """
     wait = _patiently if patient else _at_once
     topology = topology_of(settings)
-    database = await wait(lambda: Database.open(str(settings.database_url), size=settings.database_pool))
+    url, size, must = str(settings.database_url), settings.database_pool, known is None
+    database = await wait(lambda: Database.open(url, size=size, ask=must))
     try:
         catalog = Catalog(database)
-        await wait(catalog.refresh)
+        if known is None:
+            await wait(catalog.refresh)
+        else:
+            await _fresh_or_known(catalog, known)
         transport = transport_for(broker_url(settings), settings.broker_prefix)
         try:
             opening = asyncio.create_task(_open_broker(transport, topology, patient=patient))
@@ -95,6 +101,16 @@ async def opened(settings: Settings, *, patient: bool = True, needs_broker: bool
             await transport.close()
     finally:
         await database.close()
+
+
+async def _fresh_or_known(catalog: Catalog, known: Known) -> None:
+    """Give the database a moment; without its word, begin with what was known last."""
+    try:
+        async with asyncio.timeout(HEAD_START):
+            await catalog.refresh()
+    except (Transient, TimeoutError) as error:
+        catalog.take(known)
+        log.warning("beginning without the database", reason=str(error) or "no answer", connectors=len(catalog.names()))
 
 
 async def _open_broker(transport: Transport, topology: Topology, *, patient: bool) -> None:

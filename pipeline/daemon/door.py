@@ -17,13 +17,19 @@ from pipeline.daemon.signals import stop_requested
 from pipeline.daemon.spooling import tell_spool
 from pipeline.engine.outcome import Transient
 from pipeline.engine.transport import Unroutable
+from pipeline.ingress import known
 from pipeline.ingress.app import SERVER, Ingress, build_app
+from pipeline.ingress.authentication.addresses import Proxies
+from pipeline.ingress.authentication.guards import Guards
 from pipeline.ingress.limits import Limits
 from pipeline.ingress.listen import listen
 from pipeline.ingress.receipts import FileReceipts
 from pipeline.ingress.spool.spool import Spool
-from pipeline.settings import Settings
+from pipeline.secrets.references import Secrets
+from pipeline.secrets.seal import Seals
+from pipeline.settings import Settings, public_url
 from pipeline.store import journal, receipts
+from schemas.auth import network
 
 log = structlog.get_logger(__name__)
 LAST = 2.0  # seconds for what runs beside to end
@@ -46,7 +52,8 @@ async def serve(settings: Settings, *, supervised: bool = False, beside_it: Besi
     Raises OSError if the port is taken.
     """
     stop = stop_requested(supervised=supervised)
-    async with opened(settings, needs_broker=False) as core, beside_it(core) as further:
+    last = known.load(settings.data_dir)
+    async with opened(settings, needs_broker=False, known=last) as core, beside_it(core) as further:
         spool = Spool(settings.data_dir, settings.spool_bytes)
         ingress = ingress_of(core, spool)
         leaving = asyncio.Event()
@@ -63,7 +70,12 @@ async def serve(settings: Settings, *, supervised: bool = False, beside_it: Besi
         )
         settle()
         log.info("listening", host=settings.http_host, port=settings.http_port)
-        beside = {asyncio.create_task(_watch_queues(core)), asyncio.create_task(tell_spool(core.database, spool))}
+        works = (
+            _watch_queues(core),
+            tell_spool(core.database, spool),
+            known.keep(settings.data_dir, core.catalog),
+        )
+        beside = {asyncio.create_task(work) for work in works}
         await stop.wait()
         await listening.close()
         await _take_leave(runner, leaving)
@@ -106,12 +118,21 @@ def ingress_of(core: Core, spool: Spool) -> Ingress:
         core.transport,
         core.topology,
         core.database,
+        guards=guards_of(core),
         journal=partial(journal.results_of, core.database),
         receipts=FileReceipts(settings.data_dir, partial(receipts.ship, core.database)),
         spool=spool,
         limits=Limits(connections=settings.http_connections, body=settings.max_body, event=settings.max_event),
         bounds=core.bounds,
     )
+
+
+def guards_of(core: Core) -> Guards:
+    """What checks who posts, from the settings."""
+    settings = core.settings
+    proxies = Proxies(tuple(map(network, settings.trusted_proxies)), settings.forwarded_header)
+    secrets = Secrets(Seals(settings.secret_key), core.catalog.sealed)
+    return Guards(secrets, public_url=public_url(settings), proxies=proxies)
 
 
 async def _watch_queues(core: Core) -> None:

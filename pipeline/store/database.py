@@ -53,8 +53,11 @@ class Database:
         self._timeout = timeout
 
     @classmethod
-    async def open(cls, url: str, *, size: int = 4, timeout: float = 15.0) -> Database:
-        """Connect; raises DatabaseUnavailable. `timeout` bounds getting a connection and each statement, in seconds."""
+    async def open(cls, url: str, *, size: int = 4, timeout: float = 15.0, ask: bool = True) -> Database:
+        """Connect; raises DatabaseUnavailable. `timeout` bounds getting a connection and each statement, in seconds.
+
+        Unless it is to `ask` at once, a server that is away is found to be so by whoever asks first.
+        """
         with unavailable():
             pool = await asyncpg.create_pool(
                 url,
@@ -72,7 +75,8 @@ class Database:
             )
         database = cls(pool, timeout)
         try:
-            await database.fetchval("SELECT 1")
+            if ask:
+                await database.fetchval("SELECT 1")
         except BaseException:
             pool.terminate()
             raise
