@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.session import AsJson, Failed, WrongUse, clear_errors, loop_run, play
+from pipeline.daemon import heap
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings
@@ -93,6 +94,7 @@ def work(
     supervised: Supervised = False,
 ) -> None:
     """Run one or more stages in this process. Start as many as the load needs."""
+    heap.calm()
     from pipeline.daemon import worker
 
     with clear_errors():

@@ -7,12 +7,16 @@ import gc
 YOUNG = 50_000  # objects more than before until the young are looked at; a batch makes about as many
 
 
-def settle() -> None:
-    """Call once everything that lives as long as the process is loaded.
+def calm() -> None:
+    """Call first, before what lives as long as the process is loaded.
 
     What a batch makes is freed by reference counts; cycles are rare. Python's thresholds are those of a small script:
     they look at the live events of a batch hundreds of times, and at every loaded module now and then.
     """
+    gc.set_threshold(YOUNG, 20, 50)
+
+
+def settle() -> None:
+    """Call once that is loaded: it will not be looked at again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(YOUNG, 20, 50)
