@@ -8,24 +8,22 @@ connector says that blanks clear, and is left out where it says that they keep; 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from schemas.connector import Connector
 from schemas.fields import Field, FieldType
+from schemas.keying import keys_of
 from schemas.mapping import MapRow
 from schemas.normal.choices import coercer_of, pair
 from schemas.normal.path import ABSENT, ROOT, Find, finder, is_blank
 from schemas.normal.time import LEEWAY, utc_text
-from schemas.normal.values import Coerce, ValueRejected, shown, text_of, word_of
+from schemas.normal.values import Coerce, ValueRejected, text_of, word_of
 from schemas.transforming import Steps, run, steps_of
 
-LONGEST_KEY = 200  # characters; an index entry has its limits, and so has what identifies a person
-
 AHEAD = "more than 24 hours ahead of its arrival; treated as missing"
-TOO_LONG = f"longer than {LONGEST_KEY} characters; kept, and never a key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +176,7 @@ def mapper(connector: Connector) -> Map:
             _pair(record, field, records[record], defaults, notes)
         data: dict[str, Any] = {"sync": sync, "lead": records["lead"], "defaults": defaults}
         data |= {kind: records[kind] for kind in ("call", "activity") if kind in spoken_of}
-        data["keys"] = _keys(records["lead"], search, also, unsound, notes)
+        data["keys"] = keys_of(records["lead"], search, also, unsound, notes)
         if needed and (missing := [n for n in needed if records["lead"].get(n) is None and n not in defaults]):
             data["required"] = missing
         return Mapped(data, tuple(notes))
@@ -304,30 +302,3 @@ def _applies(row: _Row, held: list[bool]) -> bool:
 
 def _wanted(values: str | list[str]) -> frozenset[str]:
     return frozenset(value.casefold() for value in ([values] if isinstance(values, str) else values))
-
-
-def _keys(
-    lead: dict[str, Any],
-    search: Sequence[tuple[str, str | None]],
-    also: Sequence[tuple[str, str | None]],
-    unsound: set[str],
-    notes: list[str],
-) -> dict[str, list[list[str]]]:
-    """The values that identify the lead: by the search keys in their order, then the others, none of them twice."""
-    seen: set[tuple[str, str]] = set()
-
-    def sound(entries: Sequence[tuple[str, str | None]]) -> list[list[str]]:
-        found = []
-        for name, space in entries:
-            value = lead.get(name)
-            if value is None or space is None or f"lead.{name}" in unsound:
-                continue
-            key = (space, value if isinstance(value, str) else shown(value))
-            if len(key[1]) > LONGEST_KEY:
-                notes.append(f"lead.{name}: {TOO_LONG}")
-            elif key not in seen and key[1]:
-                seen.add(key)
-                found.append([*key])
-        return found
-
-    return {"search": sound(search), "also": sound(also)}

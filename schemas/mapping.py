@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from schemas.normal.path import LONGEST_PATH
 from schemas.strict import Strict
-from schemas.transform import Constant, Scalar, Transform
+from schemas.transform import Constant, LookUp, Scalar, Transform
 
 
 class MapRow(Strict):
@@ -71,6 +71,17 @@ class MapRow(Strict):
         if self.source is not None or not self.transforms or not isinstance(self.transforms[0], Constant):
             return None
         return self.transforms[0].constant
+
+    @property
+    def own_values(self) -> list[tuple[str, Scalar]]:
+        """What the row itself puts into its field, and as what: its default, a constant, the results of a look-up."""
+        found: list[tuple[str, Scalar]] = [] if self.default is None else [("default", self.default)]
+        last = self.transforms[-1] if self.transforms else None
+        if isinstance(last, Constant):
+            found.append(("constant", last.constant))
+        if isinstance(last, LookUp):
+            found += [(f"look-up of {said!r}", meant) for said, meant in last.look_up.items()]
+        return found
 
     @property
     def record(self) -> str:

@@ -6,11 +6,12 @@ account changed a field, goes on as far as it can.
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 from schemas.fields import Field
 from schemas.joined import Joined
 from schemas.mapping import MapRow
 from schemas.normal.choices import coercer_of
-from schemas.transform import Constant, LookUp, Scalar
 
 
 def check_rows(joined: Joined) -> None:
@@ -20,7 +21,7 @@ def check_rows(joined: Joined) -> None:
         if field is None:
             raise ValueError(f"map row to {row.to!r}: {unknown_field(joined, row)}")
         coerce = coercer_of(field, f"map row to {row.to!r}", joined.locale)
-        for value in constants(row):
+        for _, value in row.own_values:
             coerce(value)
 
 
@@ -43,16 +44,8 @@ def able(joined: Joined) -> str:
 
 def unknown_field(joined: Joined, row: MapRow) -> str:
     """What is wrong with a row that leads nowhere."""
-    known = ", ".join(sorted(joined.fields[row.record]))
-    return f"{row.record} has no field {row.field!r}; it has {known}"
-
-
-def constants(row: MapRow) -> list[Scalar]:
-    """What a row itself can put into its field."""
-    found = [] if row.default is None else [row.default]
-    final = row.transforms[-1] if row.transforms else None
-    if isinstance(final, Constant):
-        found.append(final.constant)
-    if isinstance(final, LookUp):
-        found.extend(final.look_up.values())
-    return found
+    known = sorted(joined.fields[row.record])
+    near = get_close_matches(row.field, known, n=1)
+    return f"{row.record} has no field {row.field!r}; " + (
+        f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
+    )

@@ -11,9 +11,14 @@ from typing import Any, Literal
 
 import structlog
 
+from pipeline.store import field_table
 from pipeline.store.database import Connection, Database
+from schemas.checking import check
 from schemas.connector import Connector, ConnectorSettings
+from schemas.fields import RecordFields
+from schemas.joined import with_declared
 from schemas.presets import preset
+from schemas.standard import STANDARD
 
 log = structlog.get_logger(__name__)
 
@@ -89,10 +94,11 @@ async def load_all(database: Database) -> list[tuple[Connector, list[str]]]:
     tokens: dict[int, list[str]] = {}
     for row in await database.fetch(TOKENS):
         tokens.setdefault(row["connector_id"], []).append(row["token"])
+    fields = await field_table.of_all(database)
     loaded = []
     for row in rows:
         try:
-            loaded.append((_connector(row), tokens.get(row["id"], [])))
+            loaded.append((_connector(row, fields.get(row["account_id"], STANDARD)), tokens.get(row["id"], [])))
         except (ValueError, LookupError) as error:
             log.error("connector left out", connector=row["name"], id=row["id"], reason=str(error))
     return loaded
@@ -103,6 +109,23 @@ async def list_all(database: Database, account: int) -> list[dict[str, Any]]:
     return [dict(row) for row in await database.fetch(LIST, account)]
 
 
+async def opened_to(database: Database, account: int) -> list[dict[str, Any]]:
+    """Whom each connector of an account is opened to: id, name, access, removed_at; also of removed ones."""
+    rows = await database.fetch(
+        "SELECT id, name, settings -> 'access' AS access, removed_at FROM connector WHERE account_id = $1"
+        " ORDER BY removed_at IS NOT NULL, name",
+        account,
+    )
+    return [dict(row) for row in rows]
+
+
+async def preset_of(database: Database, account: int, id: int) -> str | None:
+    """The preset of the connector with this id, unless it is removed."""
+    return await database.fetchval(
+        "SELECT preset FROM connector WHERE account_id = $1 AND id = $2 AND removed_at IS NULL", account, id
+    )
+
+
 async def get(database: Database, account: int, name: str) -> tuple[Connector, list[str]] | None:
     """A connector with its tokens, the newest first; None: there is none. ValueError: it does not fit its preset."""
     row = await database.fetchrow(
@@ -111,7 +134,7 @@ async def get(database: Database, account: int, name: str) -> tuple[Connector, l
     if row is None:
         return None
     tokens = [token["token"] for token in await database.fetch(TOKENS) if token["connector_id"] == row["id"]]
-    return _connector(row), tokens
+    return _connector(row, await field_table.of_account(database, account)), tokens
 
 
 async def identity_of(database: Database, account: int, name: str) -> tuple[int, int] | None:
@@ -139,7 +162,8 @@ async def revisions(database: Database, account: int, name: str) -> list[dict[st
 async def apply(database: Database, account: int, settings: ConnectorSettings, author: Author = NOBODY) -> Applied:
     """Put a connector in force: create it, change it, or leave it if nothing differs.
 
-    Raises ValueError (or LookupError for an unknown preset), and changes nothing, if the settings do not fit.
+    The fields that it brings along are made if the account lacks them. Raises BadSettings, which lists every problem,
+    or LookupError for an unknown preset, and then changes nothing.
     """
     return (await apply_all(database, account, [settings], author))[0]
 
@@ -155,12 +179,15 @@ async def apply_all(
 ) -> list[Applied]:
     """Put several connectors in force and remove those named, all of it or nothing; the results in the order given.
 
-    Stored settings that are `alike` are left as they are. Raises ValueError or LookupError, as `apply` does.
+    Stored settings that are `alike` are left as they are. Raises BadSettings or LookupError, as `apply` does.
     """
-    for settings in wanted:
-        Connector(0, account, 0, settings, preset(settings.preset))
 
     async def work(connection: Connection) -> list[Applied]:
+        await field_table.lock(connection, account)
+        fields = await field_table.of_account(connection, account)
+        for settings in wanted:
+            check(settings, preset(settings.preset), fields)
+            fields = await _bring(connection, account, settings, fields)
         for name in sorted({*removed, *(settings.name for settings in wanted)}):
             await _locked(connection, account, name)  # in one order everywhere, so that nobody waits in a circle
         for name in removed:
@@ -168,6 +195,28 @@ async def apply_all(
         return [await _apply(account, settings, author, connection, alike) for settings in wanted]
 
     return await database.transaction(work)
+
+
+async def broken_by(connection: Connection, account: int, before: RecordFields, after: RecordFields) -> list[str]:
+    """Which connectors would stop working if the account's fields changed so, and why."""
+    rows = await connection.fetch(
+        f"SELECT {COLUMNS} FROM connector WHERE account_id = $1 AND removed_at IS NULL ORDER BY name", account
+    )
+    broken = []
+    for row in rows:
+        try:
+            works = _connector(row, before)
+        except (ValueError, LookupError):
+            continue  # it does not work now either
+        gone = [f.name for f in works.settings.fields if f.name in before["lead"] and f.name not in after["lead"]]
+        if gone:
+            broken.append(f"connector {row['name']}: it brings {', '.join(gone)} along; take that out of it first")
+            continue
+        try:
+            _connector(row, after)
+        except ValueError as error:
+            broken.append(f"connector {row['name']}: {error}; change its mapping first")
+    return broken
 
 
 async def enable(database: Database, account: int, name: str, enabled: bool, author: Author = NOBODY) -> bool:
@@ -239,6 +288,17 @@ async def _token(connection: Connection, connector: int) -> str:
     return token
 
 
-def _connector(row: Any) -> Connector:
+async def _bring(
+    connection: Connection, account: int, settings: ConnectorSettings, fields: RecordFields
+) -> RecordFields:
+    """Make the fields that a connector brings along and the account lacks; returns all that there are then."""
+    after = with_declared(fields, settings)
+    for name, field in after["lead"].items():
+        if name not in fields["lead"]:
+            await field_table.put(connection, account, "lead", field)
+    return after
+
+
+def _connector(row: Any, fields: RecordFields) -> Connector:
     settings = ConnectorSettings(**row["settings"])
-    return Connector(row["id"], row["account_id"], row["revision"], settings, preset(settings.preset))
+    return Connector(row["id"], row["account_id"], row["revision"], settings, preset(settings.preset), fields)

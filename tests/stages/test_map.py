@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from pipeline.engine.outcome import DeadLetter, Forward, Outcome
 from schemas.event import Event
-from schemas.mapper import TOO_LONG
+from schemas.keying import TOO_LONG
 from schemas.mapping import MapRow
 from schemas.normal.values import BAD_EMAIL, BAD_PHONE
 from schemas.presets import UnknownPreset, preset

@@ -1,0 +1,191 @@
+"""What keeps settings from being saved: every problem at once, each with its row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from schemas.checking import parse
+from schemas.presets import presets
+from schemas.problem import BadSettings
+
+FIELDS: list[dict[str, Any]] = [
+    {"name": "product", "label": "Product", "type": "dropdown", "options": ["Home", "Car"]},
+    {
+        "name": "model",
+        "label": "Model",
+        "type": "dependent_dropdown",
+        "parent": "product",
+        "options_by_parent": {"Car": ["Sedan"]},
+    },
+    {"name": "pan", "label": "PAN", "unique": True},
+]
+SOURCES = [
+    {"path": "agent", "label": "Agent"},
+    {"path": "flag", "type": "boolean"},
+    {"path": "when", "type": "datetime"},
+    {"path": "mail", "type": "email"},
+    {"path": "tel", "type": "phone"},
+    {"path": "took", "type": "duration"},
+    {"path": "count", "type": "number"},
+]
+
+
+def refused(*rows: dict[str, Any], **settings: Any) -> list[str]:
+    document = {"name": "a", "preset": "generic-json", "fields": FIELDS, "source_fields": SOURCES, "map": [*rows]}
+    try:
+        parse({**document, **settings})
+    except BadSettings as bad:
+        return [str(problem) for problem in bad.problems]
+    return []
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"to": "lead.produt", "from": "a"}, ["no field 'produt'", "did you mean 'product'"]),
+        ({"to": "lead.score", "from": "flag"}, ["flag is a boolean", "a number field"]),
+        ({"to": "lead.phone", "from": "mail"}, ["mail is an email", "a phone field"]),
+        ({"to": "lead.do_not_call", "from": "when"}, ["when is a datetime", "a boolean field"]),
+        ({"to": "lead.email", "from": "tel"}, ["tel is a phone"]),
+        ({"to": "lead.score", "from": ["x", "flag"]}, ["flag is a boolean"]),
+        ({"to": "lead.score", "from": "x", "transforms": [{"date_format": "%d/%m/%Y"}]}, ["a time", "a number field"]),
+        ({"to": "lead.email", "from": "x", "transforms": [{"split_name": "last"}]}, ["part of a name"]),
+        ({"to": "lead.city", "from": "when", "transforms": [{"date_format": "%d/%m/%Y"}]}, ["when", "source_fields"]),
+        ({"to": "lead.score", "from": "x", "default": "many"}, ["its default is 'many'", "number field takes"]),
+        ({"to": "lead.score", "transforms": [{"constant": True}]}, ["its constant is 'True'"]),
+        ({"to": "lead.score", "from": "x", "transforms": [{"look_up": {"A": 1, "B": "two"}}]}, ["look-up of 'B'"]),
+        ({"to": "lead.product", "from": "x", "default": "Boat"}, ["'Boat'", "one of: Home, Car"]),
+        ({"to": "lead.phone", "from": "x", "default": "12"}, ["not a valid phone number"]),
+        ({"to": "lead.city", "from": "x", "key": True}, ["city is not unique", "email", "pan"]),
+        ({"to": "lead.city", "from": "a..b"}, ["'a..b' is no path"]),
+        ({"to": "lead.city", "from": " a"}, ["' a' is no path"]),
+        ({"to": "lead.city", "from": "$.a"}, ["leave out the $."]),
+        ({"to": "lead.city", "from": "agent.city"}, ["nothing lies at 'agent.city'", "agent holds one value"]),
+        ({"to": "lead.city", "from": "x", "when": {"agent.city": "Pune"}}, ["nothing lies at 'agent.city'"]),
+        ({"to": "lead.city", "from": "x", "when": {"flag": ["1", "Y"]}}, ["condition on flag", "reads 'true'"]),
+        ({"to": "lead.city", "from": "x", "when": {"count": "05"}}, ["condition on count", "reads '5'"]),
+        ({"to": "lead.city", "from": "x", "when": {"kind": " A"}}, ["condition on kind", "white space"]),
+        ({"to": "lead.city", "from": "x", "when": {"kind": []}}, ["at least one value"]),
+        ({"to": "lead.city", "from": "x", "transforms": [{"look_up": {"a ": "b"}}]}, ["'a ' can never be met"]),
+        ({"to": "lead.model", "from": "x"}, ["depend on product", "map lead.product too"]),
+        ({"to": "lead.city", "from": "x", "transforms": ["titel"]}, ["no transform is called 'titel'", "'title'"]),
+        ({"to": "lead.city", "from": "x", "transforms": ["join"]}, ["needs a parameter"]),
+        ({"to": "lead.city", "from": "x", "transforms": [{"trim": True}]}, ["takes no parameter"]),
+        ({"to": "lead.city", "from": "x", "transforms": [{"date_format": "%H:%M"}]}, ["does not name a day"]),
+        ({"to": "lead.city", "from": "x", "transforms": [{"look_up": {"A": "1", "a": "2"}}]}, ["differ only by case"]),
+        ({"to": "lead.city", "transforms": ["trim"]}, ["needs `from`"]),
+        ({"to": "lead.city", "from": []}, ["needs a path"]),
+        ({"to": "lead.city", "form": "x"}, ["form"]),
+    ],
+)
+def test_one_problem_is_one_sentence_that_names_the_row(row: dict[str, Any], told: list[str]) -> None:
+    [problem] = refused({"to": "lead.name", "from": "n"}, row)
+    assert problem.startswith(f"map row 2 (to {row['to']})")
+    assert all(part in problem for part in told), problem
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"to": "lead.do_not_call", "from": "count"},  # 1 and 0
+        {"to": "lead.score", "from": "took"},
+        {"to": "lead.notes", "from": ["flag", "when", "tel"]},
+        {"to": "lead.phone", "from": "count"},
+        {"to": "lead.score", "from": "flag", "transforms": [{"look_up": {"true": 1, "false": 0}}]},
+        {"to": "lead.score", "from": "flag", "transforms": [{"constant": 5}]},
+        {"to": "lead.city", "from": "agent"},
+        {"to": "lead.city", "from": "x", "when": {"flag": ["true", "1"]}},
+        {"to": "lead.city", "from": "x", "when": {"flag": "unknown"}},  # what cannot be read stays as it was sent
+        {"to": "lead.city", "from": "x", "when": {"tel": ""}},
+        {"to": "lead.pan", "from": "x", "key": True, "transforms": ["trim"]},
+        {"to": "lead.nothing", "from": "a..b", "on": False},
+        {"to": "lead.product", "from": "x", "default": "hOME"},
+    ],
+)
+def test_what_may_fit_can_be_saved(row: dict[str, Any]) -> None:
+    assert refused(row) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "hidden"),
+    [
+        ({"transforms": [{"constant": "X"}]}, {"from": "b"}, True),
+        ({"transforms": [{"constant": "X"}]}, {"from": "b", "when": {"k": "1"}}, True),
+        ({"transforms": [{"constant": "X"}], "when": {"k": "1"}}, {"from": "b"}, False),
+        ({"transforms": [{"constant": "X"}], "when": {"k": ["1", "2"]}}, {"from": "b", "when": {"k": "1"}}, True),
+        ({"transforms": [{"constant": "X"}], "when": {"k": "1"}}, {"from": "b", "when": {"k": ["1", "2"]}}, False),
+        ({"from": ["a", "b"]}, {"from": "b"}, True),
+        ({"from": "a"}, {"from": ["a", "b"]}, False),
+        ({"from": "a", "transforms": ["indian_pincode"]}, {"from": "a"}, False),
+        ({"from": "a"}, {"transforms": [{"constant": "X"}]}, False),
+        ({"from": "a"}, {"from": "a", "default": "X"}, False),
+        ({"transforms": [{"constant": "X"}], "on": False}, {"from": "b"}, False),
+    ],
+)
+def test_a_row_that_never_counts_is_told_together_with_the_one_before_it(
+    first: dict[str, Any], second: dict[str, Any], hidden: bool
+) -> None:
+    problems = refused({"to": "lead.city", **first}, {"to": "lead.city", **second})
+    assert problems == (
+        ["map row 2 (to lead.city): it can never count: map row 1 (to lead.city) has a value whenever this one has"]
+        if hidden
+        else []
+    )
+
+
+def test_all_problems_are_told_at_once_with_the_numbers_that_the_rows_have_in_the_file() -> None:
+    problems = refused(
+        {"to": "lead.city", "from": "x", "transforms": ["trimm"]},
+        {"to": "lead.city", "from": "agent.x"},
+        {"to": "person.city", "from": "x"},
+        {"to": "lead.score", "from": "flag"},
+        default_country="India",
+        further_keys=["nothing"],
+    )
+    assert [problem.partition(":")[0] for problem in problems] == [
+        "default_country",
+        "map row 1 (to lead.city), transforms",
+        "map row 3 (to person.city), to",
+        "map row 2 (to lead.city)",
+        "map row 4 (to lead.score)",
+        "further_keys 1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"primary_key": "city"}, "primary_key: 'city' is not unique"),
+        ({"secondary_key": "nothing"}, "secondary_key: 'nothing' is no field of a lead"),
+        ({"further_keys": ["pan", "score"]}, "further_keys 2: 'score' is not unique"),
+        ({"preset": "generic-jsn"}, "preset: no preset is called 'generic-jsn'; did you mean 'generic-json'"),
+        ({"fields": [{"name": "score", "label": "Score"}]}, "fields row 1 (score): the account has this field already"),
+        ({"fields": [FIELDS[1]]}, "fields row 1 (model): model: its parent 'product' must be a dropdown"),
+        ({"fields": [FIELDS[2], FIELDS[2]]}, "fields: the field 'pan' is there twice"),
+        ({"fields": [{"name": "x", "label": "X", "type": "dropdown"}]}, "fields row 1 (x): a dropdown needs `options`"),
+        ({"fields": [{"name": "x", "label": "X", "type": "date", "unique": True}]}, "a date field cannot be unique"),
+        ({"source_fields": [{"path": "a..b"}]}, "source_fields row 1 (a..b): 'a..b' is no path"),
+        ({"source_fields": [{"path": "a", "type": "dropdown"}]}, "source_fields row 1 (a), type: a source sends text"),
+        ({"required": ["agent.x"]}, "required: nothing lies at 'agent.x'"),
+        ({"sync": {"lead": "off"}}, "sync.lead: Input should be 'capture'"),
+        ({"access": {"roles": ["viewer"], "user_field": "is_sales"}}, "access: access is opened either by"),
+        ({"time_zone": "Asia/Bombay City"}, "time_zone: 'Asia/Bombay City' is not an IANA time zone"),
+        ({"colour": "red"}, "colour: Extra inputs are not permitted"),
+        (
+            {"map": [{"to": f"lead.{name}", "from": "x", "on": False} for name in ("phone", "email")]},
+            "map: no row leads to a search key (phone, email)",
+        ),
+    ],
+)
+def test_what_is_wrong_beside_the_mapping_names_its_place(settings: dict[str, Any], told: str) -> None:
+    found = refused(**settings)
+    assert len(found) == 1 and told in found[0], found
+
+
+def test_what_ships_can_be_saved() -> None:
+    for preset in presets().values():
+        parse({"name": "a", "preset": preset.name})
+        for example in preset.example:
+            parse({"name": "a", "preset": preset.name, **example.connector})
