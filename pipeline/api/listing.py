@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Generic, TypeVar
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from pipeline.api.route import WHOLE
 from schemas.strict import Strict
@@ -14,6 +16,28 @@ MOST = 500
 
 Limit = Annotated[int, WHOLE, Field(ge=1, le=MOST, description="how many at most")]
 AfterId = Annotated[int, WHOLE, Field(ge=0, le=2**63 - 1, description="the `next` of the page before")]
+
+
+def _written(value: Any) -> Any:
+    """Digits alone are no time here; pydantic would take them for seconds."""
+    if isinstance(value, str) and not re.match(r"\d{4}-\d\d-\d\d[Tt ]", value, re.ASCII):
+        raise ValueError("must be a time with its zone, such as 2026-08-31T09:30:00Z")
+    return value
+
+
+def _in_reach(value: datetime) -> datetime:
+    """A time that every part can reckon with."""
+    if not 1970 < value.year < 2200:
+        raise ValueError("must lie between 1971 and 2199")
+    return value.astimezone(UTC)
+
+
+Moment = Annotated[
+    AwareDatetime,
+    BeforeValidator(_written),
+    AfterValidator(_in_reach),
+    Field(description="a time with its zone: 2026-08-31T09:30:00Z"),
+]
 
 
 class Shown(BaseModel):

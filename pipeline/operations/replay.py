@@ -43,6 +43,22 @@ async def replay_one(
     await _send(page(), database, transport, topology, bounds, lambda _: None)
 
 
+async def replay_from_start(
+    database: Database,
+    transport: Transport,
+    topology: Topology,
+    letter: Letter,
+    raw: str,
+    note: str,
+    bounds: Bounds,
+) -> None:
+    """Replay this one with another document in its place, from the first stage; the note goes with it."""
+    event = dead_letters.revived(letter.event)
+    event = event.evolve(raw=raw, data={}, notes=(*event.notes, note))
+    await transport.publish(pack([Exit(Work(topology.entry), event)], time.time(), bounds))
+    await dead_letters.mark(database, [letter.id], "replayed")
+
+
 async def _send(
     pages: AsyncIterator[list[Letter]],
     database: Database,

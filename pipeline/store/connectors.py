@@ -121,9 +121,10 @@ async def opened_to(database: Database, account: int) -> list[dict[str, Any]]:
 
 async def preset_of(database: Database, account: int, id: int) -> str | None:
     """The preset of the connector with this id, unless it is removed."""
-    return await database.fetchval(
+    found: str | None = await database.fetchval(
         "SELECT preset FROM connector WHERE account_id = $1 AND id = $2 AND removed_at IS NULL", account, id
     )
+    return found
 
 
 async def get(database: Database, account: int, name: str) -> tuple[Connector, list[str]] | None:

@@ -44,11 +44,17 @@ SHORT = """
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which dead letters. `error`: a text in the reason, the rule or the error. `account` None: all of them."""
+    """Which dead letters. `error`: a text in the reason, the rule or the error. `account` None: all of them.
+
+    `connectors`: of these alone, for someone who may see no others.
+    """
 
     account: int | None = None
     stage: str | None = None
     connector: int | None = None
+    connectors: Sequence[int] | None = None
+    kind: str | None = None
+    event: str | None = None
     error: str | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -211,6 +217,9 @@ def _where(wanted: Filter) -> Where:
         ("account_id = {}", wanted.account),
         ("stage = {}", wanted.stage),
         ("connector_id = {}", wanted.connector),
+        ("connector_id = ANY ({}::bigint[])", None if wanted.connectors is None else list(wanted.connectors)),
+        ("kind = {}", wanted.kind),
+        ("event_id = {}::uuid", wanted.event),
         ("strpos(lower(concat_ws(' ', reason, rule, error)), lower({})) > 0", wanted.error),
         ("died_at >= {}", wanted.since),
         ("died_at < {}", wanted.until),

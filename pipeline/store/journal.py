@@ -125,9 +125,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which rows to list. `search`: the id of an event or a lead, else a text in the request or the reason."""
+    """Which rows to list. `search`: the id of an event or a lead, else a text in the request or the reason.
+
+    `connectors`: of these alone, for someone who may see no others.
+    """
 
     connector: int | None = None
+    connectors: Sequence[int] | None = None
     outcome: str | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -256,6 +260,8 @@ def _where(account: int, wanted: Filter) -> Where:
     where = Where("account_id = {}", account)
     if wanted.connector is not None:
         where.add("connector_id = {}", wanted.connector)
+    if wanted.connectors is not None:
+        where.add("connector_id = ANY ({}::bigint[])", list(wanted.connectors))
     if wanted.outcome == "failed":
         where.add("outcome = 'failed'")  # spelled out for the partial index
     elif wanted.outcome is not None:

@@ -1,0 +1,175 @@
+"""`/dead-letters`: what stages gave up, alone or by the thousand; and sending it through again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from pipeline.api.call import Call
+from pipeline.api.listing import AfterId, Limit, Moment, Page, Shown, next_id
+from pipeline.api.route import Id, Table
+from pipeline.operations import dead
+from pipeline.store.dead_letters import Filter
+from schemas.access import Scope
+from schemas.strict import Strict
+
+api = Table()
+TAG = "Dead letters"
+MOST_AT_ONCE = 500
+
+Status = Literal["dead", "replayed", "discarded"]
+Text = Annotated[str, Field(max_length=200)]
+
+
+class LetterShown(Shown):
+    """A dead letter: an event, the stage that gave it up, and why."""
+
+    id: int
+    event_id: str
+    connector_id: int | None
+    connector: str | None
+    stage: str
+    kind: str = Field(description="rejected (by a rule), poison (by a fault), conflict (for a person to decide)")
+    reason: str
+    field: str | None
+    value: str | None
+    rule: str | None
+    error: str | None
+    attempts: int
+    replay: int
+    died_at: datetime
+    status: Status
+    changed_at: datetime
+
+
+class WholeLetterShown(LetterShown):
+    """The same with the trace, and the event as it came to the stage."""
+
+    trace: str | None
+    event: dict[str, Any] | None
+
+
+class LetterPage(Page[LetterShown]):
+    """Dead letters, the newest first."""
+
+
+class Group(Shown):
+    """How many died of one thing."""
+
+    letters: int
+    stage: str
+    kind: str
+    cause: str
+    field: str | None
+    connector_id: int | None
+    connector: str | None
+    oldest: datetime
+    newest: datetime
+
+
+class Groups(Shown):
+    """What they died of, the most first."""
+
+    items: list[Group]
+
+
+class Which(Strict):
+    """Which dead letters."""
+
+    stage: Text | None = None
+    connector: Text | None = Field(default=None, description="a connector's name, or its id")
+    kind: Text | None = None
+    error: Text | None = Field(default=None, description="a text in the reason, the rule or the error")
+    since: Moment | None = None
+    until: Moment | None = None
+
+    def filter(self, status: Status | None = "dead") -> Filter:
+        """As the store takes it; the connector is looked up by the operation."""
+        return Filter(
+            stage=self.stage, kind=self.kind, error=self.error, since=self.since, until=self.until, status=status
+        )
+
+
+class LetterFilter(Which):
+    """Which, and which page of them."""
+
+    status: Status = "dead"
+    after: AfterId | None = None
+    limit: Limit = 50
+
+
+class Edited(Strict):
+    """Another document in the place of the one that came."""
+
+    document: dict[str, Any] | list[Any] = Field(description="the event as its source would send it")
+
+
+class Letters(Strict):
+    """Some dead letters."""
+
+    letters: list[Id] = Field(min_length=1, max_length=MOST_AT_ONCE)
+
+
+class Count(Shown):
+    """How many."""
+
+    letters: int
+
+
+@api.route("GET", "/dead-letters", scope=Scope.DEAD_READ, tag=TAG, errors=[404])
+async def list_letters(call: Call, query: LetterFilter) -> LetterPage:
+    """List dead letters, the newest first."""
+    rows = await dead.page(
+        call.database, call.actor, query.filter(query.status), query.connector, query.after, query.limit
+    )
+    return LetterPage(items=[LetterShown(**row) for row in rows], next=next_id(rows, query.limit))
+
+
+@api.route("GET", "/dead-letters/groups", scope=Scope.DEAD_READ, tag=TAG, errors=[404])
+async def group_letters(call: Call, query: Which) -> Groups:
+    """Show how many died of what, the most first."""
+    rows = await dead.groups(call.database, call.actor, query.filter(), query.connector)
+    return Groups(items=[Group(**row) for row in rows])
+
+
+@api.route("GET", "/dead-letters/{id}", scope=Scope.DEAD_READ, tag=TAG)
+async def show_letter(call: Call, id: Id) -> WholeLetterShown:
+    """Show one dead letter: why it died, the trace, and the event as it came to the stage."""
+    return WholeLetterShown(**await dead.show(call.database, call.actor, id))
+
+
+@api.route("POST", "/dead-letters/{id}/replay", scope=Scope.DEAD_WRITE, tag=TAG, status=202, errors=[409])
+async def replay_letter(call: Call, id: Id) -> Count:
+    """Send one dead letter through again, from the stage that gave it up."""
+    core = call.core
+    await dead.replay_letter(call.database, core.transport, core.topology, call.actor, id, core.bounds)
+    return Count(letters=1)
+
+
+@api.route("POST", "/dead-letters/{id}/edit", scope=Scope.DEAD_WRITE, tag=TAG, status=202, errors=[409])
+async def edit_letter(call: Call, id: Id, body: Edited) -> Count:
+    """Send one dead letter through again with another document, from the first stage, as the same event.
+
+    The dead letter keeps what came; the event's journal row notes who edited it.
+    """
+    core = call.core
+    await dead.replay_edited(call.database, core.transport, core.topology, call.actor, id, body.document, core.bounds)
+    return Count(letters=1)
+
+
+@api.route("POST", "/dead-letters/replay", scope=Scope.DEAD_WRITE, tag=TAG, status=202, errors=[404, 409])
+async def replay_letters(call: Call, body: Which) -> Count:
+    """Send all dead letters that match through again, each from the stage that gave it up: at most ten thousand."""
+    core = call.core
+    sent = await dead.replay_matching(
+        call.database, core.transport, core.topology, call.actor, body.filter(), body.connector, core.bounds
+    )
+    return Count(letters=sent)
+
+
+@api.route("POST", "/dead-letters/discard", scope=Scope.DEAD_WRITE, tag=TAG, errors=[404])
+async def discard_letters(call: Call, body: Letters) -> Count:
+    """Set dead letters aside for good: all of these, or, if one is not there, none. They stay in the store."""
+    return Count(letters=await dead.discard(call.database, call.actor, body.letters))

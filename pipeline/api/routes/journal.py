@@ -1,0 +1,115 @@
+"""`/journal`: what came in, what became of it, why; and Retry."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from pipeline.api.call import Call
+from pipeline.api.listing import Limit, Moment, Page, Shown
+from pipeline.api.route import Table
+from pipeline.operations import journal
+from schemas.access import Scope
+from schemas.strict import Strict
+
+api = Table()
+TAG = "Journal"
+
+Outcome = Literal["created", "updated", "unchanged", "dropped", "failed"]
+AfterMoment = Annotated[str, Field(max_length=100, description="the `next` of the page before")]
+
+
+class EventShown(Shown):
+    """One accepted event, and what became of it."""
+
+    event_id: str
+    day: date
+    connector_id: int
+    connector: str | None
+    kind: str
+    received_at: datetime
+    occurred_at: datetime | None
+    finished_at: datetime
+    outcome: Outcome
+    reason: str | None
+    failed_stage: str | None
+    lead_id: str | None
+    call_id: str | None
+    activity_id: str | None
+    matched_by: str | None = Field(description="the search key that found the lead")
+    changed: list[str]
+    attempts: int
+    replay: int = Field(description="how often it was sent through again")
+    notes: list[str]
+
+
+class WholeEventShown(EventShown):
+    """The same with the request, the failure, the behaviour in force, and its way through the stages."""
+
+    revision: int = Field(description="of the connector, which it was processed with")
+    failure: dict[str, Any] | None
+    sync: dict[str, Any] | None = Field(default=None, description="the behaviour that was in force")
+    stages: list[dict[str, Any]]
+    request: str = Field(description="the source's document, without its secrets")
+
+
+class EventPage(Page[EventShown]):
+    """Events, the newest first."""
+
+
+class EventFilter(Strict):
+    """Which events."""
+
+    connector: str | None = Field(default=None, max_length=100, description="a connector's name, or its id")
+    outcome: Outcome | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+    search: str | None = Field(default=None, max_length=200, description="an event's or lead's id, or a text")
+    after: AfterMoment | None = None
+    limit: Limit = 50
+
+
+class Sent(Shown):
+    """What was sent through again."""
+
+    letter: int = Field(description="the dead letter")
+
+
+@api.route("GET", "/journal", scope=Scope.JOURNAL_READ, tag=TAG, errors=[404])
+async def list_events(call: Call, query: EventFilter) -> EventPage:
+    """List events, the newest first.
+
+    Of connectors that are closed to the caller nothing is shown.
+    """
+    found = await journal.page(
+        call.database,
+        call.actor,
+        connector=query.connector,
+        outcome=query.outcome,
+        since=query.since,
+        until=query.until,
+        search=query.search,
+        after=query.after,
+        limit=query.limit,
+    )
+    return EventPage(items=[EventShown(**row) for row in found.rows], next=found.next)
+
+
+@api.route("GET", "/journal/{event}", scope=Scope.JOURNAL_READ, tag=TAG)
+async def show_event(call: Call, event: UUID) -> WholeEventShown:
+    """Show one event: the request, its outcome and reason, the records it touched, its way through the stages."""
+    return WholeEventShown(**await journal.show(call.database, call.actor, str(event)))
+
+
+@api.route("POST", "/journal/{event}/retry", scope=Scope.JOURNAL_WRITE, tag=TAG, status=202, errors=[409])
+async def retry_event(call: Call, event: UUID) -> Sent:
+    """Send a failed event through again, from the stage that gave it up.
+
+    Do this when what it failed of is mended. Look at its journal row for what becomes of it.
+    """
+    core = call.core
+    letter = await journal.retry(call.database, core.transport, core.topology, call.actor, str(event), core.bounds)
+    return Sent(letter=letter)

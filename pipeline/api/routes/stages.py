@@ -1,0 +1,41 @@
+"""`/stages`: how each stage of the chain does, for all accounts together."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from pipeline.api.call import Call
+from pipeline.api.listing import Shown
+from pipeline.api.route import Table
+from pipeline.operations.queues import queues
+from pipeline.store import workers
+from schemas.access import Scope
+
+api = Table()
+
+
+class StageShown(Shown):
+    """One stage, now."""
+
+    stage: str
+    ready: int = Field(description="frames in its queue")
+    in_hand: int = Field(description="events that its processes have taken and not settled")
+    oldest_s: float = Field(description="about how long the oldest event has waited; 0 when nothing waits")
+    rate: float = Field(description="events a second, over the last seconds")
+    consumers: int
+    dead: int = Field(description="frames in its dead queue that are not in the dead-letter store yet")
+    waiting: str | None = Field(description="why its processes hold their batches, when they do")
+
+
+class Stages(Shown):
+    """The chain."""
+
+    stages: list[StageShown]
+    rungs: dict[str, int] = Field(description="frames that wait on each rung of the retry ladder")
+
+
+@api.route("GET", "/stages", scope=Scope.STAGES_READ, tag="Stages")
+async def list_stages(call: Call) -> Stages:
+    """Show how each stage does: depth, age, rate, consumers."""
+    depths = await call.core.transport.depths()
+    return Stages.model_validate(queues(call.core.topology, depths, await workers.live(call.database), []))

@@ -1,0 +1,76 @@
+"""What came in, what became of it, and why. In: who asks, and a filter. Out: rows of the connectors that he sees."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pipeline.engine.frame import Bounds
+from pipeline.engine.topology import Topology
+from pipeline.engine.transport import Transport
+from pipeline.operations.access import Actor
+from pipeline.operations.dead import replay_letter
+from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
+from pipeline.operations.visible import visible
+from pipeline.store import dead_letters, journal
+from pipeline.store.database import Database
+from pipeline.store.journal import Filter, Page
+
+OUTCOMES = ("created", "updated", "unchanged", "dropped", "failed")
+
+
+async def page(
+    database: Database,
+    actor: Actor,
+    *,
+    connector: str | None = None,
+    outcome: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    search: str | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> Page:
+    """The rows that the caller may see, the newest first, each with its connector's name.
+
+    Raises NotFound (the connector), Invalid (`after` is not what a page ended with).
+    """
+    seen = await visible(database, actor)
+    wanted = Filter(outcome=outcome, since=since, until=until, search=search, connectors=seen.ids)
+    if connector is not None:
+        wanted = replace(wanted, connector=seen.id_of(connector))
+    try:
+        found = await journal.page(database, actor.account, wanted, after, limit)
+    except ValueError as error:
+        rule = "must be what a page ended with: a time, a blank, an id"
+        raise Invalid("no such page", [Problem("after", rule, after)]) from error
+    return Page([{**row, "connector": seen.names.get(row["connector_id"])} for row in found.rows], found.next)
+
+
+async def show(database: Database, actor: Actor, event: str) -> dict[str, Any]:
+    """The whole row of one event, with its connector's name. Raises NotFound."""
+    seen = await visible(database, actor)
+    row = await journal.show(database, actor.account, event)
+    if row is None or not (seen.is_all or row["connector_id"] in seen.names):
+        raise NotFound(f"no event {event!r} in the journal; if it was just accepted, it may still be under way")
+    return {**row, "connector": seen.names.get(row["connector_id"])}
+
+
+async def retry(
+    database: Database, transport: Transport, topology: Topology, actor: Actor, event: str, bounds: Bounds
+) -> int:
+    """Send a failed event through again, from the stage that gave it up; returns the dead letter's id.
+
+    Raises NotFound, InUse (it did not fail, or was sent again already), StageGone.
+    """
+    row = await show(database, actor, event)
+    if row["outcome"] != "failed":
+        raise InUse(f"event {event} was {row['outcome']}; only a failed one is sent again")
+    wanted = dead_letters.Filter(account=actor.account, event=str(UUID(event)))
+    found = await dead_letters.page(database, wanted, limit=1)
+    if not found:
+        raise InUse(f"event {event} was sent again already, or its dead letter was set aside, or is not stored yet")
+    await replay_letter(database, transport, topology, actor, found[0]["id"], bounds)
+    return int(found[0]["id"])
