@@ -1,4 +1,4 @@
-"""Identity keys: which lead has which key. In: keys. Out: leads. A key once given is never moved to another lead."""
+"""Identity keys: which lead has which key. In: keys. Out: leads. A key moves only when leads are merged."""
 
 from __future__ import annotations
 

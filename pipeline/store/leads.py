@@ -45,6 +45,7 @@ FROM unnest($1::uuid[], $2::bigint[], $3::jsonb[], $4::jsonb[]) AS new (id, acco
 BY_KEY = """
 SELECT l.id, l.fields, l.created_at, l.updated_at FROM lead AS l
 WHERE l.id IN (SELECT lead_id FROM identity_key WHERE account_id = $1 AND value = ANY ($2::text[]))
+    AND ($4::uuid IS NULL OR (l.created_at, l.id) < (SELECT created_at, id FROM lead WHERE account_id = $1 AND id = $4))
 ORDER BY l.created_at DESC, l.id DESC LIMIT $3
 """
 
@@ -55,7 +56,8 @@ WHERE account_id = $1 AND settings ? 'default_country'
 
 BY_TEXT = """
 SELECT id, fields, created_at, updated_at FROM lead
-WHERE account_id = $1 AND ($2 = '' OR strpos(lower(fields::text), lower($2)) > 0)
+WHERE account_id = $1 AND merged_into IS NULL AND ($2 = '' OR strpos(lower(fields::text), lower($2)) > 0)
+    AND ($4::uuid IS NULL OR (created_at, id) < (SELECT created_at, id FROM lead WHERE account_id = $1 AND id = $4))
 ORDER BY created_at DESC, id DESC LIMIT $3
 """
 
@@ -112,44 +114,61 @@ async def save(connection: Connection, records: Sequence[Record], now: datetime)
         )
 
 
-async def find(database: Database, account: int, query: str, limit: int = 50) -> list[dict[str, Any]]:
+async def find(
+    database: Database, account: int, query: str, limit: int = 50, after: str | None = None
+) -> list[dict[str, Any]]:
     """Leads with this id, else with this key, else with this text in a field; an empty query: the newest leads.
 
     A phone number may be written as people do, also without a country code where a connector has a default country.
+    `after`: the id of the last lead of the page before; a lead that was merged is found as the one it is now.
     """
     query = query.strip()
     if lead := await _row(database, account, query):
-        return [_shown(lead)]
-    rows = await database.fetch(BY_KEY, account, await _as_keys(database, account, query), limit) if query else []
-    rows = rows or await database.fetch(BY_TEXT, account, query, limit)
-    return [_shown(row) for row in rows]
+        return [] if after else [_shown(lead)]
+    keys = await _as_keys(database, account, query) if query else []
+    if keys and (rows := await database.fetch(BY_KEY, account, keys, limit, after)):
+        return [_shown(row) for row in rows]
+    if after and keys and await database.fetch(BY_KEY, account, keys, 1, None):
+        return []  # the page before was found by key, and was the last
+    return [_shown(row) for row in await database.fetch(BY_TEXT, account, query, limit, after)]
 
 
 async def show(database: Database, account: int, id: str) -> dict[str, Any] | None:
-    """A lead with its keys, latest activities, and per field which event set it and when; None: no such lead."""
+    """A lead with its keys, latest activities, and per field which event set it and when; None: no such lead.
+
+    A lead that was merged is shown as the one it is now, with `redirected_from`, the id that was asked for.
+    """
     row = await _row(database, account, id)
     if row is None:
         return None
+    shown = _shown(row)
     return {
-        **_shown(row),
+        **shown,
+        "redirected_from": None if UUID(shown["id"]) == UUID(id) else id,
         "version": row["version"],
-        "keys": await identity.of_lead(database, account, id),
+        "keys": await identity.of_lead(database, account, shown["id"]),
         "provenance": merge.explain(row["fields"], row["stamps"]),
-        "activities": await activities.of_lead(database, account, id),
+        "activities": await activities.of_lead(database, account, shown["id"]),
     }
 
 
 async def count(database: Database, account: int) -> int:
-    """How many leads the account has."""
-    return int(await database.fetchval("SELECT count(*) FROM lead WHERE account_id = $1", account))
+    """How many leads the account has, without those that were merged into others."""
+    count = "SELECT count(*) FROM lead WHERE account_id = $1 AND merged_into IS NULL"
+    return int(await database.fetchval(count, account))
 
 
 async def _row(database: Database, account: int, id: str) -> Any:
+    """The lead with this id, or the one that it was merged into."""
     try:
         UUID(id)
     except ValueError:
         return None
-    return await database.fetchrow("SELECT * FROM lead WHERE account_id = $1 AND id = $2", account, id)
+    row = await database.fetchrow("SELECT * FROM lead WHERE account_id = $1 AND id = $2", account, id)
+    if row is None or row["merged_into"] is None:
+        return row
+    [survivor] = (await survivors(database, account, [id])).values()
+    return await database.fetchrow("SELECT * FROM lead WHERE account_id = $1 AND id = $2", account, survivor)
 
 
 async def _as_keys(database: Database, account: int, query: str) -> list[str]:

@@ -33,7 +33,7 @@ CREATE TABLE lead_merge (
     keys jsonb NOT NULL, -- [[space, value], …]
     calls uuid[] NOT NULL,
     activities uuid[] NOT NULL,
-    fields jsonb NOT NULL, -- {field: [value before, stamp before or null, stamp taken]}, of the winner
+    fields jsonb NOT NULL, -- {field: [value before, stamp before or null]}, of the winner
     merged_at timestamptz NOT NULL DEFAULT now(),
     merged_by text NOT NULL,
     undone_at timestamptz,
