@@ -132,7 +132,7 @@ def guards_of(core: Core) -> Guards:
     settings = core.settings
     proxies = Proxies(tuple(map(network, settings.trusted_proxies)), settings.forwarded_header)
     secrets = Secrets(Seals(settings.secret_key), core.catalog.sealed)
-    return Guards(secrets, public_url=public_url(settings), proxies=proxies)
+    return Guards(secrets, public_url=public_url(settings), proxies=proxies, known=core.catalog.names)
 
 
 async def _watch_queues(core: Core) -> None:

@@ -18,6 +18,7 @@ from pipeline.engine.stage import Stage
 from pipeline.engine.topology import Topology, Work
 from pipeline.engine.transport import BrokerUnavailable, Message, Parcel
 from pipeline.ingress.app import SERVER, Ingress, build_app
+from pipeline.ingress.authentication.guards import Guards
 from pipeline.ingress.limits import Limits
 from pipeline.ingress.listen import listen
 from pipeline.ingress.needs import Results
@@ -42,9 +43,12 @@ def preset(**changes: Any) -> Preset:
     return Preset(**{"name": "plain", "title": "Plain", "about": "For tests.", "kind": "lead", **changes})
 
 
-def connector(id: int = 7, name: str = "site", enabled: bool = True, **changes: Any) -> Connector:
-    """A connector of account 1; `changes` go to its preset."""
-    return Connector(id, 1, 3, ConnectorSettings(name=name, preset="plain", enabled=enabled), preset(**changes))
+def connector(
+    id: int = 7, name: str = "site", enabled: bool = True, own: dict[str, Any] | None = None, **changes: Any
+) -> Connector:
+    """A connector of account 1 with settings of its `own`; `changes` go to its preset."""
+    settings = ConnectorSettings(**{"name": name, "preset": "plain", "enabled": enabled, **(own or {})})
+    return Connector(id, 1, 3, settings, preset(**changes))
 
 
 TOKEN = "t"
@@ -153,6 +157,7 @@ class Door:
 async def open_door(
     *,
     transport: Any = None,
+    guards: Guards | None = None,
     limits: Limits | None = None,
     receipts: Receipts | None = None,
     spool: Spool | None = None,
@@ -170,7 +175,7 @@ async def open_door(
     async def look(ids: Sequence[str]) -> Results:
         return {id: journal[id] for id in ids if id in journal}
 
-    stores: dict[str, Any] = {"journal": look, "receipts": receipts, "spool": spool}
+    stores: dict[str, Any] = {"guards": guards, "journal": look, "receipts": receipts, "spool": spool}
     ingress = Ingress(catalog, transport, TOPOLOGY, database, limits=limits, **stores)
     await ingress.start()
     runner = web.AppRunner(build_app(ingress), **{**SERVER, "lingering_time": 0.05, "keepalive_timeout": keepalive})

@@ -9,6 +9,7 @@ from pipeline.ingress.authentication import addresses, echo
 from pipeline.ingress.authentication.arrived import Arrived, Denied
 from pipeline.ingress.authentication.credentials import Check, as_password, from_anybody, in_header
 from pipeline.ingress.authentication.signature import BadSecret, by_signatures
+from pipeline.ingress.refusal import unavailable
 from pipeline.secrets.references import Secrets, Unresolved
 from schemas.auth import Auth
 from schemas.connector import Connector
@@ -58,10 +59,13 @@ class Guard:
             raise
 
     def asked_by_query(self, arrived: Arrived) -> echo.Answer | None:
-        """What a GET wants sent back. Refusal: with a wrong verify token."""
+        """What a GET wants sent back. Refusal: its verify token is wrong, or ours is missing."""
         if self._echo is None or self._echo.where != "query":
             return None
-        return echo.of_query(self._echo, arrived.query, self._token)
+        answer = echo.of_query(self._echo, arrived.query, self._token)
+        if answer is not None and self._token is None and self.auth is not None and self.auth.verify_token is not None:
+            raise unavailable(UNRESOLVED)
+        return answer
 
     def asked_by_body(self, body: bytes) -> echo.Answer | None:
         """What a posted document wants sent back."""
@@ -97,10 +101,10 @@ class Guard:
                 return from_anybody
 
     def _verify_token(self) -> bytes | None:
-        """The verify token; of a connector that has none anybody may ask for an echo, who knows the URL."""
+        """The verify token; where none was set, whoever knows the URL may ask for an echo."""
         if self.auth is None or self.auth.verify_token is None:
             return None
-        return self._value(self.auth.verify_token) or b"\0"  # which no query can hold: nobody knows a missing token
+        return self._value(self.auth.verify_token)
 
     def _value(self, reference: str) -> bytes | None:
         try:

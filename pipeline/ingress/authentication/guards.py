@@ -40,7 +40,8 @@ class _Noted:
 class Guards:
     """Guards by connector, each made when it is first needed and again when its connector changes.
 
-    `clock` tells Unix seconds, which signed times are held against; `monotonic` tells how old a guard is.
+    `known` tells which connectors there are: of others no secret is kept. `clock` tells Unix seconds, which signed
+    times are held against; `monotonic` tells how old a guard is.
     """
 
     def __init__(
@@ -49,11 +50,13 @@ class Guards:
         *,
         public_url: str = "",
         proxies: Proxies | None = None,
+        known: Callable[[], Mapping[int, str]] | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._secrets = secrets or Secrets(Seals(None), lambda account, name: None)
         self._around = Surroundings(addresses_of(public_url), proxies or Proxies())
+        self._known = known
         self._clock = clock
         self._monotonic = monotonic
         self._guards: dict[int, tuple[Guard, float]] = {}
@@ -95,6 +98,9 @@ class Guards:
         if new.problems and (guard is None or guard.problems != new.problems):
             mode = None if new.auth is None else new.auth.mode
             log.error("secret missing", connector=connector.name, mode=mode, problems=new.problems)
+        if self._known is not None:
+            there = self._known()
+            self._guards = {id: made for id, made in self._guards.items() if id in there}
         self._guards[connector.id] = (new, self._monotonic())
         return new
 
@@ -111,11 +117,6 @@ class Guards:
         if now - noted.at >= QUIET:
             log.warning("would be refused", connector=connector.name, why=denied.reason, requests=noted.unsaid)
             noted.at, noted.unsaid = now, 0
-
-    def keep_only(self, known: Mapping[int, str]) -> None:
-        """Forget the guards, and with them the secrets, of connectors that are not among these."""
-        for id in [id for id in self._guards if id not in known]:
-            del self._guards[id]
 
 
 _NONE: Final[tuple[Guard | None, float]] = (None, 0.0)

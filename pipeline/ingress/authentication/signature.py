@@ -84,7 +84,7 @@ class Verifier:
             given = header.split(signature.several) if signature.several else [header.strip()]
             stamps: list[str] = []
         else:
-            parts = [(name.strip(), value.strip()) for name, _, value in (p.partition("=") for p in header.split(","))]
+            parts = [(name.strip(), value) for name, _, value in (part.partition("=") for part in header.split(","))]
             given = [value for name, value in parts if name == signature.signature_part]
             stamps = [value for name, value in parts if name == signature.timestamp_part]
         if not 1 <= len(given) <= SIGNATURES:
