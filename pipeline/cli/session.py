@@ -35,13 +35,13 @@ def clear_errors() -> Iterator[None]:
     from pipeline.daemon.embedded import EmbeddedError
     from pipeline.engine.outcome import Transient
     from pipeline.engine.topology import TopologyError
-    from pipeline.operations.errors import Invalid, Refused
+    from pipeline.operations.errors import Invalid, NotFound, Refused
     from pipeline.settings import SettingsError
     from pipeline.store.migrate import MigrationError
 
     try:
         yield
-    except (WrongUse, SettingsError, TopologyError, NotADirectoryError, Invalid) as error:
+    except (WrongUse, SettingsError, TopologyError, NotADirectoryError, Invalid, NotFound) as error:
         _end(error, 2)
     except (Failed, EmbeddedError, MigrationError, Refused) as error:
         _end(error, 1)

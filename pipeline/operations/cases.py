@@ -32,6 +32,7 @@ from schemas.mapper import mapper
 from schemas.normal.values import ValueRejected
 from schemas.preset import Expected, Preset
 from schemas.presets import preset
+from schemas.presets import presets as shipped
 from schemas.reader import reader
 from schemas.settings import ConnectorSettings
 from schemas.standard import STANDARD
@@ -93,15 +94,15 @@ class Ran:
         return not self.mismatches and self.trouble is None
 
 
-def run_files(paths: Sequence[Path]) -> Iterator[Ran]:
+def run_all(paths: Sequence[Path], *, presets: bool = False) -> Iterator[Ran]:
     """Every case of connectors' files, or of all those in folders, and the worked examples of their presets.
 
-    The account is taken to have the standard fields and those that any of the files brings along.
+    `presets`: the worked examples of all presets that ship. The account is taken to have the standard fields and those
+    that any of the files brings along.
     """
-    files = [file for path in paths for file in (sorted(path.glob("*.toml")) if path.is_dir() else [path])]
     read: list[tuple[Path, ConnectorSettings]] = []
     fields: RecordFields = STANDARD
-    for file in files:
+    for file in (file for path in paths for file in (sorted(path.glob("*.toml")) if path.is_dir() else [path])):
         try:
             settings = parsed_file(file)
         except BadConnector as error:
@@ -110,19 +111,19 @@ def run_files(paths: Sequence[Path]) -> Iterator[Ran]:
         read.append((file, settings))
         fields = with_declared(fields, settings)
     for file, settings in read:
-        if problems := problems_of(settings, fields):
-            yield Ran(settings.name, "the file", str(file), trouble="\n".join(map(str, problems)))
-            continue
-        folder = file.with_name(f"{settings.name}.tests")
-        for beside in sorted(folder.glob("*.toml")):
-            yield _ran_file(beside, settings, fields)
-    known = {settings.preset for _, settings in read}
-    for name in sorted(known):
-        try:
-            base = preset(name)
-        except LookupError:
-            continue  # a problem of the file's, which has been told
-        yield from run_examples(base)
+        yield from _run_file(file, settings, fields)
+    used = {settings.preset for _, settings in read}
+    for name, base in shipped().items():
+        if presets or name in used:
+            yield from run_examples(base)
+
+
+def _run_file(file: Path, settings: ConnectorSettings, fields: RecordFields) -> Iterator[Ran]:
+    if problems := problems_of(settings, fields):
+        yield Ran(settings.name, "the file", str(file), trouble="\n".join(map(str, problems)))
+        return
+    for beside in sorted(file.with_name(f"{settings.name}.tests").glob("*.toml")):
+        yield _ran_file(beside, settings, fields)
 
 
 def run_examples(base: Preset) -> Iterator[Ran]:

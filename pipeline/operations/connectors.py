@@ -17,6 +17,7 @@ from pipeline.store import connectors
 from pipeline.store.connectors import NOBODY, Author
 from pipeline.store.database import Database
 from schemas.connector import Connector
+from schemas.presets import preset
 from schemas.settings import ConnectorSettings
 from schemas.standard import STANDARD
 
@@ -79,6 +80,11 @@ async def with_tokens(database: Database, account: int, name: str) -> tuple[Conn
     return found
 
 
+async def settings_of(database: Database, account: int) -> dict[str, ConnectorSettings]:
+    """The settings of all connectors of the account, by name, also of those that do not fit their preset any more."""
+    return {name: parsed(said) for name, said in (await connectors.stored(database, account)).items()}
+
+
 async def drafted(database: Database, account: int, settings: ConnectorSettings) -> Connector:
     """What a draft would be in force: the connector of its name with these settings, or a new one of id 0.
 
@@ -87,8 +93,6 @@ async def drafted(database: Database, account: int, settings: ConnectorSettings)
     fields = await account_fields(database, account)
     if problems := problems_of(settings, fields):
         raise Invalid(f"the draft of {settings.name!r} has {len(problems)} problem(s)", problems)
-    from schemas.presets import preset
-
     live = await connectors.identity_of(database, account, settings.name)
     id, revision = live or (0, 0)
     return Connector(id, account, revision + 1, settings, preset(settings.preset), fields)

@@ -29,6 +29,11 @@ def written(document: Mapping[str, Any]) -> str:
     return "\n".join(part for part in parts if part)
 
 
+def one_line(value: Any) -> str:
+    """A single value, on one line."""
+    return _value(value)
+
+
 def _table(heading: str, path: str, values: Mapping[str, Any]) -> list[str]:
     wide = [name for name, value in values.items() if isinstance(value, dict) and len(_value(value)) > WIDE]
     own = {name: value for name, value in values.items() if name not in wide}

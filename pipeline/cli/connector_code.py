@@ -1,0 +1,201 @@
+"""`leadpipe connector apply|export|schema`: connectors as files, one each."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.cli.author import Note, author
+from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, WrongUse, account_id, database, play
+
+if TYPE_CHECKING:
+    from pipeline.operations.plan import Plan
+    from pipeline.settings import Settings
+    from schemas.settings import ConnectorSettings
+
+Files = Annotated[list[Path], typer.Argument(help="TOML files, one connector each, or folders of them.", exists=True)]
+Into = Annotated[Path | None, typer.Option("--into", "-o", help="The folder to write to; made if it is not there.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    for command in (apply, export, schema):
+        app.command()(command)
+
+
+def apply(
+    files: Files,
+    plan: Annotated[bool, typer.Option("--plan", help="Only show what would change.")] = False,
+    prune: Annotated[bool, typer.Option("--prune", help="Remove connectors that have no file among these.")] = False,
+    note: Note = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before removing.")] = False,
+    account: Account = DEFAULT_ACCOUNT,
+    json: AsJson = False,
+) -> None:
+    """Put connectors in force: all of the files, or, if one of them is wrong, none."""
+    from pipeline.cli import show
+    from pipeline.operations.plan import carry_out, refusal, wishes
+    from pipeline.operations.plan import plan as make
+
+    async def planned(settings: Settings) -> Plan:
+        async with database(settings) as opened:
+            return await make(opened, await account_id(opened, account), wishes(files), prune=prune)
+
+    if plan:
+        made = play(planned)
+        _show_plan(made, json=json)
+        if made.refused:
+            raise typer.Exit(2)
+        return
+    if prune and not yes:
+        _confirm(play(planned))
+
+    async def run(settings: Settings) -> list[dict[str, Any]]:
+        from pipeline.operations.connectors import webhook_url
+
+        async with database(settings) as opened:
+            owner = await account_id(opened, account)
+            made = await make(opened, owner, wishes(files), prune=prune)
+            if made.refused:
+                raise refusal(made)
+            applied = await carry_out(opened, owner, made, author(note))
+        rows: list[dict[str, Any]] = []
+        for entry, done in zip(made.entries, applied, strict=True):
+            if done is None:
+                rows.append({"name": entry.name, "state": "removed", "revision": None, "url": None})
+            else:
+                url = webhook_url(settings, done.token)
+                rows.append({"name": entry.name, "state": done.state, "revision": done.revision, "url": url})
+        return rows
+
+    rows = play(run)
+    if json:
+        show.as_json(rows)
+        return
+    for row in rows:
+        if row["state"] == "removed":
+            print(f"removed {row['name']}")
+        else:
+            print(f"{row['state']} {row['name']}, revision {row['revision']}")
+            show.copyable(f"  {row['url']}")
+
+
+def export(
+    name: Annotated[str | None, typer.Argument(help="The connector's name.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every connector of the account.")] = False,
+    into: Into = None,
+    account: Account = DEFAULT_ACCOUNT,
+) -> None:
+    """Write connectors as TOML: one to the terminal, or one or all into a folder, with their JSON Schema."""
+    from pipeline.operations import json_schema
+    from pipeline.operations.as_code import to_toml
+
+    if (name is None) != all_ or (all_ and into is None):
+        raise typer.BadParameter("name one connector, or say --all --into FOLDER")
+
+    async def run(settings: Settings) -> list[ConnectorSettings]:
+        from pipeline.operations.connectors import settings_of
+
+        async with database(settings) as opened:
+            found = await settings_of(opened, await account_id(opened, account))
+        if name is not None and name not in found:
+            raise WrongUse(f"no connector {name!r}; `leadpipe connector list` shows those there are")
+        return list(found.values()) if name is None else [found[name]]
+
+    exported = play(run)
+    if into is None:
+        sys.stdout.write(to_toml(exported[0]))
+        return
+    _write_folder(into, {f"{each.name}.toml": to_toml(each, f"./{json_schema.FILE}") for each in exported})
+    _write_folder(into, {json_schema.FILE: _schema_text()}, quiet=True)
+
+
+def schema(
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file to write; else the terminal.")] = None,
+) -> None:
+    """Print the JSON Schema of connectors' files, for completion in editors.
+
+    Name it in the first line of a TOML file: #:schema ./connector.schema.json
+    """
+    if output is None:
+        sys.stdout.write(_schema_text())
+    else:
+        output.write_text(_schema_text(), encoding="utf-8")
+        print(f"wrote {output}")
+
+
+def _schema_text() -> str:
+    import orjson
+
+    from pipeline.operations.json_schema import connector_schema
+
+    return orjson.dumps(connector_schema(), option=orjson.OPT_INDENT_2).decode() + "\n"
+
+
+def _write_folder(folder: Path, files: dict[str, str], *, quiet: bool = False) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+            if not quiet:
+                print(f"wrote {folder / name}")
+    except OSError as error:
+        raise Failed(f"{folder} cannot be written: {error}") from error
+
+
+def _confirm(made: Plan) -> None:
+    gone = [str(entry.name) for entry in made.entries if entry.state == "remove"]
+    if gone and not made.refused:
+        typer.confirm(f"Remove {len(gone)} connector(s) that have no file: {', '.join(gone)}?", abort=True)
+
+
+SIGNS = {"create": "+", "change": "~", "unchanged": "=", "refused": "!", "remove": "-"}
+
+
+def _show_plan(made: Plan, *, json: bool) -> None:
+    from dataclasses import asdict
+
+    from pipeline.cli import show
+
+    if json:
+        hidden = ("settings",)
+        show.as_json([{k: v for k, v in asdict(entry).items() if k not in hidden} for entry in made.entries])
+        return
+    for entry in made.entries:
+        origin = f"  ({entry.origin})" if entry.origin else ""
+        print(f"{SIGNS[entry.state]} {entry.state} {entry.name or '?'}{origin}")
+        for problem in entry.problems:
+            show.copyable(f"    {problem}")
+        for field in entry.new_fields:
+            print(f"    makes the lead field {field}")
+        show_differences(entry.differences)
+    counts = {state: sum(entry.state == state for entry in made.entries) for state in SIGNS}
+    print(f"\n{', '.join(f'{count} {state}' for state, count in counts.items() if count)}; nothing was written")
+
+
+def show_differences(found: Sequence[Any]) -> None:
+    """One line for each difference."""
+    from pipeline.cli import show
+
+    for each in found:
+        match each.kind:
+            case "added":
+                told = f"+ {each.place} = {toml_value(each.new)}"
+            case "removed":
+                told = f"- {each.place} = {toml_value(each.old)}"
+            case "moved":
+                told = f"~ {each.place}: another order: {', '.join(each.new)}"
+            case _:
+                told = f"~ {each.place}: {toml_value(each.old)} → {toml_value(each.new)}"
+        show.copyable(f"    {told}")
+
+
+def toml_value(value: Any) -> str:
+    """A value as a file says it, on one line."""
+    from pipeline.operations.toml import one_line
+
+    return one_line(value)

@@ -1,0 +1,78 @@
+"""`leadpipe connector capture|test`: real events as test cases, and running them, without a database, also in CI."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, account_id, clear_errors, database, play
+
+if TYPE_CHECKING:
+    from pipeline.operations.capture import Captured
+    from pipeline.settings import Settings
+
+Folder = Annotated[Path, typer.Option("--into", "-o", help="The folder of the connector's file.", file_okay=False)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(capture)
+    app.command()(test)
+
+
+def capture(
+    event: Annotated[str, typer.Argument(help="The event's id, as in `leadpipe journal list`.")],
+    name: Annotated[str | None, typer.Option("--name", help="What to call the case; else after the event.")] = None,
+    into: Folder = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Write over a case of this name.")] = False,
+    account: Account = DEFAULT_ACCOUNT,
+) -> None:
+    """Write a real event, with stand-ins for everybody's data, as a test case: CONNECTOR.tests/NAME.toml."""
+    from pipeline.cli import show
+    from pipeline.operations.capture import capture as run_capture
+
+    async def run(settings: Settings) -> Captured:
+        async with database(settings) as opened:
+            return await run_capture(opened, await account_id(opened, account), event, name)
+
+    captured = play(run)
+    file = into / captured.path
+    with clear_errors():
+        if file.exists() and not force:
+            raise Failed(f"{file} is there already; choose another --name, or --force")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(captured.toml, encoding="utf-8")
+        except OSError as error:
+            raise Failed(f"{file} cannot be written: {error}") from error
+    print(f"wrote {file}")
+    if not captured.faithful:
+        show.messages.print("the stand-ins change how the event ends; see `about` in the file", markup=False)
+
+
+def test(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Connectors' files, or folders of them; none: the presets' examples.", exists=True),
+    ] = None,
+    presets: Annotated[bool, typer.Option("--presets", help="The worked examples of all presets too.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Run the cases beside connectors' files and their presets' examples, without a database. Exit code 1: one fails."""
+    from pipeline.cli import show, show_trial
+    from pipeline.operations.cases import run_all
+
+    with clear_errors():
+        ran = list(run_all(paths or [], presets=presets or not paths))
+    failed = sum(not each.passed for each in ran)
+    if json:
+        show.as_json([{**asdict(each), "passed": each.passed} for each in ran])
+    else:
+        for each in ran:
+            show_trial.show_ran(each)
+        print(f"\n{len(ran) - failed} passed, {failed} failed")
+    if failed:
+        raise typer.Exit(1)
