@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.send import progress
+from pipeline.cli.progress import progress
 from pipeline.cli.session import AsJson, Failed, WrongUse, clear_errors, loop_run
 
 if TYPE_CHECKING:

@@ -61,7 +61,7 @@ def test(
     presets: Annotated[bool, typer.Option("--presets", help="The worked examples of all presets too.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Run the cases beside connectors' files and their presets' examples, without a database. Exit code 1: one fails."""
+    """Run the cases beside connectors' files and their presets' examples, without a database. Failing: exit code 1."""
     from pipeline.cli import show, show_trial
     from pipeline.operations.cases import run_all
 

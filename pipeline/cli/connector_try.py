@@ -84,7 +84,7 @@ def compare(
 ) -> None:
     """Run the connector's latest events through its settings and through a draft, and show what differs."""
     from pipeline.cli import show, show_trial
-    from pipeline.cli.send import progress
+    from pipeline.cli.progress import progress
     from pipeline.daemon.core import topology_of
     from pipeline.operations.compare import compare as run_compare
 

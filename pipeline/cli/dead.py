@@ -9,7 +9,7 @@ import typer
 
 from pipeline.cli.journal import Limit, Since, Until
 from pipeline.cli.look import broker
-from pipeline.cli.send import progress
+from pipeline.cli.progress import progress
 from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, WrongUse, account_id, database, play
 from pipeline.cli.times import moment
 

@@ -13,7 +13,7 @@ import aiohttp
 
 from pipeline.cli import show
 from pipeline.cli.lead import COLUMNS, short
-from pipeline.cli.send import progress
+from pipeline.cli.progress import progress
 from pipeline.operations import connectors as operations
 from pipeline.operations.audit import audit
 from pipeline.operations.check import shown

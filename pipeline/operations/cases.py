@@ -20,12 +20,12 @@ from pydantic import ValidationError, model_validator
 
 from pipeline.ingress.door import cut
 from pipeline.ingress.limits import Limits
-from pipeline.ingress.refusal import Refusal
+from pipeline.ingress.refusal import Refusal, malformed
 from pipeline.operations.checking import problems_of
 from pipeline.operations.connectors import BadConnector, parsed, parsed_file, place
 from pipeline.operations.errors import Invalid
 from schemas.connector import Connector
-from schemas.cutting import producer_id
+from schemas.cutting import events_in, producer_id, redacted
 from schemas.fields import RecordFields
 from schemas.joined import with_declared
 from schemas.mapper import mapper
@@ -207,8 +207,20 @@ def _raws(case: Case, connector: Connector) -> list[str]:
     """The events of a case, as the door makes them."""
     if case.event is not None:
         return [orjson.dumps(orjson.loads(case.event)).decode()]
-    headers = {"Content-Type": case.content_type}
-    return [event.raw for event in cut(connector, headers, str(case.body).encode(), Limits()).events]
+    body = str(case.body).encode()
+    try:
+        return [event.raw for event in cut(connector, {"Content-Type": case.content_type}, body, Limits()).events]
+    except Refusal:
+        return _raws_beyond_the_door(body, connector)
+
+
+def _raws_beyond_the_door(body: bytes, connector: Connector) -> list[str]:
+    """What the door refuses as no event, for the rules behind it to reject; what is no JSON is refused for good."""
+    try:
+        found = events_in(orjson.loads(body), connector.preset.door)
+    except orjson.JSONDecodeError:
+        raise malformed("Malformed JSON", "the body is not JSON") from None
+    return [orjson.dumps(redacted(each, connector.preset.door)[0]).decode() for each in found]
 
 
 def _got(connector: Connector, raw: str, received_at: datetime) -> dict[str, Any]:
