@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 
 import structlog
@@ -33,6 +34,7 @@ class Api:
         self._core = core
         self._database = database
         self._rate = rate
+        self._heavy = asyncio.Lock()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Any method, any path."""
@@ -51,15 +53,16 @@ class Api:
             return answer.failed(500, "a fault of this program; its log says where")
 
     async def _answered(self, request: web.Request) -> web.StreamResponse:
-        by_method, found = self.table.match(segments(request)[BELOW:])
+        by_method = self.table.match(segments(request)[BELOW:])
         if not by_method:
             raise Refusal(404, "there is no such path; /api/docs shows those there are")
-        route = by_method.get("GET" if request.method == "HEAD" else request.method)
-        if route is None:
+        matched = by_method.get("GET" if request.method == "HEAD" else request.method)
+        if matched is None:
             allowed = {*by_method, *({"HEAD"} if "GET" in by_method else ())}
             raise Refusal(
                 405, f"this path has {', '.join(sorted(by_method))}", headers={"Allow": ", ".join(sorted(allowed))}
             )
+        route, found = matched
         actor = await self._actor(request)
         if route.scope is not None:
             actor.need(route.scope)
@@ -69,7 +72,7 @@ class Api:
             arguments["query"] = query
         if route.body is not None:
             arguments["body"] = await body_value(route, request)
-        done = await route.work(Call(actor, self._core, self._database), **arguments)
+        done = await route.work(Call(actor, self._core, self._database, self._heavy), **arguments)
         return self._shown(route, done)
 
     async def _actor(self, request: web.Request) -> Actor:

@@ -18,11 +18,16 @@ Limit = Annotated[int, WHOLE, Field(ge=1, le=MOST, description="how many at most
 AfterId = Annotated[int, WHOLE, Field(ge=0, le=2**63 - 1, description="the `next` of the page before")]
 
 
-def _written(value: Any) -> Any:
+def _read(value: Any) -> Any:
     """Digits alone are no time here; pydantic would take them for seconds."""
-    if isinstance(value, str) and not re.match(r"\d{4}-\d\d-\d\d[Tt ]", value, re.ASCII):
-        raise ValueError("must be a time with its zone, such as 2026-08-31T09:30:00Z")
-    return value
+    if not isinstance(value, str):
+        return value
+    try:
+        if re.match(r"\d{4}-\d\d-\d\d[Tt ]", value, re.ASCII):
+            return datetime.fromisoformat(value)
+    except ValueError:
+        pass
+    raise ValueError("must be a time with its zone, such as 2026-08-31T09:30:00Z")
 
 
 def _in_reach(value: datetime) -> datetime:
@@ -34,7 +39,7 @@ def _in_reach(value: datetime) -> datetime:
 
 Moment = Annotated[
     AwareDatetime,
-    BeforeValidator(_written),
+    BeforeValidator(_read),
     AfterValidator(_in_reach),
     Field(description="a time with its zone: 2026-08-31T09:30:00Z"),
 ]

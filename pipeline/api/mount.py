@@ -18,6 +18,7 @@ from pipeline.daemon.core import Core
 from pipeline.store.database import Database
 
 POOL = 3  # connections; the ingress has its own
+PATIENCE = 10.0  # seconds that a call waits for the database
 
 
 @asynccontextmanager
@@ -26,7 +27,7 @@ async def mounted(core: Core) -> AsyncIterator[Sequence[web.RouteDef]]:
     if not core.settings.api:
         yield []
         return
-    database = await Database.open(str(core.settings.database_url), size=POOL)
+    database = await Database.open(str(core.settings.database_url), size=POOL, timeout=PATIENCE, ask=False)
     try:
         yield routes(Api(table(), core, database, Rate(core.settings.api_rate)))
     finally:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any, get_args
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from pydantic import BaseModel, TypeAdapter
-from pydantic.json_schema import JsonSchemaMode, models_json_schema
+from pydantic import TypeAdapter
+from pydantic.json_schema import JsonSchemaMode
 
 from pipeline import __version__
 from pipeline.api.answer import MEANING, ErrorAnswer
-from pipeline.api.route import BASE, Empty, Route, Table
+from pipeline.api.route import BASE, Route, Table
 from schemas.access import ALLOWED, Role, Scope
 
+ERROR = "error"
 REF = "#/components/schemas/{model}"
 HEADERS = {
     401: {"WWW-Authenticate": "how to present a key"},
@@ -33,12 +35,11 @@ everything that is wrong at once. Members and parameters that are not known are 
 
 def document(table: Table, url: str) -> dict[str, Any]:
     """The document of these routes, served at `url`."""
-    models = list(_models(table))
-    refs, defined = models_json_schema(models, ref_template=REF)
+    drawn, defined = TypeAdapter.json_schemas(list(_models(table)), ref_template=REF)
     schemas = defined.get("$defs", {})
     paths: dict[str, Any] = {}
     for route in table:
-        operation = _operation(route, refs, schemas)
+        operation = _operation(route, _Drawn(drawn, schemas))
         paths.setdefault(f"{BASE}{route.path}", {})[route.method.lower()] = operation
     return {
         "openapi": "3.1.0",
@@ -54,44 +55,47 @@ def document(table: Table, url: str) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "responses": {str(status): _error(status, refs) for status in MEANING},
+            "responses": {str(status): _error(status, drawn[ERROR, "serialization"]) for status in MEANING},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "a key of the API"}},
         },
     }
 
 
-def _models(table: Table) -> Iterator[tuple[type[BaseModel], JsonSchemaMode]]:
-    seen: set[tuple[type[BaseModel], JsonSchemaMode]] = set()
+@dataclass(frozen=True)
+class _Drawn:
+    """The schemas of all bodies, queries and answers, and the definitions that they refer to."""
+
+    of: Mapping[tuple[str, JsonSchemaMode], dict[str, Any]]
+    defined: Mapping[str, dict[str, Any]]
+
+    def query(self, route: Route) -> dict[str, Any]:
+        """The schema of a query, as it is and not by reference."""
+        schema = self.of[f"query {route.name}", "validation"]
+        return self.defined[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+
+
+def _models(table: Table) -> Iterator[tuple[str, JsonSchemaMode, TypeAdapter[Any]]]:
     for route in table:
-        wanted: list[tuple[Any, JsonSchemaMode]] = [(route.body_type, "validation"), (route.returns, "serialization")]
-        for model, mode in wanted:
-            for each in _inside(model):
-                if (each, mode) not in seen:
-                    seen.add((each, mode))
-                    yield each, mode
-    yield ErrorAnswer, "serialization"
+        if route.body is not None:
+            yield f"body {route.name}", "validation", route.body
+        if route.returns is not None:
+            yield f"answer {route.name}", "serialization", TypeAdapter(route.returns)
+        yield f"query {route.name}", "validation", TypeAdapter(route.query)
+    yield ERROR, "serialization", TypeAdapter(ErrorAnswer)
 
 
-def _inside(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models in an annotation such as `list[Model]`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _inside(argument)
-
-
-def _operation(route: Route, refs: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+def _operation(route: Route, drawn: _Drawn) -> dict[str, Any]:
     scope = "Any key may call this." if route.scope is None else f"Needs the scope `{route.scope}`."
     operation: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.summary,
         "description": f"{route.description}\n\n{scope}".strip(),
         "tags": [route.tag],
-        "parameters": [*_in_path(route), *_in_query(route, schemas)],
-        "responses": {str(route.status): _success(route, refs)},
+        "parameters": [*_in_path(route), *_in_query(drawn.query(route))],
+        "responses": {str(route.status): _success(route, drawn)},
     }
     if route.body is not None:
-        schema = _schema_of_body(route, refs, schemas)
+        schema = drawn.of[f"body {route.name}", "validation"]
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     for status in route.statuses:
         operation["responses"][str(status)] = {"$ref": f"#/components/responses/{status}"}
@@ -105,12 +109,8 @@ def _in_path(route: Route) -> Iterator[dict[str, Any]]:
         yield {"name": name, "in": "path", "required": True, "schema": schema, **told}
 
 
-def _in_query(route: Route, schemas: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    if route.query is Empty:
-        return
-    schema = route.query.model_json_schema(ref_template=REF)
-    schemas.update(schema.get("$defs", {}))
-    for name, member in schema["properties"].items():
+def _in_query(schema: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for name, member in schema.get("properties", {}).items():
         given = _not_null(member)
         told = {"description": given.pop("description")} if "description" in given else {}
         required = name in schema.get("required", [])
@@ -127,29 +127,21 @@ def _not_null(member: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _schema_of_body(route: Route, refs: Any, schemas: dict[str, Any]) -> dict[str, Any]:
-    if (route.body_type, "validation") in refs:
-        return dict(refs[route.body_type, "validation"])
-    schema = TypeAdapter(route.body_type).json_schema(ref_template=REF)
-    schemas.update(schema.pop("$defs", {}))
-    return schema
-
-
-def _success(route: Route, refs: Any) -> dict[str, Any]:
+def _success(route: Route, drawn: _Drawn) -> dict[str, Any]:
     if route.returns is not None:
-        schema = refs[route.returns, "serialization"]
+        schema = drawn.of[f"answer {route.name}", "serialization"]
         return {"description": "Done.", "content": {route.media: {"schema": schema}}}
     if route.status == 204:
         return {"description": "Done; there is nothing to say."}
     return {"description": "Done.", "content": {route.media: {"schema": {"type": "string"}}}}
 
 
-def _error(status: int, refs: Any) -> dict[str, Any]:
+def _error(status: int, schema: Mapping[str, Any]) -> dict[str, Any]:
     title, meaning = MEANING[status]
     headers = {
         name: {"description": told, "schema": {"type": "string"}} for name, told in HEADERS.get(status, {}).items()
     }
-    content = {"application/json": {"schema": refs[ErrorAnswer, "serialization"]}}
+    content = {"application/json": {"schema": schema}}
     return {"description": f"{title}. {meaning}", "headers": headers, "content": content}
 
 

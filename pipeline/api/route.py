@@ -130,21 +130,18 @@ class Table:
 
         return add
 
-    def match(self, segments: Sequence[str]) -> tuple[dict[str, Route], dict[str, str]]:
-        """The routes of a path by method, and the path's variable parts. A fixed segment goes before a variable one."""
-        found: dict[str, Route] = {}
-        values: dict[str, str] = {}
-        best: tuple[bool, ...] | None = None
+    def match(self, segments: Sequence[str]) -> dict[str, tuple[Route, dict[str, str]]]:
+        """Per method of a path, its route and the path's variable parts. A fixed segment goes before a variable one."""
+        found: dict[str, tuple[Route, dict[str, str]]] = {}
+        best: dict[str, tuple[bool, ...]] = {}
         for route in self.routes:
             pattern = route.path.strip("/").split("/")
-            if (fits := _fits(pattern, segments)) is None:
+            if (values := _fits(pattern, segments)) is None:
                 continue
             fixed = tuple(not part.startswith("{") for part in pattern)
-            if best is None or fixed > best:
-                found, values, best = {}, fits, fixed
-            if fixed == best:
-                found[route.method] = route
-        return found, values
+            if route.method not in best or fixed > best[route.method]:
+                found[route.method], best[route.method] = (route, values), fixed
+        return found
 
     def __iter__(self) -> Iterator[Route]:
         return iter(self.routes)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
 from pipeline.operations.access import Actor
-from pipeline.operations.errors import NotFound
+from pipeline.operations.errors import Forbidden, InUse, NotFound
 from pipeline.store import connectors
 from pipeline.store.database import Database
-from schemas.settings import Access
+from schemas.settings import Access, ConnectorSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +54,34 @@ def _access(stored: object) -> Access | None:
         return None if stored is None else Access.model_validate(stored)
     except ValidationError:
         return None
+
+
+async def named(database: Database, actor: Actor, given: str) -> str:
+    """The name of the connector that the caller means by its name or id. Raises NotFound, also if it is removed."""
+    seen = await visible(database, actor)
+    name = seen.names[seen.id_of(given)]
+    if name not in await connectors.stored(database, actor.account):
+        raise NotFound(f"connector {name!r} is removed")
+    return name
+
+
+async def may_save(database: Database, actor: Actor, settings: Sequence[ConnectorSettings]) -> None:
+    """Raises Forbidden if the caller could not use one of these connectors afterwards, or cannot now."""
+    if actor.is_admin:
+        return
+    open_now = set((await visible(database, actor)).names.values())
+    stored = await connectors.stored(database, actor.account)
+    for each in settings:
+        if each.name in stored and each.name not in open_now:
+            raise InUse(f"the name {each.name!r} is taken")
+        if not actor.sees(each.access):
+            rule = (
+                f"must leave connector {each.name!r} open to you; name your role in `roles`, or a field that you have"
+            )
+            raise Forbidden(f"an administrator may save this: [access] {rule}")
+
+
+async def is_new(database: Database, account: int, name: str) -> None:
+    """Raises InUse if there is a connector of this name."""
+    if name in await connectors.stored(database, account):
+        raise InUse(f"there is a connector {name!r}; change that one, or choose another name")

@@ -1,0 +1,92 @@
+"""`/presets`: the source systems that ship, with the fields they send and the mapping that a connector starts with."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from pipeline.api.call import Call
+from pipeline.api.listing import Shown
+from pipeline.api.route import Table
+from pipeline.operations.errors import NotFound
+from schemas.access import Scope
+from schemas.fields import RecordKind
+from schemas.presets import UnknownPreset, preset, presets
+
+api = Table()
+TAG = "Presets"
+PresetName = Annotated[str, Field(max_length=100)]
+
+
+class PresetShown(Shown):
+    """A source system that Leadpipe knows."""
+
+    name: str
+    title: str
+    about: str
+    kind: RecordKind = Field(description="what its events are")
+
+
+class SourceFieldShown(Shown):
+    """Something that the source sends."""
+
+    path: str
+    label: str
+    type: str
+
+
+class WholePresetShown(PresetShown):
+    """The same with what a connector's settings may leave out."""
+
+    primary_key: str
+    secondary_key: str | None
+    blank: Literal["keep", "clear"]
+    sync: dict[str, Any]
+    auth: dict[str, Any] | None = Field(description="who may post, as far as the source says")
+    steps: list[str] = Field(description="how the webhook URL gets into the source; {url} stands for it")
+    time_zone: str
+    required: list[str] = Field(description="paths without which an event is rejected")
+    id: list[str] = Field(description="the paths that together are the producer's own id of an event")
+    source_fields: list[SourceFieldShown]
+    map: list[dict[str, Any]] = Field(description="the mapping that a connector starts with")
+
+
+class Presets(Shown):
+    """All that ship."""
+
+    items: list[PresetShown]
+
+
+@api.route("GET", "/presets", scope=Scope.CONNECTORS_READ, tag=TAG)
+async def list_presets(call: Call) -> Presets:
+    """List the source systems that a connector can start from."""
+    return Presets(items=[PresetShown.model_validate(each) for each in presets().values()])
+
+
+@api.route("GET", "/presets/{name}", scope=Scope.CONNECTORS_READ, tag=TAG)
+async def show_preset(call: Call, name: PresetName) -> WholePresetShown:
+    """Show a source system: its fields, its default mapping, its search keys, how its webhook is set up."""
+    try:
+        found = preset(name)
+    except UnknownPreset as error:
+        raise NotFound(str(error.args[0])) from error
+    return WholePresetShown(
+        name=found.name,
+        title=found.title,
+        about=found.about,
+        kind=found.kind,
+        primary_key=found.primary_key,
+        secondary_key=found.secondary_key,
+        blank=found.blank,
+        sync=found.sync.model_dump(),
+        auth=None if found.auth is None else found.auth.model_dump(exclude_none=True),
+        steps=found.steps,
+        time_zone=found.source.time_zone,
+        required=found.source.required,
+        id=found.door.id,
+        source_fields=[
+            SourceFieldShown(path=each.path, label=each.title, type=each.type) for each in found.source.fields
+        ],
+        map=[row.model_dump(mode="json", by_alias=True, exclude_defaults=True) for row in found.map],
+    )

@@ -1,0 +1,144 @@
+"""`leadpipe field`: the typed attributes of an account's records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, WrongUse, account_id, database, play
+
+if TYPE_CHECKING:
+    from pipeline.settings import Settings
+    from pipeline.store.fields import Listed
+    from schemas.fields import Field, RecordKind
+
+app = typer.Typer(help="The fields of leads, calls and activities.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="The field's name: lower case, digits, underscores; never changes.")]
+COLUMNS = ("label", "type", "unique", "required")
+Record = Annotated[str, typer.Option("--record", help="lead, call or activity.")]
+
+
+@app.command(name="list")
+def list_(
+    record: Annotated[str | None, typer.Option("--record", help="Only of lead, call or activity.")] = None,
+    account: Account = DEFAULT_ACCOUNT,
+    json: AsJson = False,
+) -> None:
+    """List the fields of an account, the standard ones first."""
+    from pipeline.cli import show
+    from pipeline.operations import fields
+
+    wanted = None if record is None else _kind(record)
+
+    async def run(settings: Settings) -> list[Listed]:
+        async with database(settings) as opened:
+            return await fields.page(opened, await account_id(opened, account), wanted)
+
+    rows = play(run)
+    if json:
+        show.as_json([_document(row) for row in rows])
+    else:
+        show.lines(
+            ("field", *COLUMNS, "origin"),
+            (
+                (f"{row.record}.{row.field.name}", *(getattr(row.field, each) for each in COLUMNS), row.origin)
+                for row in rows
+            ),
+        )
+
+
+@app.command(name="set")
+def set_(
+    name: Name,
+    type: Annotated[
+        str | None, typer.Option("--type", help="text, number, boolean, phone, email, date, datetime, dropdown, …")
+    ] = None,
+    label: Annotated[str | None, typer.Option("--label", help="What people see.")] = None,
+    option: Annotated[list[str] | None, typer.Option("--option", help="An option of a dropdown.")] = None,
+    required: Annotated[bool | None, typer.Option("--required/--not-required", help="Of leads.")] = None,
+    unique: Annotated[bool | None, typer.Option("--unique/--not-unique", help="It can be a search key.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="A field as TOML instead, also with a parent.", exists=True)
+    ] = None,
+    record: Record = "lead",
+    account: Account = DEFAULT_ACCOUNT,
+    json: AsJson = False,
+) -> None:
+    """Add a field, or change one: what is not named stays. What would break stored values is refused, naming them."""
+    from pipeline.cli import show
+    from pipeline.operations import fields
+    from pipeline.operations.errors import NotFound
+
+    kind = _kind(record)
+    given = {"type": type, "label": label, "options": option, "required": required, "unique": unique}
+    said = {what: value for what, value in given.items() if value is not None}
+
+    async def run(settings: Settings) -> tuple[str, Listed]:
+        async with database(settings) as opened:
+            owner = await account_id(opened, account)
+            try:
+                old = (await fields.get(opened, owner, kind, name)).field.model_dump(mode="json")
+            except NotFound:
+                old = {"label": name}
+            wanted = _field({**({} if file else old), **said, "name": name}, file)
+            state = await fields.put(opened, owner, kind, wanted)
+            return state, await fields.get(opened, owner, kind, name)
+
+    state, row = play(run)
+    if json:
+        show.as_json({**_document(row), "state": state})
+    else:
+        print(f"{state} {row.record}.{row.field.name}, {row.field.type}")
+
+
+@app.command()
+def remove(
+    name: Name,
+    record: Record = "lead",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    account: Account = DEFAULT_ACCOUNT,
+) -> None:
+    """Remove a field of the account's own, or have a standard one as it ships. Stored values stay stored."""
+    from pipeline.operations import fields
+
+    kind = _kind(record)
+    if not yes:
+        typer.confirm(f"Remove the field {record}.{name}?", abort=True)
+
+    async def run(settings: Settings) -> str:
+        async with database(settings) as opened:
+            return await fields.remove(opened, await account_id(opened, account), kind, name)
+
+    print(f"{play(run)} {record}.{name}")
+
+
+def _field(said: dict[str, Any], file: Path | None) -> Field:
+    import tomllib
+
+    from pydantic import ValidationError
+
+    from schemas.fields import Field
+
+    try:
+        return Field(**{**(tomllib.loads(file.read_text()) if file else {}), **said})
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise WrongUse(problems) from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise WrongUse(f"{file}: {error}") from error
+
+
+def _kind(record: str) -> RecordKind:
+    from typing import cast, get_args
+
+    from schemas.fields import RecordKind
+
+    if record not in get_args(RecordKind):
+        raise WrongUse(f"{record!r} is no record; there are {', '.join(get_args(RecordKind))}")
+    return cast(RecordKind, record)
+
+
+def _document(row: Listed) -> dict[str, Any]:
+    return {"record": row.record, "origin": row.origin, **row.field.model_dump(mode="json")}

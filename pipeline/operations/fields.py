@@ -1,0 +1,81 @@
+"""The fields of an account's records. In: what one is to be. Out: it, in force; what would break others is refused."""
+
+from __future__ import annotations
+
+from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
+from pipeline.store import fields
+from pipeline.store.database import Database
+from pipeline.store.fields import FieldRefused, Listed, State
+from schemas.fields import Field, RecordKind
+
+
+async def page(database: Database, account: int, record: RecordKind | None = None) -> list[Listed]:
+    """Every field of the account, or of one record kind; the standard ones first."""
+    return [each for each in await fields.list_all(database, account) if record in (None, each.record)]
+
+
+async def get(database: Database, account: int, record: RecordKind, name: str) -> Listed:
+    """One field. Raises NotFound."""
+    for each in await page(database, account, record):
+        if each.field.name == name:
+            return each
+    raise NotFound(f"a {record} has no field {name!r}")
+
+
+async def create(database: Database, account: int, record: RecordKind, field: Field) -> Listed:
+    """A new field. Raises InUse: there is one of this name, or stored values stand in its way."""
+    there = {each.field.name for each in await page(database, account, record)}
+    if field.name in there:
+        raise InUse(f"a {record} has a field {field.name!r} already; change that one, or choose another name")
+    await put(database, account, record, field)
+    return await get(database, account, record, field.name)
+
+
+async def put(database: Database, account: int, record: RecordKind, field: Field) -> State:
+    """A field as it is to be: a new one, or one that is there in another form.
+
+    Raises InUse, with the stored values, connectors and fields that the change would break.
+    """
+    try:
+        return await fields.put(database, account, record, field)
+    except FieldRefused as refused:
+        raise _in_the_way(field.name, refused) from refused
+
+
+async def replace(database: Database, account: int, record: RecordKind, name: str, field: Field) -> Listed:
+    """A field that is there, in another form. Raises NotFound, Invalid (another name), InUse as `put` does."""
+    await get(database, account, record, name)
+    if field.name != name:
+        raise Invalid("the field is not changed", [Problem("name", f"must stay {name!r}", field.name)])
+    await put(database, account, record, field)
+    return await get(database, account, record, name)
+
+
+async def relabel(database: Database, account: int, record: RecordKind, name: str, label: str) -> Listed:
+    """Change what people see. Raises NotFound."""
+    try:
+        await fields.relabel(database, account, record, name, label)
+    except LookupError as error:
+        raise NotFound(f"a {record} has no field {name!r}") from error
+    return await get(database, account, record, name)
+
+
+async def remove(database: Database, account: int, record: RecordKind, name: str) -> str:
+    """Take a field of the account's own away, or have a standard one as it ships: `removed` or `reset`.
+
+    Raises NotFound; InUse: something needs it, or it is a standard one as it ships.
+    """
+    await get(database, account, record, name)
+    try:
+        done = await fields.remove(database, account, record, name)
+    except FieldRefused as refused:
+        raise _in_the_way(name, refused) from refused
+    if done == "no":
+        raise InUse(f"{record}.{name} is a standard field as it ships; it can be changed, and not removed")
+    return done
+
+
+def _in_the_way(name: str, refused: FieldRefused) -> InUse:
+    problems = [Problem(name, message) for message in refused.problems]
+    problems += [Problem(name, rule, value) for value, rule in refused.values]
+    return InUse("nothing is changed: the field is in use in ways that this would break", problems)
