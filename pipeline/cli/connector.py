@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli import connector_code, connector_history, connector_test, connector_try
+from pipeline.cli import connector_code, connector_history, connector_test, connector_try, connector_url
 from pipeline.cli.author import Note, author
 from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, account_id, database, play
 
@@ -62,18 +62,6 @@ def show_(name: Name, account: Account = DEFAULT_ACCOUNT, json: AsJson = False) 
 
 
 @app.command()
-def url(name: Name, account: Account = DEFAULT_ACCOUNT) -> None:
-    """Print the URL that the source posts to. Whoever knows it can post."""
-    from pipeline.operations.connectors import webhook_url
-
-    async def run(settings: Settings) -> str:
-        async with database(settings) as opened:
-            return webhook_url(settings, (await found(opened, account, name))[1][0])
-
-    print(play(run))
-
-
-@app.command()
 def enable(name: Name, note: Note = None, account: Account = DEFAULT_ACCOUNT) -> None:
     """Let a connector accept events again."""
     _switch(name, account, note, enabled=True)
@@ -123,6 +111,7 @@ def _switch(name: str, account: str, note: str | None, *, enabled: bool) -> None
     print(f"{'enabled' if enabled else 'disabled'} {name}")
 
 
+connector_url.register(app)
 connector_history.register(app)
 connector_try.register(app)
 connector_test.register(app)

@@ -15,6 +15,7 @@ from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, Wrong
 if TYPE_CHECKING:
     from pipeline.operations.plan import Plan
     from pipeline.settings import Settings
+    from pipeline.store.database import Database
     from schemas.settings import ConnectorSettings
 
 Files = Annotated[list[Path], typer.Argument(help="TOML files, one connector each, or folders of them.", exists=True)]
@@ -63,6 +64,7 @@ def apply(
             if made.refused:
                 raise refusal(made)
             applied = await carry_out(opened, owner, made, author(note))
+            await _warn_of_secrets(opened, settings, owner, made)
         rows: list[dict[str, Any]] = []
         for entry, done in zip(made.entries, applied, strict=True):
             if done is None:
@@ -82,6 +84,19 @@ def apply(
         else:
             print(f"{row['state']} {row['name']}, revision {row['revision']}")
             show.copyable(f"  {row['url']}")
+
+
+async def _warn_of_secrets(opened: Database, settings: Settings, owner: int, made: Plan) -> None:
+    """Say which secrets are not to be found here; the ingress may well have them."""
+    import os
+
+    from pipeline.cli import show
+    from pipeline.operations import secrets
+
+    for entry in made.entries:
+        if entry.settings is not None:
+            for problem in await secrets.problems(opened, settings, owner, entry.settings, os.environ):
+                show.messages.print(f"{entry.name}: not found from here: {problem}", markup=False)
 
 
 def export(

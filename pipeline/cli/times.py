@@ -1,4 +1,4 @@
-"""Points in time as people give them on the command line."""
+"""Points and lengths of time as people give them on the command line."""
 
 from __future__ import annotations
 
@@ -8,6 +8,15 @@ from datetime import UTC, datetime, timedelta
 import typer
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def span(text: str) -> timedelta:
+    """A length of time, such as 30m, 24h or 7d; 0 is none. BadParameter."""
+    if text == "0":
+        return timedelta(0)
+    if match := re.fullmatch(r"(\d{1,6})([smhd])", text):
+        return timedelta(**{UNITS[match[2]]: int(match[1])})
+    raise typer.BadParameter(f"{text!r} is no length of time, such as 30m, 24h or 7d")
 
 
 def moment(text: str | None) -> datetime | None:

@@ -10,8 +10,13 @@ from urllib.parse import parse_qs
 from pipeline.daemon.core import broker_url, topology_of
 from pipeline.engine.outcome import Transient
 from pipeline.engine.topology import TopologyError
-from pipeline.settings import Settings
-from pipeline.store import connectors
+from pipeline.ingress.authentication.addresses import Proxies
+from pipeline.ingress.authentication.guard import Guard, Surroundings
+from pipeline.ingress.authentication.signed import addresses_of
+from pipeline.secrets.references import Secrets
+from pipeline.secrets.seal import Seals
+from pipeline.settings import Settings, public_url
+from pipeline.store import connectors, secrets
 from pipeline.store.database import Database
 from pipeline.store.migrate import MigrationError, pending
 from pipeline.transport import transport_for
@@ -78,10 +83,25 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
             yield Finding(
                 "connectors", count > 0, f"{count} in force", "apply one: leadpipe connector apply deploy/examples/FILE"
             )
+            yield await _secrets(settings, database)
     except MigrationError as error:
         yield Finding("schema", False, str(error), "start the version of Leadpipe that fits the database")
     finally:
         await database.close()
+
+
+async def _secrets(settings: Settings, database: Database) -> Finding:
+    """Whether the secrets that connectors name are to be found from here, as the ingress must find them."""
+    sealed = await secrets.load_all(database)
+    found = Secrets(Seals(settings.secret_key), lambda account, name: sealed.get((account, name)))
+    around = Surroundings(addresses_of(public_url(settings)), Proxies())
+    guards = [Guard(each, found, around) for each, _ in await connectors.load_all(database) if each.guarded]
+    troubles = [f"{guard.connector.name}: {problem}" for guard in guards for problem in guard.problems]
+    if troubles:
+        told = "; ".join(troubles)
+        return Finding("secrets", False, told, "until then requests to these connectors are answered 503 (enforce)")
+    named = sum(guard.watches for guard in guards)
+    return Finding("secrets", True, f"{len(sealed)} kept, {named} connectors ask who posts")
 
 
 def shown(url: str) -> str:

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pipeline.operations import secrets
 from pipeline.operations.as_code import canonical
 from pipeline.operations.checking import account_fields, problems_of
 from pipeline.operations.connectors import BadConnector, parsed, parsed_file
 from pipeline.operations.differences import Difference, differences
 from pipeline.operations.errors import Invalid, Problem
+from pipeline.operations.people import people_problems
 from pipeline.store import connectors
 from pipeline.store.connectors import NOBODY, Applied, Author
 from pipeline.store.database import Database
@@ -79,6 +81,8 @@ async def plan(database: Database, account: int, wanted: Sequence[Wish], *, prun
         problems = list(wish.problems)
         if wish.settings is not None:
             problems += problems_of(wish.settings, fields)
+            problems += await secrets.missing(database, account, wish.settings)
+            problems += await people_problems(database, account, wish.settings)
             if names[wish.settings.name] > 1:
                 problems.append(Problem("name", "another file has the same name", wish.settings.name))
         entries.append(_planned(wish, problems, stored, fields["lead"]))

@@ -35,7 +35,7 @@ class Guard:
         self._secrets = secrets
         self._around = around
         self._echo = _echo_of(connector)
-        self._check: Check = from_anybody if self.auth is None else self._checked(self.auth)
+        self._check: Check = self._checked(self.auth) if self.auth and self.watches else from_anybody
         self._token = self._verify_token()
 
     @property
@@ -102,7 +102,7 @@ class Guard:
 
     def _verify_token(self) -> bytes | None:
         """The verify token; where none was set, whoever knows the URL may ask for an echo."""
-        if self.auth is None or self.auth.verify_token is None:
+        if self.auth is None or not self.watches or self.auth.verify_token is None:
             return None
         return self._value(self.auth.verify_token)
 

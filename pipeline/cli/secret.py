@@ -1,0 +1,98 @@
+"""`leadpipe secret`: what sources prove themselves with, kept sealed in the database; a value is never an argument."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, account_id, database, play
+
+if TYPE_CHECKING:
+    from pipeline.settings import Settings
+
+app = typer.Typer(help="Keep the secrets that connectors name as stored:NAME.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="The secret's name.")]
+
+
+@app.command(name="set")
+def set_(name: Name, account: Account = DEFAULT_ACCOUNT) -> None:
+    """Keep a secret: from standard input, or asked for where that is a terminal. It is never shown again.
+
+    It takes the place of one of the same name at once. To change a secret without a gap, keep the new one under
+    another name, and name both in the connector's [auth] until the source has changed over.
+    """
+    from pipeline.operations import secrets
+
+    value = _value()
+
+    async def run(settings: Settings) -> bool:
+        async with database(settings) as opened:
+            return await secrets.put(opened, settings, await account_id(opened, account), name, value)
+
+    print(f"{'kept' if play(run) else 'replaced'} {name}; connectors name it as stored:{name}")
+
+
+@app.command(name="list")
+def list_(account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
+    """List the secrets of an account: names, dates, and the connectors that name them; no value."""
+    from pipeline.cli import show
+    from pipeline.operations import secrets
+
+    async def run(settings: Settings) -> list[dict[str, Any]]:
+        async with database(settings) as opened:
+            return await secrets.listed(opened, await account_id(opened, account))
+
+    rows = play(run)
+    if json:
+        show.as_json(rows)
+    else:
+        columns = ("name", "used_by", "created_at", "updated_at")
+        show.lines(columns, ([row[column] for column in columns] for row in rows))
+
+
+@app.command()
+def remove(name: Name, account: Account = DEFAULT_ACCOUNT) -> None:
+    """Forget a secret that no connector names."""
+    from pipeline.operations import secrets
+
+    async def run(settings: Settings) -> None:
+        async with database(settings) as opened:
+            await secrets.remove(opened, await account_id(opened, account), name)
+
+    play(run)
+    print(f"removed {name}")
+
+
+@app.command()
+def key() -> None:
+    """Print a new key for LEADPIPE_SECRET_KEY. Keep it: what it has sealed opens with nothing else."""
+    from pipeline.secrets.seal import new_key
+
+    print(new_key())
+
+
+@app.command()
+def reseal() -> None:
+    """Seal all secrets with the first key of LEADPIPE_SECRET_KEY; then the keys after it can go."""
+    from pipeline.operations import secrets
+
+    async def run(settings: Settings) -> tuple[int, list[str]]:
+        async with database(settings) as opened:
+            done, troubles = await secrets.reseal(opened, settings)
+            if troubles:
+                raise Failed("\n".join([f"{done} sealed anew; these are as they were:", *troubles]))
+            return done, troubles
+
+    print(f"{play(run)[0]} sealed anew; every secret is sealed with the first key")
+
+
+def _value() -> bytes:
+    """The value, without the line end after it."""
+    if sys.stdin.isatty():
+        return str(typer.prompt("Value", hide_input=True, confirmation_prompt=True)).encode()
+    value = sys.stdin.buffer.read().removesuffix(b"\n").removesuffix(b"\r")
+    if not value:
+        raise typer.BadParameter("no value came on standard input: leadpipe secret set NAME < FILE")
+    return value

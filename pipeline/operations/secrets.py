@@ -1,0 +1,127 @@
+"""Secrets of an account: keep, list, remove, seal anew. In: values, never to be seen again. Out: names and dates.
+
+A secret goes in and does not come out: only the ingress opens one, to check who posts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
+from pipeline.secrets.references import LARGEST, Secrets
+from pipeline.secrets.seal import SealError, Seals, new_key
+from pipeline.settings import Settings
+from pipeline.store import connectors, secrets
+from pipeline.store.database import Database
+from schemas.auth import STORED_NAME, joined
+from schemas.presets import UnknownPreset, preset
+from schemas.settings import ConnectorSettings
+
+__all__ = ["listed", "missing", "new_key", "problems", "put", "remove", "reseal"]
+
+STORED = "stored:"
+
+
+async def put(database: Database, settings: Settings, account: int, name: str, value: bytes) -> bool:
+    """Keep a secret, in place of one of the same name, which stops counting at once; True if there was none.
+
+    Raises Invalid (its name, its size), InUse (there is no key to seal it with).
+    """
+    problems = []
+    if not re.fullmatch(STORED_NAME, name):
+        problems.append(Problem("name", "lower-case letters, digits and hyphens, at most 63", name))
+    if not 1 <= len(value) <= LARGEST:
+        problems.append(Problem("value", f"must have 1 to {LARGEST} bytes, and has {len(value)}"))
+    if problems:
+        raise Invalid("the secret is not kept", problems)
+    try:
+        sealed = Seals(settings.secret_key).seal(value, account, name)
+    except SealError as error:
+        raise InUse(str(error)) from error
+    return await secrets.put(database, account, name, sealed)
+
+
+async def listed(database: Database, account: int) -> list[dict[str, Any]]:
+    """The secrets of an account: name, created_at, updated_at, used_by (connectors). Never a value."""
+    used = await _used(database, account)
+    return [{**row, "used_by": used.get(row["name"], [])} for row in await secrets.list_all(database, account)]
+
+
+async def remove(database: Database, account: int, name: str) -> None:
+    """Forget a secret. Raises NotFound, and InUse while a connector names it."""
+    if users := (await _used(database, account)).get(name):
+        raise InUse(f"secret {name!r} is named by {', '.join(users)}; take {STORED}{name} out of their [auth] first")
+    if not await secrets.remove(database, account, name):
+        raise NotFound(f"no secret {name!r}; `leadpipe secret list` shows those there are")
+
+
+async def reseal(database: Database, settings: Settings) -> tuple[int, list[str]]:
+    """Seal every secret of every account with the newest key; how many were, and what is wrong with the others.
+
+    Afterwards the older keys can be taken out of the setting.
+    """
+    seals, done, troubles = Seals(settings.secret_key), 0, []
+    for (account, name), sealed in (await secrets.load_all(database)).items():
+        if seals.is_current(sealed):
+            continue
+        try:
+            new = seals.seal(seals.open(sealed, account, name), account, name)
+        except SealError as error:
+            troubles.append(f"account {account}: {error}")
+            continue
+        done += await secrets.reseal(database, account, name, sealed, new)
+    return done, troubles
+
+
+async def missing(database: Database, account: int, settings: ConnectorSettings) -> list[Problem]:
+    """The secrets that settings name and the account does not keep: they cannot be saved like that."""
+    wanted = [each.removeprefix(STORED) for each in _references(settings) if each.startswith(STORED)]
+    if not wanted:
+        return []
+    kept = {row["name"] for row in await secrets.list_all(database, account)}
+    return [
+        Problem("auth", f"{STORED}{name}: the account has no such secret; set it first: leadpipe secret set {name}")
+        for name in wanted
+        if name not in kept
+    ]
+
+
+async def problems(
+    database: Database, settings: Settings, account: int, document: ConnectorSettings, environment: Mapping[str, str]
+) -> list[str]:
+    """What keeps a process with this environment and this key from using the secrets that a connector names.
+
+    Another process may have them: what is wrong here is a word of warning elsewhere.
+    """
+    kept = await secrets.load_all(database)
+    found = Secrets(Seals(settings.secret_key), lambda owner, name: kept.get((owner, name)), environment)
+    return [problem for each in _references(document) if (problem := found.problem(each, account)) is not None]
+
+
+async def _used(database: Database, account: int) -> dict[str, list[str]]:
+    """Per stored secret the connectors that name it, also ones that do not work any more."""
+    used: dict[str, list[str]] = {}
+    for connector, document in (await connectors.stored(database, account)).items():
+        for each in _named(document.get("auth")):
+            if each.startswith(STORED):
+                used.setdefault(each.removeprefix(STORED), []).append(connector)
+    return used
+
+
+def _named(auth: Any) -> list[str]:
+    """The references in stored settings, whatever else may be wrong with them."""
+    if not isinstance(auth, dict):
+        return []
+    named = [*(auth.get("secrets") or []), auth.get("verify_token")]
+    return [each for each in named if isinstance(each, str)]
+
+
+def _references(settings: ConnectorSettings) -> tuple[str, ...]:
+    """All that settings and their preset name together; nothing where they do not fit, which is said elsewhere."""
+    try:
+        auth = joined(settings.auth, preset(settings.preset).auth)
+    except (UnknownPreset, ValueError):
+        return ()
+    return () if auth is None else auth.references
