@@ -5,13 +5,14 @@ Nothing is checked here; see `schemas.checking`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from schemas.auth import Auth
 from schemas.auth import joined as auth_of
-from schemas.fields import RecordFields
+from schemas.fields import Field, RecordFields
 from schemas.mapping import MapRow
 from schemas.normal.values import Locale
 from schemas.preset import Preset
@@ -113,5 +114,13 @@ class Joined:
 
 def with_declared(fields: RecordFields, settings: ConnectorSettings) -> RecordFields:
     """The account's fields and those that the settings bring along; of two of one name the account's."""
-    new = {f.name: completed("lead", f) for f in settings.fields if f.name not in fields["lead"]}
+    return with_fields(fields, settings.fields)
+
+
+def with_fields(fields: RecordFields, declared: Iterable[Field]) -> RecordFields:
+    """The account's fields and these; of several of one name the account's, else the first."""
+    new: dict[str, Field] = {}
+    for field in declared:
+        if field.name not in fields["lead"]:
+            new.setdefault(field.name, completed("lead", field))
     return {**fields, "lead": {**fields["lead"], **new}} if new else fields

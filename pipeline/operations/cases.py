@@ -22,7 +22,7 @@ from pipeline.ingress.door import cut
 from pipeline.ingress.limits import Limits
 from pipeline.ingress.refusal import Refusal, malformed
 from pipeline.operations.checking import problems_of
-from pipeline.operations.connectors import BadConnector, parsed, parsed_file, place
+from pipeline.operations.connectors import BadConnector, parsed, parsed_file
 from pipeline.operations.errors import Invalid
 from schemas.connector import Connector
 from schemas.cutting import events_in, producer_id, redacted
@@ -185,7 +185,7 @@ def _ran_file(file: Path, settings: ConnectorSettings, fields: RecordFields) -> 
     try:
         case = Case(**tomllib.loads(file.read_text(encoding="utf-8")))
     except ValidationError as error:
-        told = "; ".join(f"{place(each['loc'])}: {each['msg']}" for each in error.errors())
+        told = "\n".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
         return Ran(settings.name, file.stem, str(file), trouble=told)
     except (OSError, TypeError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         return Ran(settings.name, file.stem, str(file), trouble=str(error))

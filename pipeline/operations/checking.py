@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pipeline.operations.errors import Problem
 from pipeline.store import fields as store
 from pipeline.store.database import Database
-from schemas.checking import problems
+from schemas.checking import parse, problems
 from schemas.fields import RecordFields
 from schemas.presets import UnknownPreset, preset
+from schemas.problem import BadSettings
 from schemas.settings import ConnectorSettings
 
 
@@ -23,3 +27,11 @@ def problems_of(settings: ConnectorSettings, fields: RecordFields) -> list[Probl
     except UnknownPreset as error:
         return [Problem("preset", str(error.args[0]), settings.preset)]
     return [Problem(problem.place, problem.message) for problem in found]
+
+
+def checked(document: Mapping[str, Any], fields: RecordFields) -> tuple[ConnectorSettings | None, list[Problem]]:
+    """The settings in a document, or everything that is wrong with it, also behind what is wrong with single values."""
+    try:
+        return parse(document, fields), []
+    except BadSettings as bad:
+        return None, [Problem(problem.place, problem.message) for problem in bad.problems]

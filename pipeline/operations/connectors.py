@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.operations.checking import account_fields, problems_of
+from pipeline.operations.checking import account_fields, checked, problems_of
 from pipeline.operations.errors import Invalid, NotFound, Problem
 from pipeline.settings import Settings
 from pipeline.store import connectors
@@ -18,6 +18,7 @@ from pipeline.store.connectors import NOBODY, Author
 from pipeline.store.database import Database
 from schemas.connector import Connector
 from schemas.presets import preset
+from schemas.problem import of_model
 from schemas.settings import ConnectorSettings
 from schemas.standard import STANDARD
 
@@ -33,28 +34,34 @@ def parsed(document: Mapping[str, Any]) -> ConnectorSettings:
     try:
         return ConnectorSettings(**document)
     except ValidationError as error:
-        problems = [_problem(dict(each)) for each in error.errors(include_url=False)]
-    except TypeError:
-        problems = [Problem(None, "the names of settings are texts")]
+        problems = [Problem(each.place, each.message) for each in of_model(error, document)]
     raise Invalid(f"the settings have {len(problems)} problem(s)", problems)
+
+
+def document_in(file: Path) -> dict[str, Any]:
+    """What a file says, whatever it is; raises BadConnector if it is no TOML, or holds what JSON cannot."""
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadConnector(f"{file} cannot be read", [Problem(None, str(error))]) from error
+    if problems := list(_bad_numbers(document, "")):
+        raise BadConnector(f"{file} has {len(problems)} problem(s)", problems)
+    return document
 
 
 def parsed_file(file: Path) -> ConnectorSettings:
     """The settings in a file, each by itself; raises BadConnector."""
+    document = document_in(file)
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
-        _check_numbers(document, "")
         return parsed(document)
     except Invalid as error:
         raise BadConnector(f"{file} has {len(error.problems)} problem(s)", error.problems) from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadConnector(f"{file} cannot be read", [Problem(None, str(error))]) from error
 
 
 def read(file: Path) -> ConnectorSettings:
     """The settings in a file, checked whole for an account that has the standard fields. Raises BadConnector."""
-    settings = parsed_file(file)
-    if problems := problems_of(settings, STANDARD):
+    settings, problems = checked(document_in(file), STANDARD)
+    if settings is None:
         raise BadConnector(f"{file} has {len(problems)} problem(s)", problems)
     return settings
 
@@ -117,32 +124,15 @@ def webhook_url(settings: Settings, token: str) -> str:
     return f"{base.rstrip('/')}/in/{token}"
 
 
-def place(location: tuple[int | str, ...]) -> str | None:
-    """`map row 3, to` for ("map", 2, "to"); None for the whole."""
-    shown: list[str] = []
-    for part in location:
-        if isinstance(part, int) and shown:
-            shown[-1] = f"{shown[-1]} row {part + 1}"
-        else:
-            shown.append(str(part))
-    return ", ".join(shown) or None
-
-
-def _problem(error: Mapping[str, Any]) -> Problem:
-    location, value = error["loc"], error.get("input")
-    hidden = "auth" in location[:1] or not isinstance(value, str | int | float)  # a secret may be there by mistake
-    return Problem(place(location), error["msg"].removeprefix("Value error, "), None if hidden else value)
-
-
-def _check_numbers(value: Any, where: str) -> None:
+def _bad_numbers(value: Any, where: str) -> Iterator[Problem]:
     """TOML knows numbers that JSON does not."""
     if isinstance(value, dict):
         for name, each in value.items():
-            _check_numbers(each, f"{where}.{name}" if where else name)
+            yield from _bad_numbers(each, f"{where}.{name}" if where else name)
     elif isinstance(value, list):
         for at, each in enumerate(value):
-            _check_numbers(each, f"{where} row {at + 1}")
+            yield from _bad_numbers(each, f"{where} row {at + 1}")
     elif isinstance(value, float) and value - value != 0:
-        raise Invalid("a number", [Problem(where, "a number must be finite", str(value))])
+        yield Problem(where, "a number must be finite", str(value))
     elif isinstance(value, int) and abs(value) > LARGEST:
-        raise Invalid("a number", [Problem(where, "a whole number must fit 64 bits", str(value)[:40])])
+        yield Problem(where, "a whole number must fit 64 bits", str(value)[:40])

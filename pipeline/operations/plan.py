@@ -6,21 +6,23 @@ A plan is made before anything is written, and everything in it takes effect in 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pipeline.operations import secrets
+from pydantic import ValidationError
+
 from pipeline.operations.as_code import canonical
-from pipeline.operations.checking import account_fields, problems_of
-from pipeline.operations.connectors import BadConnector, parsed, parsed_file
+from pipeline.operations.checking import account_fields, checked, problems_of
+from pipeline.operations.connectors import BadConnector, document_in, parsed
 from pipeline.operations.differences import Difference, differences
 from pipeline.operations.errors import Invalid, Problem
-from pipeline.operations.people import people_problems
 from pipeline.store import connectors
 from pipeline.store.connectors import NOBODY, Applied, Author
 from pipeline.store.database import Database
+from schemas.fields import Field, Fields, RecordFields
+from schemas.joined import with_fields
 from schemas.settings import ConnectorSettings
 
 State = Literal["create", "change", "unchanged", "refused", "remove"]
@@ -28,11 +30,19 @@ State = Literal["create", "change", "unchanged", "refused", "remove"]
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What one file, or one body of the API, asks for; or what is wrong with it."""
+    """What one file, or one body of the API, asks for: a document, or settings made of one; or what is wrong."""
 
     origin: str
-    settings: ConnectorSettings | None
+    settings: ConnectorSettings | None = None
     problems: tuple[Problem, ...] = ()
+    document: Mapping[str, Any] | None = None
+
+    def said(self) -> list[Field]:
+        """The fields that it brings along, as far as they can be read."""
+        if self.settings is not None:
+            return self.settings.fields
+        rows = (self.document or {}).get("fields")
+        return [field for row in (rows if isinstance(rows, list) else []) if (field := _field(row)) is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +84,15 @@ def wishes(paths: Sequence[Path]) -> list[Wish]:
 async def plan(database: Database, account: int, wanted: Sequence[Wish], *, prune: bool = False) -> Plan:
     """What applying would do. `prune`: connectors that nothing is said of are removed."""
     stored = await connectors.stored(database, account)
-    fields = await account_fields(database, account)
-    names = Counter(wish.settings.name for wish in wanted if wish.settings is not None)
+    there = await account_fields(database, account)
+    fields = with_fields(there, [field for wish in wanted for field in wish.said()])
+    judged = [_judged(wish, fields) for wish in wanted]
+    names = Counter(settings.name for settings, _ in judged if settings is not None)
     entries = []
-    for wish in wanted:
-        problems = list(wish.problems)
-        if wish.settings is not None:
-            problems += problems_of(wish.settings, fields)
-            problems += await secrets.missing(database, account, wish.settings)
-            problems += await people_problems(database, account, wish.settings)
-            if names[wish.settings.name] > 1:
-                problems.append(Problem("name", "another file has the same name", wish.settings.name))
-        entries.append(_planned(wish, problems, stored, fields["lead"]))
+    for wish, (settings, problems) in zip(wanted, judged, strict=True):
+        if settings is not None and names[settings.name] > 1:
+            problems = [*problems, Problem("name", "another file has the same name", settings.name)]
+        entries.append(_planned(wish, settings, problems, stored, there["lead"]))
     if prune:
         said = {entry.name for entry in entries}
         entries += [Planned("remove", name) for name in stored if name not in said]
@@ -136,14 +143,33 @@ def refusal(made: Plan) -> Invalid:
 
 def _wish(file: Path) -> Wish:
     try:
-        return Wish(str(file), parsed_file(file))
+        return Wish(str(file), document=document_in(file))
     except BadConnector as error:
-        return Wish(str(file), None, error.problems)
+        return Wish(str(file), problems=error.problems)
 
 
-def _planned(wish: Wish, problems: list[Problem], stored: dict[str, dict[str, Any]], lead: Any) -> Planned:
-    settings = wish.settings
-    name = None if settings is None else settings.name
+def _judged(wish: Wish, fields: RecordFields) -> tuple[ConnectorSettings | None, list[Problem]]:
+    if wish.settings is not None:
+        return wish.settings, [*wish.problems, *problems_of(wish.settings, fields)]
+    settings, problems = (None, []) if wish.document is None else checked(wish.document, fields)
+    return settings, [*wish.problems, *problems]
+
+
+def _field(row: object) -> Field | None:
+    try:
+        return Field.model_validate(row)
+    except ValidationError:
+        return None  # a problem of its file's, which is told there
+
+
+def _planned(
+    wish: Wish,
+    settings: ConnectorSettings | None,
+    problems: list[Problem],
+    stored: dict[str, dict[str, Any]],
+    lead: Fields,
+) -> Planned:
+    name = (wish.document or {}).get("name") if settings is None else settings.name
     if settings is None or problems:
         return Planned("refused", name, wish.origin, problems=problems)
     after = canonical(settings)
@@ -163,5 +189,5 @@ def canonical_of(document: dict[str, Any]) -> dict[str, Any]:
         return document
 
 
-def _new(settings: ConnectorSettings, lead: Any) -> list[str]:
+def _new(settings: ConnectorSettings, lead: Fields) -> list[str]:
     return [f"{each.name} ({each.type})" for each in settings.fields if each.name not in lead]

@@ -42,6 +42,11 @@ async def revisions(database: Database, account: int, name: str) -> list[Revisio
     ]
 
 
+async def revision(database: Database, account: int, name: str, wanted: int) -> Revision:
+    """One revision of a connector. Raises NotFound."""
+    return _one(await revisions(database, account, name), name, wanted)
+
+
 async def difference(database: Database, account: int, name: str, old: int, new: int | None = None) -> list[Difference]:
     """What differs between two revisions; `new` left out: the newest. Raises NotFound."""
     known = await revisions(database, account, name)

@@ -16,7 +16,7 @@ from pipeline.store.database import Connection, Database
 from schemas.checking import check
 from schemas.connector import Connector, ConnectorSettings
 from schemas.fields import RecordFields
-from schemas.joined import with_declared
+from schemas.joined import with_declared, with_fields
 from schemas.presets import preset
 from schemas.standard import STANDARD
 
@@ -186,8 +186,10 @@ async def apply_all(
     async def work(connection: Connection) -> list[Applied]:
         await field_table.lock(connection, account)
         fields = await field_table.of_account(connection, account)
+        together = with_fields(fields, [field for settings in wanted for field in settings.fields])
         for settings in wanted:
-            check(settings, preset(settings.preset), fields)
+            check(settings, preset(settings.preset), together)
+        for settings in wanted:
             fields = await _bring(connection, account, settings, fields)
         for name in sorted({*removed, *(settings.name for settings in wanted)}):
             await _locked(connection, account, name)  # in one order everywhere, so that nobody waits in a circle
