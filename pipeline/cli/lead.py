@@ -1,19 +1,24 @@
-"""`leadpipe lead`: find people, and see what is known of them and where it came from."""
+"""`leadpipe lead`: find people, see what is known of them and where it came from, and make one lead of two."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, account_id, database, play
+from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, acting, database, play
 
 if TYPE_CHECKING:
+    from pipeline.operations.access import Actor
     from pipeline.settings import Settings
+    from pipeline.store.database import Database
 
+T = TypeVar("T")
 app = typer.Typer(help="Find people, and see what is known of them.", no_args_is_help=True)
 COLUMNS = ("name", "phone", "email", "city", "lead source", "updated")
+Lead = Annotated[str, typer.Argument(help="The lead's id.")]
 
 
 @app.command()
@@ -22,56 +27,38 @@ def find(
         str, typer.Argument(help="A phone number, an e-mail address, an id, or a text; none: the newest.")
     ] = "",
     limit: Annotated[int, typer.Option("--limit", help="How many at most.", min=1, max=1000)] = 20,
+    after: Annotated[str | None, typer.Option("--after", help="Continue after this lead.")] = None,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
     """Find leads."""
     from pipeline.cli import show
-    from pipeline.store import leads
+    from pipeline.operations import leads
 
-    async def run(settings: Settings) -> list[dict[str, Any]]:
-        async with database(settings) as opened:
-            return await leads.find(opened, await account_id(opened, account), query, limit)
-
-    rows = play(run)
+    rows = _run(account, lambda opened, actor: leads.find(opened, actor, query, after=after, limit=limit))
     if json:
         show.as_json(rows)
-    else:
-        show.lines(("lead", *COLUMNS), (short(row) for row in rows))
+        return
+    show.lines(("lead", *COLUMNS), (short(row) for row in rows))
+    if len(rows) == limit:
+        show.messages.print(f"more: --after {rows[-1]['id']}", markup=False, soft_wrap=True)
 
 
 @app.command(name="show")
-def show_(
-    lead: Annotated[str, typer.Argument(help="The lead's id.")],
-    account: Account = DEFAULT_ACCOUNT,
-    json: AsJson = False,
-) -> None:
+def show_(lead: Lead, account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
     """Show a lead: each field with the event that set it and when, its keys, and what it did."""
     from pipeline.cli import show
-    from pipeline.store import leads
+    from pipeline.operations import leads
 
-    async def run(settings: Settings) -> dict[str, Any]:
-        async with database(settings) as opened:
-            row = await leads.show(opened, await account_id(opened, account), lead)
-            if row is None:
-                raise Failed(f"no lead {lead!r}; `leadpipe lead find` finds them by number, address or text")
-            return row
-
-    row = play(run)
+    row = _run(account, lambda opened, actor: leads.show(opened, actor, lead))
     if json:
         show.as_json(row)
         return
+    if row["redirected_from"]:
+        show.copyable(f"lead {row['redirected_from']} was merged into this one\n")
     show.table(
         ("field", "value", "as of UTC", "set by event"),
-        (
-            (
-                each["field"],
-                each["value"],
-                "default" if each["default"] else f"{datetime.fromisoformat(each['occurred_at']):%Y-%m-%d %H:%M}",
-                each["event"],
-            )
-            for each in row["provenance"]
-        ),
+        ((each["field"], each["value"], _as_of(each), each["event"]) for each in row["provenance"]),
         title=f"lead {row['id']}, version {row['version']}",
     )
     show.table(("", "identified by"), row["keys"], title="\nkeys")
@@ -80,6 +67,97 @@ def show_(
         ((each["occurred_at"], each["type"], each["call"] or each["fields"]) for each in row["activities"]),
         title="\nactivities",
     )
+    if row["merges"]:
+        show.table(
+            ("merged UTC", "lead", "into", "by", "undone"),
+            (
+                (each["merged_at"], each["loser"], each["winner"], each["merged_by"], each["undone_at"])
+                for each in row["merges"]
+            ),
+            title="\nmerges",
+        )
+
+
+@app.command()
+def explain(
+    lead: Lead,
+    field: Annotated[str | None, typer.Option("--field", help="Only this field.")] = None,
+    account: Account = DEFAULT_ACCOUNT,
+    json: AsJson = False,
+) -> None:
+    """Say why a lead says what it says: which event set each field, by which mapping row, and what it replaced."""
+    from pipeline.cli import show
+    from pipeline.operations import leads
+
+    found = _run(account, lambda opened, actor: leads.explain(opened, actor, lead, field))
+    if json:
+        show.as_json(found)
+        return
+    if found["redirected_from"]:
+        show.copyable(f"lead {found['redirected_from']} was merged into this one\n")
+    for each in found["fields"]:
+        show.console.print(each["field"], style="bold", markup=False)
+        show.pairs(
+            {
+                "  value": "(cleared)" if each["value"] is None else each["value"],
+                "  as sent": each["as_sent"],
+                "  event": each["event"],
+                "  connector": each["connector"] and f"{each['connector']}, revision {each['revision']}",
+                "  row": each["row"] and row_told(each["row"]),
+                "  as of": _as_of(each),
+                "  applied": each["applied_at"],
+                "  replaced": each["replaced"] and replaced_told(each["replaced"]),
+            }
+        )
+
+
+@app.command()
+def history(
+    lead: Lead,
+    field: Annotated[str | None, typer.Option("--field", help="Only this field.")] = None,
+    limit: Annotated[int, typer.Option("--limit", help="How many at most.", min=1, max=1000)] = 50,
+    account: Account = DEFAULT_ACCOUNT,
+    json: AsJson = False,
+) -> None:
+    """List the values that a lead's fields had before, the latest first."""
+    from pipeline.cli import show
+    from pipeline.operations import leads
+
+    rows = _run(account, lambda opened, actor: leads.history(opened, actor, lead, field, limit))
+    if json:
+        show.as_json(rows)
+        return
+    show.lines(
+        ("field", "value", "since UTC", "until UTC", "set by event", "replaced by event"),
+        ([each[name] for name in ("field", "value", "since", "until", "event", "replaced_by")] for each in rows),
+    )
+
+
+@app.command()
+def merge(
+    winner: Annotated[str, typer.Argument(help="The lead that stays.")],
+    loser: Annotated[str, typer.Argument(help="The lead that becomes part of it.")],
+    account: Account = DEFAULT_ACCOUNT,
+    json: AsJson = False,
+) -> None:
+    """Make one lead of two: keys, calls and activities move, and per field the newest value stays."""
+    from pipeline.operations import leads
+
+    done = _run(account, lambda opened, actor: leads.merge(opened, actor, winner, loser))
+    _tell(done, f"merged {done['loser']} into {done['winner']}", json)
+
+
+@app.command()
+def unmerge(
+    lead: Annotated[str, typer.Argument(help="The lead that was merged into another one.")],
+    account: Account = DEFAULT_ACCOUNT,
+    json: AsJson = False,
+) -> None:
+    """Undo a merge: what it moved goes back; what arrived since stays with the other lead."""
+    from pipeline.operations import leads
+
+    done = _run(account, lambda opened, actor: leads.unmerge(opened, actor, lead))
+    _tell(done, f"took {done['loser']} out of {done['winner']}", json)
 
 
 def short(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -90,3 +168,45 @@ def short(row: dict[str, Any]) -> tuple[Any, ...]:
     )
     fields["updated"] = row["updated_at"]
     return (row["id"], *(fields.get(column.replace(" ", "_")) for column in COLUMNS))
+
+
+def row_told(row: dict[str, Any]) -> str:
+    """A mapping row in one line."""
+    source = row["from"] if isinstance(row["from"], str) else " or ".join(row["from"] or ["a constant"])
+    where = row["of"].replace("_", " ") if row["row"] is None else f"{row['of']} row {row['row']}"
+    return f"{where}: {source} to {row['to']}"
+
+
+def replaced_told(replaced: dict[str, Any]) -> str:
+    """What a value took the place of, in one line."""
+    by = f" by {replaced['connector']}" if replaced["connector"] else ""
+    return f"{replaced['value']}, set{by} with event {replaced['event']}, as of {_minute(replaced['occurred_at'])}"
+
+
+def _tell(done: dict[str, Any], sentence: str, json: bool) -> None:
+    from pipeline.cli import show
+
+    if json:
+        show.as_json(done)
+        return
+    fields = ", ".join(done["fields"]) or "none"
+    show.copyable(sentence)
+    show.copyable(f"keys {len(done['keys'])}, calls {done['calls']}, activities {done['activities']}, fields: {fields}")
+
+
+def _as_of(row: dict[str, Any]) -> str:
+    return "default" if row["default"] else _minute(row["occurred_at"])
+
+
+def _minute(time: str) -> str:
+    return f"{datetime.fromisoformat(time):%Y-%m-%d %H:%M}"
+
+
+def _run(account: str, work: Callable[[Database, Actor], Awaitable[T]]) -> T:
+    """Do it with the database, as whoever sits at the command line."""
+
+    async def run(settings: Settings) -> T:
+        async with database(settings) as opened:
+            return await work(opened, await acting(opened, account))
+
+    return play(run)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 if TYPE_CHECKING:
+    from pipeline.operations.access import Actor
     from pipeline.settings import Settings
     from pipeline.store.database import Database
 
@@ -100,3 +101,13 @@ async def account_id(database: Database, name: str) -> int:
     if found is None:
         raise WrongUse(f"no account {name!r}")
     return found
+
+
+async def acting(database: Database, name: str) -> Actor:
+    """Whoever sits at the command line, in this account; raises WrongUse."""
+    from dataclasses import replace
+
+    from pipeline.cli.author import author
+    from pipeline.operations.access import Actor
+
+    return replace(Actor.local(await account_id(database, name), name), name=author(None).who)

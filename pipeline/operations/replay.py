@@ -83,4 +83,4 @@ def _exits(letters: Sequence[Letter], topology: Topology) -> list[Exit]:
                 f"dead letter {letter.id} died in stage {letter.stage!r}, which the chain does not have any more; "
                 f"its stages are {', '.join(topology.stages)}"
             )
-    return [Exit(Work(letter.stage), dead_letters.revived(letter.event)) for letter in letters]
+    return [Exit(Work(letter.stage), dead_letters.revived(letter.event, letter.decision)) for letter in letters]

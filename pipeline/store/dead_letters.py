@@ -64,11 +64,12 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A dead letter to replay: the event as it came to the stage that gave it up."""
+    """A dead letter to replay: the event as it came to the stage that gave it up; of a conflict, what was decided."""
 
     id: int
     stage: str
     event: Event
+    decision: dict[str, Any] | None = None
 
 
 async def keep(database: Database, stage: str, events: Sequence[Event], unreadable: Sequence[bytes]) -> None:
@@ -135,18 +136,18 @@ async def matching(
     top = up_to if up_to is not None else await database.fetchval("SELECT coalesce(max(id), 0) FROM dead_letter")
     while rows := await _readable(database, wanted, last, top, size):
         last = rows[-1]["id"]
-        yield [Letter(row["id"], row["stage"], event_of(row["event"])) for row in rows]
+        yield [_letter(row) for row in rows]
 
 
 async def letter(database: Database, id: int, account: int | None = None) -> Letter | None:
     """One readable dead letter, whatever its status; None if there is none."""
     row = await database.fetchrow(
-        "SELECT id, stage, event FROM dead_letter"
+        "SELECT id, stage, event, decision FROM dead_letter"
         " WHERE id = $1 AND event IS NOT NULL AND ($2::bigint IS NULL OR account_id = $2)",
         id,
         account,
     )
-    return None if row is None else Letter(row["id"], row["stage"], event_of(row["event"]))
+    return None if row is None else _letter(row)
 
 
 async def mark(database: Database, ids: Sequence[int], status: Status) -> int:
@@ -160,9 +161,17 @@ async def mark(database: Database, ids: Sequence[int], status: Status) -> int:
     return len(rows)
 
 
-def revived(event: Event) -> Event:
-    """The event as it goes through again: one replay later, its failure and its trail so far left in the journal."""
-    return event.evolve(failure=None, result=_applied(event), replay=event.replay + 1, trail=())
+def revived(event: Event, decision: dict[str, Any] | None = None) -> Event:
+    """The event as it goes through again: one replay later, its failure and its trail so far left in the journal.
+
+    A person's decision goes with it, for the stages that ask whose it is.
+    """
+    data = event.data if decision is None else {**event.data, "decision": decision}
+    return event.evolve(failure=None, result=_applied(event), replay=event.replay + 1, trail=(), data=data)
+
+
+def _letter(row: Any) -> Letter:
+    return Letter(row["id"], row["stage"], event_of(row["event"]), row["decision"])
 
 
 def _applied(event: Event) -> dict[str, Any] | None:
@@ -201,7 +210,7 @@ async def _readable(database: Database, wanted: Filter, last: int, top: int, siz
     where.add("event IS NOT NULL AND id > {} AND id <= {}", last, top)
     most = where.place(size)
     return await database.fetch(
-        f"SELECT id, stage, event FROM dead_letter WHERE {where} ORDER BY id LIMIT {most}", *where.values
+        f"SELECT id, stage, event, decision FROM dead_letter WHERE {where} ORDER BY id LIMIT {most}", *where.values
     )
 
 

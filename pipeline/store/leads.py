@@ -62,6 +62,9 @@ ORDER BY created_at DESC, id DESC LIMIT $3
 """
 
 
+COUNT = "SELECT count(*) FROM lead WHERE account_id = $1 AND merged_into IS NULL"
+
+
 async def lock(connection: Connection, ids: Collection[str]) -> dict[str, Record]:
     """Leads by id, locked until the transaction ends, in the order of their ids.
 
@@ -154,8 +157,7 @@ async def show(database: Database, account: int, id: str) -> dict[str, Any] | No
 
 async def count(database: Database, account: int) -> int:
     """How many leads the account has, without those that were merged into others."""
-    count = "SELECT count(*) FROM lead WHERE account_id = $1 AND merged_into IS NULL"
-    return int(await database.fetchval(count, account))
+    return int(await database.fetchval(COUNT, account))
 
 
 async def _row(database: Database, account: int, id: str) -> Any:

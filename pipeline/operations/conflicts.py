@@ -1,0 +1,95 @@
+"""Events whose keys name several leads: look at them, and decide. In: who asks, and a decision. Out: the event sent on.
+
+Each is held as a dead letter until a person says whose it is. One decision counts, whoever else decides meanwhile.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from pipeline.engine.frame import Bounds
+from pipeline.engine.topology import Topology
+from pipeline.engine.transport import Transport
+from pipeline.operations.access import Actor
+from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
+from pipeline.operations.replay import StageGone, replay_one
+from pipeline.operations.visible import visible
+from pipeline.operations.who import who
+from pipeline.store import conflicts, dead_letters, leads
+from pipeline.store.conflicts import NoSuchConflict, State, Undecidable
+from pipeline.store.database import Database
+from pipeline.store.merging import MergeRefused
+
+
+async def page(
+    database: Database,
+    actor: Actor,
+    state: State = "open",
+    *,
+    connector: str | None = None,
+    after: int | None = None,
+    limit: int = 50,
+) -> list[dict[str, Any]]:
+    """Conflicts of the connectors that the caller sees, the newest first; the next page is `after` the last id.
+
+    Each has id, event_id, connector, reason, died_at, status, decision, `keys` (key, value, lead), and `leads`, the
+    ids that the keys name now. Raises NotFound (the connector).
+    """
+    seen = await visible(database, actor)
+    ids = seen.ids if connector is None else [seen.id_of(connector)]
+    rows = await conflicts.page(database, actor.account, state, connectors=ids, after=after, limit=limit)
+    return [{**row, "connector": seen.names.get(row["connector_id"])} for row in rows]
+
+
+async def show(database: Database, actor: Actor, id: int) -> dict[str, Any]:
+    """One conflict, its leads with their fields. Raises NotFound."""
+    seen = await visible(database, actor)
+    row = await conflicts.show(database, actor.account, id)
+    if row is None or not (seen.is_all or row["connector_id"] in seen.names):
+        raise NotFound(f"no conflict {id}")
+    found = [await leads.show(database, actor.account, lead) for lead in row["leads"]]
+    return {**row, "connector": seen.names.get(row["connector_id"]), "leads": [lead for lead in found if lead]}
+
+
+async def resolve(
+    database: Database,
+    transport: Transport,
+    topology: Topology,
+    actor: Actor,
+    id: int,
+    bounds: Bounds,
+    *,
+    use: str | None = None,
+    merge: bool = False,
+) -> dict[str, Any]:
+    """Decide, and send the event on: to the lead `use`, or, with `merge`, to one lead made of all of them.
+
+    With `merge` the leads are merged into `use`, or into the one that the first key names. Returns the decision:
+    conflict, how (use, merge), lead, by, at. The same decision again sends the event on once more, which changes
+    nothing. Raises NotFound, Invalid (neither was given, or no lead of this conflict), InUse (it was decided
+    otherwise, set aside or replayed; a lead was merged meanwhile; its stage is gone).
+    """
+    await show(database, actor, id)
+    if use is None and not merge:
+        raise Invalid("nothing is decided", [Problem("use", "name a lead to use, or ask for a merge")])
+    try:
+        chosen = None if use is None else str(UUID(use))
+    except ValueError as error:
+        raise Invalid("nothing is decided", [Problem("use", "must be the id of a lead", use)]) from error
+    work = partial(conflicts.decide, account=actor.account, id=id, use=chosen, merge=merge, by=who(actor))
+    try:
+        decision = await database.transaction(work)
+    except NoSuchConflict as error:
+        raise NotFound(str(error)) from error
+    except (Undecidable, MergeRefused) as error:
+        raise InUse(str(error)) from error
+    letter = await dead_letters.letter(database, id, actor.account)
+    if letter is None:
+        raise AssertionError("a conflict is a readable dead letter")
+    try:
+        await replay_one(database, transport, topology, letter, bounds)
+    except StageGone as gone:
+        raise InUse(str(gone)) from gone
+    return decision

@@ -1,0 +1,97 @@
+"""Why a lead says what it says. In: a lead. Out: per field its value, what set it and by which row, what it replaced.
+
+The mapping row is not stored with every value: it follows from the journalled request, the revision of the connector
+that the event was processed with, and the account's fields and the preset as they are today.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.operations.access import Actor
+from pipeline.operations.errors import NotFound
+from pipeline.operations.rows import origins
+from pipeline.store import fields, history, leads, origin
+from pipeline.store.database import Database
+from pipeline.store.origin import Origin
+from schemas.connector import Connector, ConnectorSettings
+from schemas.fields import AS_SENT, RecordFields
+from schemas.mapper import mapper
+from schemas.presets import preset
+from schemas.reader import reader
+
+Rows = Mapping[str, dict[str, Any]]  # mapping rows, by `record.field`
+
+
+async def explain(database: Database, actor: Actor, id: str, field: str | None = None) -> dict[str, Any]:
+    """Where each field of a lead comes from, or one of them.
+
+    `lead`, `redirected_from` (the id that was asked for, if that lead was merged into this one), and `fields`. Of each
+    field: `field`, `value` (None: it was cleared), `as_sent` (a number as the source wrote it), `event`, `connector`,
+    `revision` and `row`, the mapping row, `occurred_at`, `applied_at`, `default` (it fills a gap, and gives way), and
+    `replaced`: `value`, `event`, `connector` and `occurred_at` of what it took the place of. What is not known any
+    more is None. Raises NotFound (the lead, or the field).
+    """
+    lead = await leads.show(database, actor.account, id)
+    if lead is None:
+        raise NotFound(f"no lead {id!r}; `leadpipe lead find` finds them by number, address or text")
+    rows = {row["field"]: row for row in lead["provenance"]}
+    if field is not None and field not in rows:
+        raise NotFound(f"lead {lead['id']} has never had a value in {field!r}; it has had one in {', '.join(rows)}")
+    replaced = await history.last(database, actor.account, lead["id"])
+    events = {row["event"] for row in rows.values()} | {_event(each["old_stamp"]) for each in replaced.values()}
+    known = await origin.of_events(database, actor.account, events)
+    account_fields = await fields.of_account(database, actor.account)
+    mapped = {event: _rows(actor.account, each, account_fields) for event, each in known.items()}
+    explained = [
+        {
+            **row,
+            "as_sent": rows[f"{name}{AS_SENT}"]["value"] if f"{name}{AS_SENT}" in rows else None,
+            **_told(known.get(row["event"])),
+            "row": mapped.get(row["event"], {}).get(f"lead.{name}"),
+            "replaced": _replaced(replaced.get(name), known),
+        }
+        for name, row in rows.items()
+        if field in (None, name) and not (name.endswith(AS_SENT) and field is None)
+    ]
+    return {"lead": lead["id"], "redirected_from": lead["redirected_from"], "fields": explained}
+
+
+def _rows(account: int, event: Origin, account_fields: RecordFields) -> Rows:
+    """The mapping rows that decided about this event's fields; none where request and settings do not tell any more."""
+    if event.request is None or event.settings is None or event.received_at is None or event.revision is None:
+        return {}
+    try:
+        settings = ConnectorSettings(**event.settings)
+        connector = Connector(
+            event.connector, account, event.revision, settings, preset(settings.preset), account_fields
+        )
+        document = reader(connector)(event.request, event.received_at).document
+        data = mapper(connector)(document, event.received_at).data
+    except (ValueError, LookupError):  # what was in force then does not fit what is there today
+        return {}
+    return {to: each.shown() for to, each in origins(connector, document, event.received_at, data).items()}
+
+
+def _told(event: Origin | None) -> dict[str, Any]:
+    if event is None:
+        return {"connector": None, "revision": None, "applied_at": None}
+    return {"connector": event.name, "revision": event.revision, "applied_at": event.at}
+
+
+def _replaced(change: dict[str, Any] | None, known: Mapping[str, Origin]) -> dict[str, Any] | None:
+    if change is None:
+        return None
+    when, _, event = change["old_stamp"].partition(" ")
+    setter = known.get(event)
+    return {
+        "value": change["value"],
+        "event": event,
+        "connector": None if setter is None else setter.name,
+        "occurred_at": when.removeprefix("-"),
+    }
+
+
+def _event(stamp: str) -> str:
+    return stamp.partition(" ")[2]

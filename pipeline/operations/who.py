@@ -1,0 +1,11 @@
+"""What to call somebody in a record of what he did. In: who asks. Out: a text that is stored with it."""
+
+from __future__ import annotations
+
+from pipeline.operations.access import Actor
+from pipeline.store.text import storable
+
+
+def who(actor: Actor) -> str:
+    """The user's address, or what the command line calls him."""
+    return str(storable(actor.email or actor.name or "somebody, by command"))
