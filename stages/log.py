@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
+from itertools import count
 from typing import Any
 
 from pipeline.engine.outcome import Forward, Outcome
@@ -27,8 +28,10 @@ async def log(batch: Sequence[Event], tools: Tools) -> list[Outcome]:
     """The whole batch in one transaction."""
     entries = [entry_of(event) for event in batch]
 
+    tries = count()
+
     async def write(connection: Connection) -> None:
-        await journal.write(connection, entries, datetime.now(UTC))
+        await journal.write(connection, entries, datetime.now(UTC), hopeful=next(tries) == 0)
 
     await tools.database.transaction(write)
     return [Forward(event.evolve(raw="")) for event in batch]
@@ -52,17 +55,18 @@ def entry_of(event: Event) -> Entry:
         revision=then.get("revision") or event.revision,
         replay=event.replay,
         request=storable(event.raw),
-        notes=storable(event.notes),
+        notes=storable(event.notes) if event.notes else (),
         stages=event.trail,
         lead_sync=sync.get("lead"),
         activity_sync=sync.get("activity"),
         decision=then.get("decision"),
+        again=bool(result.get("duplicate")),
         **_ending(event, result),
     )
 
 
 def _ending(event: Event, result: dict[str, Any]) -> dict[str, Any]:
-    record: dict[str, Any] = {name: storable(result[name]) for name in RECORD if name in result}
+    record: dict[str, Any] = storable({name: result[name] for name in RECORD if name in result})
     if event.failure is not None:
         failure = storable({**asdict(event.failure), "at": event.failure.at.isoformat()})
         return {**record, "outcome": "failed", "reason": failure["reason"], "failure": failure}

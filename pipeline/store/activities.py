@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from pipeline.store import attached
+from pipeline.store import attached, bulk
 from pipeline.store.database import Collision, Connection, Database
 from pipeline.store.ids import derived_id
 from pipeline.store.merge import Fields
@@ -17,19 +17,17 @@ SELECT id, account_id, connector_id, lead_id, occurred_at, fields, stamps, versi
 FROM activity WHERE id = ANY ($1::uuid[])
 """
 
-SAVE = """
-INSERT INTO activity
-    (id, account_id, connector_id, lead_id, type, external_id, occurred_at, fields, stamps, event_id, version)
-SELECT * FROM unnest(
-    $1::uuid[], $2::bigint[], $3::bigint[], $4::uuid[], $5::text[], $6::text[], $7::timestamptz[],
-    $8::jsonb[], $9::jsonb[], $10::uuid[], $11::int[]
-)
-ON CONFLICT (id) DO UPDATE SET
-    lead_id = excluded.lead_id, type = excluded.type, external_id = excluded.external_id,
-    occurred_at = excluded.occurred_at, fields = excluded.fields, stamps = excluded.stamps,
-    event_id = excluded.event_id, version = excluded.version
-WHERE activity.version = excluded.version - 1
-RETURNING id
+COLUMNS = "id, account_id, connector_id, lead_id, type, external_id, occurred_at, fields, stamps, event_id, version"
+
+UPDATE = """
+UPDATE activity SET
+    lead_id = new.lead_id, type = new.type, external_id = new.external_id, occurred_at = new.occurred_at,
+    fields = new.fields, stamps = new.stamps, event_id = new.event_id, version = new.version
+FROM unnest(
+    $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::jsonb[], $7::jsonb[], $8::uuid[], $9::int[]
+) AS new (id, lead_id, type, external_id, occurred_at, fields, stamps, event_id, version)
+WHERE activity.id = new.id AND activity.version = new.version - 1
+RETURNING activity.id
 """
 
 OF_LEAD = """
@@ -64,12 +62,34 @@ async def save(connection: Connection, records: Sequence[Record]) -> None:
     if not records:
         return
     ordered = sorted(records, key=lambda record: record.id)
+    await bulk.add(connection, "activity", COLUMNS, (_line(record) for record in ordered if record.version == 0))
+    if stored := [record for record in ordered if record.version]:
+        await _update(connection, stored)
+
+
+def _line(record: Record) -> str:
+    """A new activity as COPY takes it, in the order of COLUMNS."""
+    fields = attached.values_of(record)
+    return bulk.line(
+        record.id,
+        record.account,
+        record.connector,
+        attached.lead_of(record),
+        bulk.text(str(fields.get("type", "activity"))),
+        None if (id := fields.get("external_id")) is None else bulk.text(str(id)),
+        record.state.values[attached.AT],
+        bulk.document(fields),
+        bulk.document(record.state.grouped()),
+        record.state.stamps[attached.AT].partition(" ")[2],
+        1,
+    )
+
+
+async def _update(connection: Connection, ordered: Sequence[Record]) -> None:
     values = [attached.values_of(record) for record in ordered]
     written = await connection.fetch(
-        SAVE,
+        UPDATE,
         [record.id for record in ordered],
-        [record.account for record in ordered],
-        [record.connector for record in ordered],
         [attached.lead_of(record) for record in ordered],
         [str(fields.get("type", "activity")) for fields in values],
         [None if (id := fields.get("external_id")) is None else str(id) for fields in values],

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pipeline.store import activities, identity, merge
+from pipeline.store import activities, bulk, identity, merge
 from pipeline.store.database import Collision, Connection, Database
 from pipeline.store.merge import Fields
 from pipeline.store.record import Record
@@ -36,11 +36,7 @@ FROM unnest($1::uuid[], $2::jsonb[], $3::jsonb[], $4::int[], $5::boolean[])
 WHERE lead.id = new.id
 """
 
-INSERT = """
-INSERT INTO lead (id, account_id, fields, stamps, created_at, updated_at)
-SELECT id, account_id, fields, stamps, $5, $5
-FROM unnest($1::uuid[], $2::bigint[], $3::jsonb[], $4::jsonb[]) AS new (id, account_id, fields, stamps)
-"""
+COLUMNS = "id, account_id, fields, stamps, created_at, updated_at"
 
 BY_KEY = """
 SELECT l.id, l.fields, l.created_at, l.updated_at FROM lead AS l
@@ -95,15 +91,7 @@ async def survivors(connection: Database | Connection, account: int, ids: Collec
 async def save(connection: Connection, records: Sequence[Record], now: datetime) -> None:
     """Write new leads, and locked ones that were touched."""
     new = sorted((record for record in records if record.version == 0), key=lambda record: record.id)
-    if new:
-        await connection.execute(
-            INSERT,
-            [record.id for record in new],
-            [record.account for record in new],
-            [record.state.present() for record in new],
-            [record.state.grouped() for record in new],
-            now,
-        )
+    await bulk.add(connection, "lead", COLUMNS, (_line(record, now) for record in new))
     old = sorted((record for record in records if record.version and record.touched), key=lambda record: record.id)
     if old:
         await connection.execute(
@@ -115,6 +103,14 @@ async def save(connection: Connection, records: Sequence[Record], now: datetime)
             [record.visible for record in old],
             now,
         )
+
+
+def _line(record: Record, now: datetime) -> str:
+    """A new lead as COPY takes it, in the order of COLUMNS."""
+    state = record.state
+    return bulk.line(
+        record.id, record.account, bulk.document(state.present()), bulk.document(state.grouped()), now, now
+    )
 
 
 async def find(
