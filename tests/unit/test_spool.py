@@ -20,7 +20,7 @@ from pipeline.ingress import metrics
 from pipeline.ingress.segment import Segment
 from pipeline.ingress.spool import files
 from pipeline.ingress.spool.record import Record, encode
-from pipeline.ingress.spool.spool import LIMIT, Spool, SpoolUnavailable, Ticket
+from pipeline.ingress.spool.spool import HURT, LIMIT, Spool, SpoolUnavailable, Ticket
 from pipeline.store.database import Database
 from pipeline.store.spools import waiting
 
@@ -37,7 +37,9 @@ async def drained(spool: Spool) -> list[bytes]:
     found: list[bytes] = []
     await spool.look()
     while segment := await spool.oldest():
-        for ticket, record in await spool.read(segment):
+        if (records := await spool.read(segment)) is None:
+            continue
+        for ticket, record in records:
             if not spool.is_settled(ticket):
                 found += record.frames
                 spool.settle(ticket)
@@ -279,6 +281,27 @@ async def test_a_segment_that_somebody_removed_holds_up_no_other(tmp_path: Path)
         await spool.keep([b"b"], 1)
         gone.unlink()
         assert await drained(spool) == [b"b"]
+
+
+async def test_a_segment_that_the_disk_does_not_give_holds_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path) as spool:
+        await spool.keep([b"first"], 1)
+        await spool.oldest()  # closes the segment
+        await spool.keep([b"second"], 1)
+        first, _ = segments(tmp_path)
+        whole = first.rename(tmp_path / "whole")
+        first.mkdir()  # reading it fails, as a bad sector does
+        assert await drained(spool) == [b"second"]
+        assert spool.state().events == 1
+
+        first.rmdir()
+        whole.rename(first)
+        assert await drained(spool) == []  # not asked again so soon
+        now = time.monotonic()
+        monkeypatch.setattr(time, "monotonic", lambda: now + HURT)
+        assert await drained(spool) == [b"first"]
 
 
 async def test_what_the_database_is_told(tmp_path: Path, database: Database) -> None:

@@ -96,8 +96,10 @@ class Feeder:
             segment = await self._spool.oldest()
             if segment is None:
                 return False
-            self._ahead.extend(await self._spool.read(segment))
-            self._segment = segment
+            records = await self._spool.read(segment)
+            if records is not None:
+                self._ahead.extend(records)
+                self._segment = segment
         return True
 
     async def _feed(self, *, hurry: bool = False) -> None:

@@ -30,6 +30,7 @@ T = TypeVar("T")
 LIMIT = 1024 * 1024 * 1024  # bytes
 NEARLY = 16  # it says that it is full when this part of its limit is left: one large request may need that
 GRUDGE = 5.0  # seconds after a failed write during which the spool counts as broken
+HURT = 30.0  # seconds until a segment that could not be read is tried again
 
 
 class SpoolUnavailable(Exception):
@@ -77,6 +78,7 @@ class Spool:
         self._present: frozenset[str] = frozenset()
         self._writing: asyncio.Task[None] | None = None
         self._trouble: tuple[float, str] | None = None
+        self._hurt: dict[Path, float] = {}  # segments that could not be read, and when to try again
         self._identity: str | None = None  # once it is known; also after the spool is closed
 
     @property
@@ -140,8 +142,8 @@ class Spool:
         """Adopt and count what ended processes left, and remove what is settled. Raises OSError."""
         closed, sizes = await self._on_disk(self._files.look)
         for path in closed:
-            if path not in self._tallies:
-                self._tallies[path], _ = await asyncio.to_thread(read, path)
+            if path not in self._tallies and (found := await self._read(path)):
+                self._tallies[path], _ = found
         self._others = max(0, sum(sizes.values()) - sum(tally.bytes for tally in self._tallies.values()))
         for path in [path for path in self._closed() if self._tallies[path].is_done]:
             await self.remove(path)
@@ -153,20 +155,22 @@ class Spool:
 
     async def oldest(self) -> Path | None:
         """The segment to feed in next; nothing more is written to it. Raises OSError."""
-        waiting = [path for path in self._closed() if self._tallies[path].events]
-        if not waiting and self.events:
+        if not (waiting := self._readable()) and self._open is not None and self._tallies[self._open].events:
             await self._on_disk(self._files.rotate)
             self._open = None
-            waiting = [path for path in self._tallies if self._tallies[path].events]
+            waiting = self._readable()
         return min(waiting, key=lambda path: self._tallies[path].oldest, default=None)
 
-    async def read(self, segment: Path) -> list[tuple[Ticket, Record]]:
-        """The records of a segment that `oldest` named. Raises OSError."""
+    async def read(self, segment: Path) -> list[tuple[Ticket, Record]] | None:
+        """The records of a segment that `oldest` named; None: the disk does not give them now, others come first."""
         try:
-            tally, records = await asyncio.to_thread(read, segment)
+            found = await self._read(segment)
         except FileNotFoundError:
             log.error("spool segment gone", segment=segment.name, events=self._tallies.pop(segment).events)
             return []
+        if found is None:
+            return None
+        tally, records = found
         for number in self._tallies[segment].settled:
             tally.settle(number, records[number].events if number < len(records) else 0)
         self._tallies[segment] = tally
@@ -204,6 +208,27 @@ class Spool:
 
     def _closed(self) -> list[Path]:
         return [path for path in self._tallies if path != self._open]
+
+    def _readable(self) -> list[Path]:
+        """Segments that wait to be fed in, as far as the disk gives them."""
+        now = time.monotonic()
+        return [path for path in self._closed() if self._tallies[path].events and self._hurt.get(path, now) <= now]
+
+    async def _read(self, segment: Path) -> tuple[Tally, list[Record]] | None:
+        """What a segment holds; None while the disk does not give it. Raises FileNotFoundError."""
+        now = time.monotonic()
+        if self._hurt.get(segment, now) > now:
+            return None
+        try:
+            found = await asyncio.to_thread(read, segment)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            self._hurt[segment] = now + HURT
+            log.error("spool segment cannot be read; the others go on", segment=segment.name, error=str(error))
+            return None
+        self._hurt.pop(segment, None)
+        return found
 
     async def _write_pending(self) -> None:
         while self._pending:
