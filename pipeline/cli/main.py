@@ -12,7 +12,22 @@ from typing import Annotated
 import typer
 
 from pipeline import __version__
-from pipeline.cli import account, bench, connector, dead, journal, key, lead, look, run, send, user
+from pipeline.cli import (
+    account,
+    bench,
+    conflict,
+    connector,
+    dead,
+    field,
+    journal,
+    key,
+    lead,
+    look,
+    run,
+    secret,
+    send,
+    user,
+)
 
 app = typer.Typer(
     name="leadpipe",
@@ -29,9 +44,12 @@ app.add_typer(connector.app, name="connector")
 app.add_typer(journal.app, name="journal")
 app.add_typer(lead.app, name="lead")
 app.add_typer(dead.app, name="dead")
+app.add_typer(conflict.app, name="conflict")
 app.add_typer(account.app, name="account")
 app.add_typer(user.app, name="user")
 app.add_typer(key.app, name="key")
+app.add_typer(field.app, name="field")
+app.add_typer(secret.app, name="secret")
 
 
 @app.callback(invoke_without_command=True)
