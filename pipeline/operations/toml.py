@@ -63,25 +63,20 @@ def _value(value: Any, *, whole: bool = False) -> str:
         and not ONE_LINE & {*value} - {"\n"}
     ):
         return f"'''\n{value}'''"
-    text = _item(value).as_string()
+    text = _text(value)
     if whole and isinstance(value, list) and len(text) > WIDE:
-        return "\n".join(["[", *(f"    {_item(each).as_string()}," for each in value), "]"])
+        return "\n".join(["[", *(f"    {_text(each)}," for each in value), "]"])
     return text
 
 
-def _item(value: Any) -> Item:
+def _text(value: Any) -> str:
     if isinstance(value, dict):
-        table = tomlkit.inline_table()
-        for name, each in value.items():
-            table.append(name, _item(each))
-        return table
+        inner = ", ".join(f"{_key(name)} = {_text(each)}" for name, each in value.items())
+        return f"{{ {inner} }}" if inner else "{}"
     if isinstance(value, list):
-        array = tomlkit.array()
-        for each in value:
-            array.append(_item(each))
-        return array
-    item: Item = tomlkit.item(value)
-    return item
+        return f"[{', '.join(map(_text, value))}]"
+    scalar: Item = tomlkit.item(value)
+    return scalar.as_string()
 
 
 def _key(name: str) -> str:
