@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.journal import Limit, Since, Until
 from pipeline.cli.look import broker
 from pipeline.cli.progress import progress
 from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, WrongUse, account_id, database, play
-from pipeline.cli.times import moment
+from pipeline.cli.times import Limit, Since, Until, moment
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, WrongUse, account_id, database, play
-from pipeline.cli.times import moment
+from pipeline.cli.look import broker
+from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, WrongUse, account_id, acting, database, play
+from pipeline.cli.times import Limit, Since, Until, moment
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings
@@ -23,9 +24,6 @@ BEHAVIOUR = {
     "nothing": "left alone",
     "off": "left out",
 }
-Since = Annotated[str | None, typer.Option("--since", help="From this time on: 2026-08-10T12:00, or an age: 24h, 7d.")]
-Until = Annotated[str | None, typer.Option("--until", help="Before this time.")]
-Limit = Annotated[int, typer.Option("--limit", help="How many at most.", min=1, max=1000)]
 
 
 @app.command(name="list")
@@ -146,6 +144,27 @@ def show_(
         title="\nits way",
     )
     show.console.print(f"\nrequest\n{request}", markup=False)
+
+
+@app.command()
+def retry(
+    events: Annotated[list[str], typer.Argument(help="Ids of events that failed or were dropped.")],
+    account: Account = DEFAULT_ACCOUNT,
+) -> None:
+    """Send events through again, once what they failed of is mended; the mapping counts as it is now."""
+
+    async def run(settings: Settings) -> int:
+        from pipeline.engine.frame import Bounds
+        from pipeline.operations import journal
+
+        bounds = Bounds(settings.frame_events, settings.frame_bytes)
+        async with database(settings) as opened, broker(settings) as (topology, transport):
+            actor = await acting(opened, account)
+            for event in events:
+                await journal.retry(opened, transport, topology, actor, event, bounds)
+        return len(events)
+
+    print(f"sent again {play(run):,}")
 
 
 def decided(decision: dict[str, Any]) -> str:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.journal import Since
 from pipeline.cli.session import AsJson, database, play
-from pipeline.cli.times import moment
+from pipeline.cli.times import Since, moment
 
 if TYPE_CHECKING:
     from pipeline.engine.topology import Topology

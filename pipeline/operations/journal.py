@@ -13,10 +13,12 @@ from pipeline.engine.transport import Transport
 from pipeline.operations.access import Actor
 from pipeline.operations.dead import replay_letter
 from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
+from pipeline.operations.replay import replay_from_start, start
 from pipeline.operations.visible import visible
 from pipeline.store import dead_letters, journal
 from pipeline.store.database import Database
 from pipeline.store.journal import Filter, Page
+from schemas.event import Event
 
 OUTCOMES = ("created", "updated", "unchanged", "dropped", "failed")
 
@@ -60,17 +62,39 @@ async def show(database: Database, actor: Actor, event: str) -> dict[str, Any]:
 
 async def retry(
     database: Database, transport: Transport, topology: Topology, actor: Actor, event: str, bounds: Bounds
-) -> int:
-    """Send a failed event through again, from the stage that gave it up; returns the dead letter's id.
+) -> int | None:
+    """Send an event through again that failed or was dropped; returns the id of its dead letter, if it had one.
 
-    Raises NotFound, InUse (it did not fail, or was sent again already), StageGone.
+    What a rule said no to, and what was dropped, begins at the first stage, so that a mapping or a behaviour that was
+    changed since counts. What failed otherwise, or was decided by a person, begins where it ended. Raises NotFound,
+    InUse (it reached the records, or was sent again already).
     """
     row = await show(database, actor, event)
+    if row["outcome"] == "dropped":
+        await start(transport, topology, _anew(row), None, bounds)
+        return None
     if row["outcome"] != "failed":
-        raise InUse(f"event {event} was {row['outcome']}; only a failed one is sent again")
+        raise InUse(f"event {event} was {row['outcome']}; only one that failed or was dropped is sent again")
     wanted = dead_letters.Filter(account=actor.account, event=str(UUID(event)))
     found = await dead_letters.page(database, wanted, limit=1)
-    if not found:
+    letter = await dead_letters.letter(database, found[0]["id"], actor.account) if found else None
+    if letter is None:
         raise InUse(f"event {event} was sent again already, or its dead letter was set aside, or is not stored yet")
-    await replay_letter(database, transport, topology, actor, found[0]["id"], bounds)
-    return int(found[0]["id"])
+    if found[0]["kind"] == "poison" or letter.decision is not None:
+        await replay_letter(database, transport, topology, actor, letter.id, bounds)
+    else:
+        await replay_from_start(database, transport, topology, letter, letter.event.raw, None, bounds)
+    return letter.id
+
+
+def _anew(row: dict[str, Any]) -> Event:
+    """The event of a journal row as it came, one replay later."""
+    return Event(
+        id=row["event_id"],
+        account=row["account_id"],
+        connector=row["connector_id"],
+        kind=row["kind"],
+        received_at=row["received_at"],
+        raw=row["request"],
+        replay=row["replay"] + 1,
+    )

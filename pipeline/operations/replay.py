@@ -14,6 +14,7 @@ from pipeline.engine.transport import Transport
 from pipeline.store import dead_letters
 from pipeline.store.database import Database
 from pipeline.store.dead_letters import Filter, Letter
+from schemas.event import Event
 
 
 class StageGone(LookupError):
@@ -49,14 +50,18 @@ async def replay_from_start(
     topology: Topology,
     letter: Letter,
     raw: str,
-    note: str,
+    note: str | None,
     bounds: Bounds,
 ) -> None:
-    """Replay this one with another document in its place, from the first stage; the note goes with it."""
-    event = dead_letters.revived(letter.event)
-    event = event.evolve(raw=raw, data={}, notes=(*event.notes, note))
-    await transport.publish(pack([Exit(Work(topology.entry), event)], time.time(), bounds))
+    """Replay this one, with this document, from the first stage; the note goes with it."""
+    await start(transport, topology, dead_letters.revived(letter.event).evolve(raw=raw), note, bounds)
     await dead_letters.mark(database, [letter.id], "replayed")
+
+
+async def start(transport: Transport, topology: Topology, event: Event, note: str | None, bounds: Bounds) -> None:
+    """Send an event to the first stage, as if nothing had been made of it yet."""
+    fresh = event.evolve(data={}, notes=() if note is None else (note,))
+    await transport.publish(pack([Exit(Work(topology.entry), fresh)], time.time(), bounds))
 
 
 async def _send(

@@ -75,7 +75,7 @@ class EventFilter(Strict):
 class Sent(Shown):
     """What was sent through again."""
 
-    letter: int = Field(description="the dead letter")
+    letter: int | None = Field(description="the dead letter; an event that was dropped has none")
 
 
 @api.route("GET", "/journal", scope=Scope.JOURNAL_READ, tag=TAG, errors=[404])
@@ -106,9 +106,10 @@ async def show_event(call: Call, event: UUID) -> WholeEventShown:
 
 @api.route("POST", "/journal/{event}/retry", scope=Scope.JOURNAL_WRITE, tag=TAG, status=202, errors=[409])
 async def retry_event(call: Call, event: UUID) -> Sent:
-    """Send a failed event through again, from the stage that gave it up.
+    """Send an event through again that failed or was dropped.
 
-    Do this when what it failed of is mended. Look at its journal row for what becomes of it.
+    Do this when what it failed of is mended: what a rule refused begins at the first stage, with the mapping as it is
+    now. Look at its journal row for what becomes of it.
     """
     core = call.core
     letter = await journal.retry(call.database, core.transport, core.topology, call.actor, str(event), core.bounds)
