@@ -88,11 +88,16 @@ def refused(error: Refused) -> web.Response:
     return failed(STATUS.get(type(error), 409), error.detail, error.problems, headers)
 
 
+def problem(found: Problem) -> ProblemShown:
+    """One thing that is wrong, as it is told."""
+    return ProblemShown(field=found.field, rule=found.rule, value=_cut(found.value))
+
+
 def failed(
     status: int, detail: str, problems: Sequence[Problem] = (), headers: Mapping[str, str] | None = None
 ) -> web.Response:
     """An error in its shape."""
-    told = [ProblemShown(field=each.field, rule=each.rule, value=_cut(each.value)) for each in problems]
+    told = [problem(each) for each in problems]
     first = told[0].model_dump() if told else {}
     error = ErrorShown(title=MEANING[status][0], detail=detail, problems=told, **first)
     response = shown(status, ErrorAnswer(error=error))

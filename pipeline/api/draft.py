@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import orjson
 from pydantic import PlainValidator, ValidationError
+from pydantic_core import ErrorDetails
 
 from pipeline.api.call import Call
 from pipeline.operations.checking import account_fields
@@ -55,9 +56,18 @@ async def problems_of(call: Call, said: Said) -> list[Problem]:
         return []
     if not isinstance(said.document, dict):
         return [Problem(None, "the settings must be an object")]
-    found = of_model(said.error, said.document)
+    found = [
+        Problem(told.place, told.message, _value(each))
+        for told, each in zip(of_model(said.error, said.document), said.error.errors(include_url=False), strict=True)
+    ]
     try:
         parse(said.document, await account_fields(call.database, call.account))
     except BadSettings as bad:
-        found = list(bad.problems)
-    return [Problem(each.place, each.message) for each in found]
+        places = {each.field for each in found}
+        found += [Problem(each.place, each.message) for each in bad.problems if each.place not in places]
+    return found
+
+
+def _value(each: ErrorDetails) -> Any:
+    """What was given, to tell it back; nothing of `auth`, where a secret may stand by mistake."""
+    return None if each["type"] == "missing" or "auth" in each["loc"][:1] else each["input"]

@@ -13,16 +13,19 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from pipeline.operations import secrets
 from pipeline.operations.as_code import canonical
 from pipeline.operations.checking import account_fields, checked, problems_of
 from pipeline.operations.connectors import BadConnector, document_in, parsed
 from pipeline.operations.differences import Difference, differences
 from pipeline.operations.errors import Invalid, Problem
+from pipeline.operations.people import people_problems
 from pipeline.store import connectors
 from pipeline.store.connectors import NOBODY, Applied, Author
 from pipeline.store.database import Database
 from schemas.fields import Field, Fields, RecordFields
 from schemas.joined import with_fields
+from schemas.problem import BadSettings
 from schemas.settings import ConnectorSettings
 
 State = Literal["create", "change", "unchanged", "refused", "remove"]
@@ -92,6 +95,9 @@ async def plan(database: Database, account: int, wanted: Sequence[Wish], *, prun
     for wish, (settings, problems) in zip(wanted, judged, strict=True):
         if settings is not None and names[settings.name] > 1:
             problems = [*problems, Problem("name", "another file has the same name", settings.name)]
+        if settings is not None:
+            problems = [*problems, *await secrets.missing(database, account, settings)]
+            problems += await people_problems(database, account, settings)
         entries.append(_planned(wish, settings, problems, stored, there["lead"]))
     if prune:
         said = {entry.name for entry in entries}
@@ -108,7 +114,11 @@ async def carry_out(database: Database, account: int, made: Plan, author: Author
         raise refusal(made)
     wanted = [entry.settings for entry in made.entries if entry.settings is not None]
     gone = [str(entry.name) for entry in made.entries if entry.state == "remove"]
-    applied = await connectors.apply_all(database, account, wanted, author, removed=gone, alike=alike)
+    try:
+        applied = await connectors.apply_all(database, account, wanted, author, removed=gone, alike=alike)
+    except BadSettings as bad:  # together they do not fit, such as two that bring one field along differently
+        problems = [Problem(each.place, each.message) for each in bad.problems]
+        raise Invalid(f"{len(problems)} problem(s); nothing was changed", problems) from bad
     by_name = {settings.name: each for settings, each in zip(wanted, applied, strict=True)}
     return [by_name.get(str(entry.name)) for entry in made.entries]
 

@@ -1,0 +1,173 @@
+"""`/connectors/…/try|compare`, `/journal/…/capture`: see what settings do before they are saved. Nothing is written."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import orjson
+from pydantic import Field
+
+from pipeline.api.call import Call
+from pipeline.api.draft import Draft, Said, settings_of
+from pipeline.api.listing import Shown
+from pipeline.api.route import Table
+from pipeline.api.routes.connectors import Given
+from pipeline.operations import connectors, journal
+from pipeline.operations.capture import capture
+from pipeline.operations.compare import compare
+from pipeline.operations.errors import Invalid, Problem
+from pipeline.operations.trying import try_body
+from pipeline.operations.visible import named
+from schemas.access import Scope
+from schemas.connector import Connector
+from schemas.strict import Strict
+
+api = Table()
+TAG = "Try before you save"
+
+
+class Payload(Strict):
+    """What the source would send, and the settings to try on it."""
+
+    document: Any = Field(default=None, description="the body, where it is JSON")
+    body: str | None = Field(default=None, description="the body as text, where it is not: NDJSON, or a form")
+    content_type: str = Field(default="application/json", max_length=200, pattern=r"^[\x20-\x7e]+$")
+    draft: Draft | None = Field(default=None, description="settings to try in the place of those in force")
+    anew: bool = Field(default=False, description="as if no event of these ids had come before")
+
+
+class StepShown(Shown):
+    """What one stage made of the event."""
+
+    stage: str
+    outcome: str = Field(description="forward, retry, dead letter, drop; not run: it does not promise to be harmless")
+    data: dict[str, Any] | None = Field(description="what it handed on")
+    why: str | None
+
+
+class FieldChangeShown(Shown):
+    """One field that the event speaks of, or that would change."""
+
+    record: str
+    field: str
+    old: Any
+    new: Any
+    said: Any
+    how: str | None = Field(description="sent, cleared, default")
+    effect: str = Field(description="set, changed, cleared, same, kept")
+    row: dict[str, Any] | None = Field(description="the mapping row that it came by")
+
+
+class TrialShown(Shown):
+    """What would become of one event."""
+
+    id: str
+    outcome: str
+    reason: str | None
+    failure: dict[str, Any] | None
+    match: dict[str, Any] | None = Field(description="the lead that would match (none: a new one), and by which key")
+    changes: list[FieldChangeShown]
+    steps: list[StepShown]
+    notes: list[str]
+    before: bool = Field(description="an event of this id took effect before, so this one would do nothing")
+
+
+class Trials(Shown):
+    """What would become of the events, each seeing what those before it would have done."""
+
+    items: list[TrialShown]
+
+
+class Comparing(Strict):
+    """What to compare with what is in force."""
+
+    draft: Draft
+    last: int = Field(default=1_000, ge=1, le=10_000, description="how many of the latest events")
+    first: int = Field(default=10, ge=0, le=100, description="how many differing events to show field by field")
+
+
+class Departure(Shown):
+    """One thing that the draft does otherwise."""
+
+    kind: str
+    place: str
+    live: Any
+    draft: Any
+
+
+class Differing(Shown):
+    """One event that the draft takes otherwise."""
+
+    id: str
+    received_at: datetime
+    departures: list[Departure]
+
+
+class ComparisonShown(Shown):
+    """All that the draft does otherwise."""
+
+    compared: int
+    same: int
+    different: int
+    outcomes: dict[str, dict[str, int]]
+    groups: list[dict[str, Any]]
+    ids: list[str]
+    first: list[Differing]
+
+
+class Case(Strict):
+    """The test case to be."""
+
+    name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$", description="of its file")
+
+
+class CaseShown(Shown):
+    """A test case, without anybody's data."""
+
+    connector: str
+    path: str = Field(description="where the file belongs, from the folder of the connector's file")
+    toml: str
+    faithful: bool = Field(description="it ends as the real event would, but for the values")
+
+
+@api.route("POST", "/connectors/{connector}/try", scope=Scope.CONNECTORS_READ, tag=TAG, free=True)
+async def try_connector(call: Call, connector: Given, body: Payload) -> Trials:
+    """Show what would become of a payload: stage by stage, the lead that would match, and field by field.
+
+    The payload goes through the real stages, and what they wrote is taken back.
+    """
+    name = await named(call.database, call.actor, connector)
+    if (body.body is None) == ("document" not in body.model_fields_set):
+        raise Invalid("nothing is tried", [Problem("document", "give either `document` or `body`")])
+    text = orjson.dumps(body.document) if body.body is None else body.body.encode()
+    async with call.alone():
+        tried = await _connector(call, name, body.draft)
+        headers = {"Content-Type": body.content_type}
+        trials = await try_body(call.database, call.core.topology, tried, headers, text, anew=body.anew)
+    return Trials(items=[TrialShown.model_validate(trial) for trial in trials])
+
+
+@api.route("POST", "/connectors/{connector}/compare", scope=Scope.CONNECTORS_READ, tag=TAG)
+async def compare_connector(call: Call, connector: Given, body: Comparing) -> ComparisonShown:
+    """Run a connector's latest events through its settings and through a draft, and show what differs."""
+    name = await named(call.database, call.actor, connector)
+    async with call.alone():
+        live = await connectors.find(call.database, call.account, name)
+        draft = await _connector(call, name, body.draft)
+        found = await compare(call.database, call.core.topology, live, draft, last=body.last, show=body.first)
+    return ComparisonShown.model_validate(found.shown())
+
+
+@api.route("POST", "/journal/{event}/capture", scope=Scope.JOURNAL_READ, tag=TAG)
+async def capture_event(call: Call, event: str, body: Case) -> CaseShown:
+    """Make a test case of a real event, with stand-ins for everything personal in it."""
+    await journal.show(call.database, call.actor, event)
+    return CaseShown.model_validate(await capture(call.database, call.account, event, body.name))
+
+
+async def _connector(call: Call, name: str, draft: Said | None) -> Connector:
+    if draft is None:
+        return await connectors.find(call.database, call.account, name)
+    settings = await settings_of(call, draft)
+    return await connectors.drafted(call.database, call.account, settings.model_copy(update={"name": name}))

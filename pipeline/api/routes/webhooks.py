@@ -1,0 +1,120 @@
+"""`/connectors/…/url`, `/secrets`: where a source posts to, and what it proves itself with."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+
+from pipeline.api.call import Call
+from pipeline.api.listing import Shown
+from pipeline.api.route import Table
+from pipeline.api.routes.connectors import Given
+from pipeline.operations import secrets, urls
+from pipeline.operations.visible import named, visible
+from schemas.access import Scope
+from schemas.auth import STORED_NAME
+from schemas.strict import Strict
+
+api = Table()
+TAG = "Webhooks and secrets"
+SecretName = Annotated[str, Field(pattern=f"^{STORED_NAME}$")]
+
+
+class UrlShown(Shown):
+    """One webhook URL; whoever knows it can post, as far as the connector demands nothing more."""
+
+    url: str
+    valid_until: datetime | None = Field(description="none: until it is replaced or withdrawn")
+    created_at: datetime
+
+
+class Urls(Shown):
+    """The URLs that work, the newest first."""
+
+    items: list[UrlShown]
+    steps: list[str] = Field(description="how the newest gets into the source, in order; empty where none works")
+
+
+class Rotation(Strict):
+    """How to rotate."""
+
+    keep_s: int = Field(default=86_400, ge=0, le=7_776_000, description="how long the old URLs go on working")
+
+
+class SecretShown(Shown):
+    """A secret that is kept; its value is never shown."""
+
+    name: str
+    used_by: list[str] = Field(description="the connectors that name it as stored:NAME")
+    created_at: datetime
+    updated_at: datetime
+
+
+class Secrets(Shown):
+    """The secrets that the account keeps."""
+
+    items: list[SecretShown]
+
+
+class NewSecret(Strict):
+    """A value, which goes in and does not come out."""
+
+    value: SecretStr = Field(min_length=1, max_length=4_096)
+
+
+@api.route("GET", "/connectors/{connector}/url", scope=Scope.CONNECTORS_WRITE, tag=TAG)
+async def list_urls(call: Call, connector: Given) -> Urls:
+    """Show a connector's webhook URLs, and the steps to paste the newest into the source."""
+    name = await named(call.database, call.actor, connector)
+    return await _urls(call, name)
+
+
+@api.route("POST", "/connectors/{connector}/url/rotate", scope=Scope.CONNECTORS_WRITE, tag=TAG, status=201)
+async def rotate_url(call: Call, connector: Given, body: Rotation) -> Urls:
+    """Make a new webhook URL; the ones before it go on working for a while."""
+    name = await named(call.database, call.actor, connector)
+    await urls.rotate(call.database, call.settings, call.account, name, timedelta(seconds=body.keep_s))
+    return await _urls(call, name)
+
+
+@api.route("POST", "/connectors/{connector}/url/withdraw", scope=Scope.CONNECTORS_WRITE, tag=TAG)
+async def withdraw_urls(call: Call, connector: Given) -> Urls:
+    """Have every webhook URL but the newest work no more, at once."""
+    name = await named(call.database, call.actor, connector)
+    await urls.withdraw(call.database, call.account, name)
+    return await _urls(call, name)
+
+
+@api.route("GET", "/secrets", scope=Scope.CONNECTORS_READ, tag=TAG)
+async def list_secrets(call: Call) -> Secrets:
+    """List the secrets that the account keeps: names, dates, and the connectors that name them; no value."""
+    seen = set((await visible(call.database, call.actor)).names.values())
+    rows = await secrets.listed(call.database, call.account)
+    return Secrets(
+        items=[SecretShown(**{**row, "used_by": [name for name in row["used_by"] if name in seen]}) for row in rows]
+    )
+
+
+@api.route("PUT", "/secrets/{name}", scope=Scope.CONNECTORS_WRITE, tag=TAG, errors=[409])
+async def keep_secret(call: Call, name: SecretName, body: NewSecret) -> None:
+    """Keep a secret, in the place of one of the same name, which stops counting at once.
+
+    To change a secret without a gap, keep the new one under another name, and name both in the connector's `auth`
+    until the source has changed over.
+    """
+    value = body.value.get_secret_value().encode()
+    await secrets.put(call.database, call.settings, call.account, name, value)
+
+
+@api.route("DELETE", "/secrets/{name}", scope=Scope.CONNECTORS_WRITE, tag=TAG, errors=[409])
+async def remove_secret(call: Call, name: SecretName) -> None:
+    """Forget a secret that no connector names."""
+    await secrets.remove(call.database, call.account, name)
+
+
+async def _urls(call: Call, name: str) -> Urls:
+    found = await urls.in_force(call.database, call.settings, call.account, name)
+    steps = await urls.steps(call.database, call.settings, call.account, name) if found else []
+    return Urls(items=[UrlShown.model_validate(each) for each in found], steps=steps)
