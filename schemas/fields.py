@@ -19,6 +19,8 @@ NAME = r"^[a-z][a-z0-9_]{0,62}$"
 LONGEST_LABEL = 200  # characters; options too
 MOST_OPTIONS = 2_000
 
+AS_SENT = "_as_sent"  # what follows the name of a lead's phone field: the number as the source wrote it
+
 RecordKind = Literal["lead", "call", "activity"]
 
 
@@ -83,6 +85,19 @@ class Field(Strict):
         "two sources that both count from 1 must not find each other's leads.",
     )
 
+    junk: list[str] = Attribute(
+        default=[],
+        max_length=MOST_OPTIONS,
+        description="Values of a unique field that identify nobody, because many people give them.",
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _not_as_sent(cls, value: str) -> str:
+        if value.endswith(AS_SENT):
+            raise ValueError(f"names that end in {AS_SENT} are those of numbers as they were sent; choose another")
+        return value
+
     @field_validator("options")
     @classmethod
     def _options(cls, value: list[str]) -> list[str]:
@@ -99,8 +114,8 @@ class Field(Strict):
         self._check_options()
         if self.unique and self.type not in UNIQUE_TYPES:
             raise ValueError(f"a {self.type} field cannot be unique; a {', '.join(UNIQUE_TYPES)} field can")
-        if not self.unique and (self.key or self.own_space):
-            raise ValueError("`key` and `own_space` belong to a unique field; set `unique` too")
+        if not self.unique and (self.key or self.own_space or self.junk):
+            raise ValueError("`key`, `own_space` and `junk` belong to a unique field; set `unique` too")
         return self
 
     def _check_options(self) -> None:

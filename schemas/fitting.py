@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from schemas.fields import Field, FieldType
 from schemas.mapping import MapRow
 from schemas.normal.choices import coercer_of
-from schemas.normal.values import BAD_EMAIL, BAD_PHONE, Locale, ValueRejected, shown
+from schemas.normal.values import BAD_EMAIL, BAD_PHONE, SHARED_PHONE, Locale, ValueRejected, shown
 from schemas.source_field import SourceField
 from schemas.transform import Constant, DateFormat, Join, LookUp, Transform, name_of
 
@@ -61,7 +61,7 @@ def bad_constants(row: MapRow, field: Field, locale: Locale) -> list[str]:
         except ValueRejected as rejection:
             problems.append(f"its {what} is {shown(value)!r}, and {rejection.rule}")
             continue
-        if note in (BAD_PHONE, BAD_EMAIL):
+        if note in (BAD_PHONE, SHARED_PHONE, BAD_EMAIL):
             problems.append(f"its {what} is {shown(value)!r}, which is {note}")
     return problems
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from schemas.normal.values import shown
+from schemas.fields import Field
+from schemas.normal.choices import coercer_of
+from schemas.normal.values import Locale, shown
 
 LONGEST_KEY = 200  # characters; an index entry has its limits, and so has what identifies a person
 
@@ -15,6 +17,12 @@ TOO_LONG = f"longer than {LONGEST_KEY} characters; kept, and never a key"
 def key_text(value: Any) -> str:
     """A field's value in normal form as a key."""
     return value if isinstance(value, str) else shown(value)
+
+
+def junk_of(field: Field, locale: Locale) -> frozenset[str]:
+    """The values of a unique field that identify nobody, in normal form."""
+    coerce = coercer_of(field, field.name, locale)
+    return frozenset(key_text(coerce(value)[0]) for value in field.junk)
 
 
 def keys_of(

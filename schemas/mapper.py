@@ -8,19 +8,20 @@ connector says that blanks clear, and is left out where it says that they keep; 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from schemas.connector import Connector
-from schemas.fields import Field, FieldType
-from schemas.keying import keys_of
+from schemas.fields import AS_SENT, Field, FieldType
+from schemas.keying import junk_of, key_text, keys_of
 from schemas.mapping import MapRow
 from schemas.normal.choices import coercer_of, pair
 from schemas.normal.path import ABSENT, ROOT, Find, finder, is_blank
 from schemas.normal.time import LEEWAY, utc_text
-from schemas.normal.values import Coerce, ValueRejected, text_of, word_of
+from schemas.normal.values import Coerce, ValueRejected, shown, text_of, word_of
+from schemas.normal.zone import zone_of
 from schemas.transforming import Steps, run, steps_of
 
 AHEAD = "more than 24 hours ahead of its arrival; treated as missing"
@@ -34,7 +35,14 @@ class Mapped:
     notes: tuple[str, ...]
 
 
-Map = Callable[[dict[str, Any], datetime], Mapped]
+class Map(Protocol):
+    """A compiled mapping. `sent` holds numbers as they were written, by their E.164 form, where that differs."""
+
+    def __call__(
+        self, document: dict[str, Any], received_at: datetime, sent: Mapping[str, str] | None = None, /
+    ) -> Mapped: ...
+
+
 Condition = tuple[str, frozenset[str]]  # a path, and the words of which its value must be one
 
 
@@ -86,6 +94,7 @@ class _Target:
     rows: tuple[_Row, ...]
     coerce: Coerce
     text: bool
+    as_sent: str | None  # of a lead's phone number: the name that it has as it was sent
     past: bool  # its time says when something happened, so it cannot lie ahead
     clears: bool  # whether a blank clears it
     member: str | None  # where one row without conditions reads one member, as most do: its name
@@ -105,6 +114,7 @@ class _Target:
             rows=tuple(_Row.of(row, label, coerce, conditions) for row in rows),
             coerce=coerce,
             text=field.type is FieldType.TEXT,
+            as_sent=f"{field.name}{AS_SENT}" if record == "lead" and field.type is FieldType.PHONE else None,
             past=field.type is FieldType.DATETIME and record != "lead",
             clears=connector.blank == "clear" and not field.required,
             member=_only_member(rows),
@@ -126,6 +136,7 @@ def mapper(connector: Connector) -> Map:
     judged = conditions.finds()
     sync = {"lead": connector.lead_behaviour, "activity": connector.activity_behaviour}
     needed = [name for name, field in connector.fields["lead"].items() if field.required]
+    junk = _junk(connector)
     pairs = _pairs(connector, targets)
     search = [(name, connector.fields["lead"][name].key_space(connector.id)) for name in connector.keys]
     also = [
@@ -136,8 +147,9 @@ def mapper(connector: Connector) -> Map:
         and (space := connector.fields["lead"][target.name].key_space(connector.id))
     ]
 
-    def map(document: dict[str, Any], received_at: datetime) -> Mapped:
-        records: dict[str, dict[str, Any]] = {"lead": {}, "call": {}, "activity": {}}
+    def map(document: dict[str, Any], received_at: datetime, sent: Mapping[str, str] | None = None, /) -> Mapped:
+        lead: dict[str, Any] = {}
+        records: dict[str, dict[str, Any]] = {"lead": lead, "call": {}, "activity": {}}
         spoken_of = {"lead"}  # the records that the source itself said something about
         defaults: dict[str, Any] = {}
         unsound: set[str] = set()  # lead fields whose value must not identify anybody
@@ -154,7 +166,12 @@ def mapper(connector: Connector) -> Map:
             else:
                 row = None if value is ABSENT else target.rows[0]
             if row is not None and not (target.text and type(value) is str):
+                written = value
                 value, note = target.coerce(value)
+                if target.as_sent is not None:
+                    written = written if type(written) is str else shown(written)
+                    store = defaults if row.fill else lead
+                    store[target.as_sent] = sent.get(written, written) if sent else written
                 if note is not None:
                     notes.append(f"{target.label}: {note}")
                     unsound.add(target.label)
@@ -170,14 +187,24 @@ def mapper(connector: Connector) -> Map:
                 defaults[target.name] = value
             else:
                 records[target.record][target.name] = value
+                if value is None and target.as_sent is not None:
+                    lead[target.as_sent] = None
                 if row is not None and row.finds:
                     spoken_of.add(target.record)
         for record, field in pairs:
             _pair(record, field, records[record], defaults, notes)
-        data: dict[str, Any] = {"sync": sync, "lead": records["lead"], "defaults": defaults}
+        if junk:
+            unsound |= {label for label, name, values in junk if key_text(lead.get(name)) in values}
+        if "time_zone" not in lead and "time_zone" not in defaults:
+            number, country = lead.get("phone"), lead.get("country")
+            if number is not None or country is not None:
+                zone = zone_of(None if "lead.phone" in unsound else number, country)
+                if zone is not None:
+                    defaults["time_zone"] = zone
+        data: dict[str, Any] = {"sync": sync, "lead": lead, "defaults": defaults}
         data |= {kind: records[kind] for kind in ("call", "activity") if kind in spoken_of}
-        data["keys"] = keys_of(records["lead"], search, also, unsound, notes)
-        if needed and (missing := [n for n in needed if records["lead"].get(n) is None and n not in defaults]):
+        data["keys"] = keys_of(lead, search, also, unsound, notes)
+        if needed and (missing := [n for n in needed if lead.get(n) is None and n not in defaults]):
             data["required"] = missing
         return Mapped(data, tuple(notes))
 
@@ -236,6 +263,15 @@ def _pair(record: str, field: Field, values: dict[str, Any], defaults: dict[str,
             notes.append(f"{label}: its default does not go with {field.parent}; left out")
 
 
+def _junk(connector: Connector) -> list[tuple[str, str, frozenset[str]]]:
+    """The lead fields with values that identify nobody: label, name, and those values in normal form."""
+    return [
+        (f"lead.{name}", name, junk_of(field, connector.locale))
+        for name, field in connector.fields["lead"].items()
+        if field.junk
+    ]
+
+
 def _first(target: _Target, document: dict[str, Any]) -> tuple[_Row | None, Any]:
     """What `_choose` does, where all there is to choose from are members."""
     nothing: Any = ABSENT
@@ -253,33 +289,30 @@ def _choose(target: _Target, document: dict[str, Any], held: list[bool], notes: 
     for row in target.rows:
         if row.conditions and not _applies(row, held):
             continue
+        if row.constant is not ABSENT:
+            return row, row.constant
         each, join, joined = row.steps
         parts: list[Any] = []
-        for value in [row.constant] if row.constant is not ABSENT else _sent(row, document):
-            if is_blank(value):
-                nothing = None
+        for look in row.finds:
+            value = look(document)
+            if value is ABSENT:
                 continue
-            if each:
-                value = run(each, value, notes)
+            if not is_blank(value):
+                if each:
+                    value = run(each, value, notes)
                 if value is ABSENT:
                     continue
-                if is_blank(value):
-                    nothing = None
+                if not each or not is_blank(value):
+                    if join is None:
+                        return row, value
+                    parts.append(value)
                     continue
-            if join is None:
+            nothing = None
+        if parts and join is not None:
+            value = run(joined, _one_text(parts, join, target), notes)
+            if value is not ABSENT and not is_blank(value):
                 return row, value
-            parts.append(value)
-        if parts and join is not None and not is_blank(value := run(joined, _one_text(parts, join, target), notes)):
-            return row, value
     return None, nothing
-
-
-def _sent(row: _Row, document: dict[str, Any]) -> Iterator[Any]:
-    """What lies at the row's paths."""
-    for look in row.finds:
-        value = look(document)
-        if value is not ABSENT:
-            yield value
 
 
 def _one_text(parts: list[Any], separator: str, target: _Target) -> str:

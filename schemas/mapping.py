@@ -48,6 +48,8 @@ class MapRow(Strict):
     def _sound(self) -> Self:
         if self.source is None and self.constant is None:
             raise ValueError("needs `from`, or a constant as its first transform: transforms = [{ constant = … }]")
+        if self.constant is not None and len(self.transforms) > 1:
+            raise ValueError("a constant without `from` is the row's one transform; write what it is to become")
         if self.record != "lead" and (self.default is not None or self.fill):
             raise ValueError("`default` and `fill` are for leads; add a second row to the same field instead")
         if self.record != "lead" and self.key:

@@ -16,7 +16,7 @@ from schemas.fields import FieldType
 from schemas.normal.path import ABSENT, Find, find, finder, is_absent, is_blank, place
 from schemas.normal.text import without_tags
 from schemas.normal.time import is_ahead, is_sentinel, read_moment
-from schemas.normal.values import Coerce, ValueRejected, coercer
+from schemas.normal.values import Coerce, ValueRejected, coercer, text_of
 
 AHEAD = "is more than 24 hours ahead of its arrival; treated as missing"
 NO_SUCH_TIME = "is not a time that can be read; left out of account"
@@ -25,11 +25,15 @@ QUIET = frozenset({FieldType.PHONE, FieldType.EMAIL})  # what is wrong with thes
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """An event, read. `occurred_at` is None if its source named no time that can be true."""
+    """An event, read. `occurred_at` is None if its source named no time that can be true.
+
+    `sent` holds the phone numbers that were written otherwise: E.164, and how the source wrote it.
+    """
 
     document: dict[str, Any]
     occurred_at: datetime | None
     notes: tuple[str, ...]
+    sent: dict[str, str]
 
 
 Read = Callable[[str, datetime], Reading]
@@ -43,11 +47,19 @@ class _Typed:
     find: Find
     coerce: Coerce
     quiet: bool
+    phone: bool
     member: bool  # whether the path is simply the name of a member
 
     @classmethod
     def of(cls, path: str, type: FieldType, connector: Connector) -> _Typed:
-        return cls(path, finder(path), coercer(type, path, connector.locale), type in QUIET, "." not in path)
+        return cls(
+            path,
+            finder(path),
+            coercer(type, path, connector.locale),
+            type in QUIET,
+            type is FieldType.PHONE,
+            "." not in path,
+        )
 
 
 def reader(connector: Connector) -> Read:
@@ -70,8 +82,9 @@ def reader(connector: Connector) -> Read:
             if isinstance(text := find(document, path), str):
                 place(document, path, without_tags(text))
         notes: list[str] = []
+        sent: dict[str, str] = {}
         for entry in typed:
-            _normalise(document, entry, notes)
+            _normalise(document, entry, notes, sent)
         occurred_at = None
         for path, look in when:
             value = look(document)
@@ -83,9 +96,11 @@ def reader(connector: Connector) -> Read:
             elif is_ahead(moment.at, received_at):
                 notes.append(f"{path} {AHEAD}")
             else:
+                if moment.note:
+                    notes.append(f"{path}: {moment.note}")
                 occurred_at = moment.at
                 break
-        return Reading(document, occurred_at, tuple(notes))
+        return Reading(document, occurred_at, tuple(notes), sent)
 
     return read
 
@@ -97,7 +112,7 @@ def _require(path: str, value: Any) -> None:
         raise ValueRejected(path, "", "the source must send a value here, and it is blank")
 
 
-def _normalise(document: dict[str, Any], entry: _Typed, notes: list[str]) -> None:
+def _normalise(document: dict[str, Any], entry: _Typed, notes: list[str], sent: dict[str, str]) -> None:
     """Put the value of one typed path into normal form; one that cannot be read stays, for its field to judge."""
     value = entry.find(document)
     if is_absent(value) or is_blank(value):
@@ -110,6 +125,8 @@ def _normalise(document: dict[str, Any], entry: _Typed, notes: list[str]) -> Non
         notes.append(f"{entry.path}: {note}")
     if normal is value:
         return
+    if entry.phone and normal != value:
+        sent.setdefault(normal, value if type(value) is str else text_of(value, entry.path, "a phone number"))
     if entry.member and normal is not ABSENT:
         document[entry.path] = normal
     else:

@@ -1,13 +1,16 @@
 """From the normal document to fields of records. In: `data.source`. Out: lead, defaults, call, activity and keys.
 
     data = {
+        "sync": {"lead": behaviour, "activity": behaviour},
         "lead": {field: value or null}, "defaults": {field: value},
         "call": {…} or missing, "activity": {…} or missing,
         "keys": {"search": [[space, value], …], "also": [[space, value], …]},
+        "required": [lead fields that a new lead would need and that are missing] or missing,
     }
 
 A field that is missing was absent in the source; null is a blank that clears. `keys.search` are the valid values of
-the connector's primary, then secondary key; `keys.also` the lead's other valid unique values.
+the connector's primary, secondary and further keys; `keys.also` the lead's other valid unique values. Beside a lead's
+phone number stands `…_as_sent`, the number as the source wrote it.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from schemas.connector import Connector
 from schemas.event import Event
 from schemas.mapper import mapper
 from schemas.normal.values import ValueRejected
+from stages.local_times import count
 from stages.rejection import no_connector, rejected
 
 mapping = Compiled(mapper)
@@ -39,7 +43,8 @@ def _mapped(event: Event, connector: Connector | None) -> Forward | DeadLetter:
     if connector is None:
         return no_connector(event)
     try:
-        mapped = mapping(connector)(event.data["source"], event.received_at)
+        mapped = mapping(connector)(event.data["source"], event.received_at, event.data.get("sent"))
     except ValueRejected as rejection:
         return rejected(rejection, connector)
+    count(mapped.notes)
     return Forward(event.evolve(data=mapped.data, revision=connector.revision, notes=(*event.notes, *mapped.notes)))

@@ -1,6 +1,6 @@
 """From the source's document to one in normal form. In: `raw`. Out: `data.source`, `kind`, `occurred_at`.
 
-    data = {"source": {path or key: value…}}
+    data = {"source": {path or key: value…}, "sent": {E.164: the number as the source wrote it} or missing}
 
 The document is unwrapped, percent-decoded, trimmed; phone numbers are E.164, times ISO 8601 in UTC, e-mail addresses
 lower-case where the preset or the connector gives a path a type. What cannot be read stays as it is, for the field
@@ -20,6 +20,7 @@ from schemas.connector import Connector
 from schemas.event import Event
 from schemas.normal.values import ValueRejected
 from schemas.reader import reader
+from stages.local_times import count
 from stages.rejection import no_connector, rejected
 
 read = Compiled(reader)
@@ -39,11 +40,12 @@ def _normalized(event: Event, connector: Connector | None) -> Forward | DeadLett
         reading = read(connector)(event.raw, event.received_at)
     except ValueRejected as rejection:
         return rejected(rejection, connector)
+    count(reading.notes)
     return Forward(
         event.evolve(
             kind=connector.preset.kind,
             occurred_at=reading.occurred_at or event.received_at,
-            data={"source": reading.document},
+            data={"source": reading.document, "sent": reading.sent} if reading.sent else {"source": reading.document},
             notes=(*event.notes, *reading.notes),
         )
     )

@@ -25,14 +25,20 @@ _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−"), "-")
 
 
 class Phone(NamedTuple):
-    """A parsed number. `e164` is None unless the number is valid; `region` is its ISO 3166 country where known."""
+    """A parsed number. `e164` is None unless the number is valid; `region` is its ISO 3166 country where known.
+
+    `shared`: a number that people write to write something, so that it identifies nobody, valid or not.
+    """
 
     e164: str | None
     valid: bool
     region: str | None
+    shared: bool = False
 
 
 NO_NUMBER = Phone(None, False, None)
+
+_UP, _DOWN = "01234567890123456789", "98765432109876543210"
 
 
 def read_phone(text: str, country: str | None) -> Phone:
@@ -54,7 +60,30 @@ def _read(text: str, country: str | None) -> Phone:
     region = phonenumbers.region_code_for_number(parsed)
     if not phonenumbers.is_valid_number(parsed):
         return Phone(None, False, region)
-    return Phone(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164), True, region)
+    e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    return Phone(e164, True, region, _is_shared(str(parsed.national_number)))
+
+
+def _is_shared(national: str) -> bool:
+    """One digit alone, a run up or down (9876543210), or a number that ends in the same digit eight times."""
+    tail = national[-8:]
+    return tail == tail[:1] * len(tail) or national in _UP or national in _DOWN
+
+
+def facts_of(text: str, country: str | None = None) -> dict[str, str | bool | None]:
+    """What can be told of a number: valid, region (ISO 3166), type (mobile, fixed_line, voip, …), national form."""
+    number = read_phone(text, country)
+    if number.e164 is None:
+        return {"valid": False, "region": number.region, "type": None, "national": None, "shared": False}
+    parsed = phonenumbers.parse(number.e164, None)
+    type = phonenumbers.PhoneNumberType.to_string(phonenumbers.number_type(parsed))
+    return {
+        "valid": True,
+        "region": number.region,
+        "type": type.lower(),
+        "national": phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL),
+        "shared": number.shared,
+    }
 
 
 def _plainly_valid(number: str) -> Phone | None:
@@ -73,7 +102,7 @@ def _plainly_valid(number: str) -> Phone | None:
             if not general.fullmatch(national):
                 return None
             if any(len(national) in lengths and pattern.fullmatch(national) for lengths, pattern in types):
-                return Phone(number, True, region)
+                return Phone(number, True, region, _is_shared(national))
             return None
     return None
 

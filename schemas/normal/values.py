@@ -8,7 +8,7 @@
 | date | any shape of `schemas.normal.time`; the day as it is written | `2026-07-31` |
 | datetime | the same | `2026-07-31T00:03:50Z` |
 | duration | seconds; `H:MM:SS`, `MM:SS`; `2 min 5 sec` | number of seconds |
-| phone | text or number | E.164; an invalid one stays as text, is noted, and is never a key |
+| phone | text or number | E.164; an invalid one stays as text; that and a shared one are noted, and never a key |
 | email | text | lower case; an invalid one stays as text, is noted, and is never a key |
 
 Objects are rejected everywhere: a mapping can name what is inside (`agent.name`).
@@ -30,6 +30,7 @@ from schemas.normal.phone import read_phone
 from schemas.normal.time import is_sentinel, read_day, read_moment, utc_text
 
 BAD_PHONE = "not a valid phone number; kept as text, and never a key"
+SHARED_PHONE = "a number that many people give instead of theirs; kept, and never a key"
 BAD_EMAIL = "not a valid e-mail address; kept as text, and never a key"
 NO_TIME = "stands for no time at all (1970 or the year 1); treated as missing"
 
@@ -193,8 +194,10 @@ def _duration(value: Any, locale: Locale) -> Coerced:
 
 def _phone(value: Any, locale: Locale) -> Coerced:
     text = _single(value, "phone number")
-    number = read_phone(text, locale.country).e164
-    return (text, BAD_PHONE) if number is None else (number, None)
+    number = read_phone(text, locale.country)
+    if number.e164 is None:
+        return text, BAD_PHONE
+    return number.e164, SHARED_PHONE if number.shared else None
 
 
 def _email(value: Any, _: Locale) -> Coerced:

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.engine.outcome import DeadLetter, Forward, Outcome
-from schemas.normal.time import TWICE
+from schemas.normal.time import NEVER, TWICE
 from schemas.presets import presets
 from schemas.reader import AHEAD
+from stages.local_times import LOCAL_TIMES
 from stages.map import map_fields
 from stages.normalize import normalize
 from tests.support.chain import ARRIVED, StubCatalog, connector_of, event_of, event_of_raw, outcome_of, tools_with
@@ -48,7 +49,8 @@ async def test_values_at_typed_paths_become_normal_and_the_rest_stays() -> None:
             "null": None,
             "n": 1.5,
             "deep": [{"x ": "y"}],
-        }
+        },
+        "sent": {"+919811122233": "098111 22233"},
     }
     assert event.occurred_at == datetime(2026, 7, 31, 5, 33, 50, tzinfo=UTC)
     assert event.notes == ()
@@ -85,11 +87,23 @@ async def test_a_time_far_ahead_is_not_believed() -> None:
     assert event.occurred_at == datetime(2026, 8, 11, 11, tzinfo=UTC)
 
 
-async def test_an_hour_that_happens_twice_is_noted() -> None:
-    connector = connector_of("generic-json", {"time_zone": "America/New_York"})
-    event = forwarded(await outcome_of(normalize, event_of({"occurred_at": "2025-11-02 01:30:00"}), connector))
-    assert event.occurred_at == datetime(2025, 11, 2, 5, 30, tzinfo=UTC)
-    assert event.notes == (f"occurred_at: {TWICE}",)
+@pytest.mark.parametrize("type", ["datetime", "text"])  # read as a typed path, or only to say when it happened
+@pytest.mark.parametrize(
+    ("written", "meant", "note", "kind"),
+    [
+        ("2025-11-02 01:30:00", datetime(2025, 11, 2, 5, 30, tzinfo=UTC), TWICE, "twice"),
+        ("2025-03-09 02:30:00", datetime(2025, 3, 9, 7, 30, tzinfo=UTC), NEVER, "never"),
+    ],
+)
+async def test_a_local_time_that_is_none_or_two_is_noted_and_counted(
+    type: str, written: str, meant: datetime, note: str, kind: str
+) -> None:
+    sources = [{"path": "occurred_at", "type": type}]
+    connector = connector_of("generic-json", {"time_zone": "America/New_York", "source_fields": sources})
+    before = LOCAL_TIMES.labels(kind)._value.get()
+    event = forwarded(await outcome_of(normalize, event_of({"occurred_at": written}), connector))
+    assert (event.occurred_at, event.notes) == (meant, (f"occurred_at: {note}",))
+    assert LOCAL_TIMES.labels(kind)._value.get() == before + 1
 
 
 async def test_nul_is_removed_wherever_it_hides() -> None:

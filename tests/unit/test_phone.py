@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import phonenumbers
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.normal.phone import NO_NUMBER, read_phone
+from schemas.normal.phone import NO_NUMBER, facts_of, read_phone
 
 
 @pytest.mark.parametrize(
@@ -17,6 +19,11 @@ from schemas.normal.phone import NO_NUMBER, read_phone
         ("%2B91-96117-95983", None, "+919611795983"),
         ("+91-9999999999", None, "+919999999999"),
         ("0120-2222222", "IN", "+911202222222"),
+        ("02228571234", "IN", "+912228571234"),  # a landline's STD code is part of the number
+        ("2228571234", "IN", "+912228571234"),
+        ("080-25551234", "IN", "+918025551234"),
+        ("9198111222", "IN", "+919198111222"),  # ten digits that begin like a country code are a mobile number
+        ("+91 098111 22233", None, "+919811122233"),
         ("09811122233", "IN", "+919811122233"),
         ("9811122233", "IN", "+919811122233"),
         ("919811122233", "IN", "+919811122233"),
@@ -72,6 +79,40 @@ def test_what_is_no_number_is_none(text: str, country: str | None) -> None:
     phone = read_phone(text, country)
     assert phone.e164 is None
     assert not phone.valid
+
+
+@pytest.mark.parametrize(
+    ("text", "shared"),
+    [
+        ("+91-9999999999", True),  # the vendor's own sample
+        ("9876543210", True),
+        ("8888888888", True),
+        ("9000000000", True),
+        ("9988888888", True),
+        ("0120-2222222", False),
+        ("9811122233", False),
+        ("9811111111", True),
+        ("9898989898", False),
+        ("98765 43211", False),
+        ("+12345678901", False),
+    ],
+)
+def test_a_number_that_many_people_give_is_told_apart(text: str, shared: bool) -> None:
+    assert read_phone(text, "IN").shared is shared
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "facts"),
+    [
+        ("098111 22233", "IN", {"valid": True, "region": "IN", "type": "mobile", "national": "098111 22233"}),
+        ("+911202222222", None, {"valid": True, "region": "IN", "type": "fixed_line", "national": "0120 222 2222"}),
+        ("+12025550123", None, {"valid": True, "region": "US", "type": "fixed_line_or_mobile"}),
+        ("+91-1111111111", None, {"valid": False, "region": None, "type": None, "national": None}),
+        ("nonsense", "IN", {"valid": False}),
+    ],
+)
+def test_what_can_be_told_of_a_number(text: str, country: str | None, facts: dict[str, Any]) -> None:
+    assert facts_of(text, country).items() >= facts.items()
 
 
 def test_a_long_text_is_not_even_parsed() -> None:
