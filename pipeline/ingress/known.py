@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 FORMAT: Final = b"leadpipe-connectors 1"
 NAME = "connectors.known"
 EVERY = 1.0  # seconds between two looks for something new
+FROM_FILE: Final = -1  # the version of what the database did not say
 
 
 class BadFile(ValueError):
@@ -72,7 +73,7 @@ def save(folder: Path, known: Known) -> None:
 
 async def keep(folder: Path, catalog: Catalog) -> None:
     """Keep the file as the catalog is, until cancelled. A disk that takes nothing is tried again."""
-    written = catalog.known.version
+    written = FROM_FILE
     trouble = ""
     while True:
         known = catalog.known
@@ -121,7 +122,7 @@ def decoded(content: bytes) -> Known:
         document = orjson.loads(body)
         fields = [_fields(each) for each in document["fields"]]
         return Known(
-            version=-1,
+            version=FROM_FILE,
             connectors=list(_connectors(document["connectors"], fields)),
             tokens=[Digest(id, bytes.fromhex(hexed), _time(until)) for id, hexed, until in document["tokens"]],
             secrets={(account, name): base64.b64decode(text) for account, name, text in document["secrets"]},
