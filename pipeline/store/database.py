@@ -66,7 +66,7 @@ class Database:
                 timeout=timeout,
                 command_timeout=timeout,
                 init=_prepare,
-                reset=_leave,
+                reset=leave_as_it_is,
                 server_settings={
                     "application_name": "leadpipe",
                     "timezone": "UTC",
@@ -95,7 +95,7 @@ class Database:
         """A connection on loan; raises DatabaseUnavailable for whatever goes wrong with the server meanwhile."""
         with unavailable():
             try:
-                async with self._pool.acquire(timeout=self._timeout) as connection:
+                async with on_loan(self._pool, self._timeout) as connection:
                     yield connection
             except STALE:
                 await self._pool.expire_connections()
@@ -143,6 +143,27 @@ class Database:
             return await connection.execute(sql, *values)
 
 
+@asynccontextmanager
+async def on_loan(pool: asyncpg.Pool[asyncpg.Record], timeout: float) -> AsyncIterator[Connection]:
+    """A connection of the pool, waited for at most `timeout` seconds.
+
+    Whoever had it may be cancelled while it goes back. asyncpg then finishes that in a task which nobody waits for,
+    and a server that does not answer would show as a traceback of asyncio's; so somebody listens.
+    """
+    connection = await pool.acquire(timeout=timeout)
+    try:
+        yield connection
+    finally:
+        going_back = asyncio.ensure_future(pool.release(connection))
+        going_back.add_done_callback(_heard)
+        await asyncio.shield(going_back)
+
+
+def _heard(going_back: asyncio.Future[None]) -> None:
+    if not going_back.cancelled() and (error := going_back.exception()) is not None:
+        log.debug("a connection did not go back in order; it was cut", error=type(error).__name__)
+
+
 @contextmanager
 def unavailable() -> Iterator[None]:
     """Turn errors that are about the server, and not about the statement, into DatabaseUnavailable."""
@@ -152,7 +173,7 @@ def unavailable() -> Iterator[None]:
         raise DatabaseUnavailable(f"{type(error).__name__}: {error}") from error
 
 
-async def _leave(_: Connection) -> None:
+async def leave_as_it_is(_: Connection) -> None:
     """A connection goes back as it is: nobody here changes a session, so asyncpg's four statements undo nothing.
 
     They would be a round trip for each loan. An open transaction is ended by asyncpg before this is called.

@@ -10,7 +10,7 @@ import asyncpg
 
 from pipeline.engine.topology import Address, Rung, Topology, Work
 from pipeline.engine.transport import BrokerUnavailable, Depth, Message, Parcel, Subscription, Unroutable
-from pipeline.store.database import STALE, Connection
+from pipeline.store.database import STALE, Connection, leave_as_it_is, on_loan
 from pipeline.transport.postgres import sql
 from pipeline.transport.postgres.session import Terms
 from pipeline.transport.postgres.subscription import PostgresSubscription
@@ -40,7 +40,9 @@ class PostgresTransport:
         """Connect; raises BrokerUnavailable."""
         if self._pool is None:
             # No floor of connections: asyncpg would keep it up by itself, and log a traceback for each failure.
-            self._pool = await asyncpg.create_pool(self._terms.url, min_size=0, max_size=POOL, **self._terms.options)
+            self._pool = await asyncpg.create_pool(
+                self._terms.url, min_size=0, max_size=POOL, reset=leave_as_it_is, **self._terms.options
+            )
         async with self._connection() as connection:
             await connection.execute("SELECT 1")
 
@@ -104,7 +106,7 @@ class PostgresTransport:
         pool = self._opened()
         with broker_errors():
             try:
-                async with pool.acquire(timeout=self._terms.timeout) as connection:
+                async with on_loan(pool, self._terms.timeout) as connection:
                     yield connection
             except STALE:
                 await pool.expire_connections()
