@@ -10,8 +10,9 @@ from pipeline.cli import show
 
 if TYPE_CHECKING:
     from pipeline.operations.cases import Ran
+    from pipeline.operations.changes import FieldChange
     from pipeline.operations.compare import Comparison
-    from pipeline.operations.trying import FieldChange, Trial
+    from pipeline.operations.trying import Trial
 
 MARKS = {"forward": "✓", "dead letter": "✗", "drop": "–", "retry": "↻", "not run": "·"}
 

@@ -13,23 +13,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.engine.outcome import DeadLetter, Drop, Forward, Retry
+from pipeline.engine.stage import Effects
 from pipeline.engine.topology import Topology
 from pipeline.ingress.door import cut
 from pipeline.ingress.limits import Limits
 from pipeline.ingress.refusal import Refusal
+from pipeline.operations.changes import FieldChange, Records
 from pipeline.operations.errors import Invalid, Problem
-from pipeline.operations.rows import origins
 from pipeline.operations.walk import PASSED_BY, Seen, Way, walk
 from pipeline.store.catalog import Catalog, Known
 from pipeline.store.database import Database
 from pipeline.store.ids import new_id
 from pipeline.store.rehearsal import Rehearsal, rehearsal
-from pipeline.store.snapshot import snapshot
 from pipeline.tools import Tools
 from schemas.connector import Connector
 from schemas.event import Event
 
 NO_VERSION = -1  # of a catalog that knows what it was told
+UNDOABLE: tuple[Effects, ...] = ("none", "database")
 MOST = 100  # events of one payload: a rehearsal holds locks on the records that it would change
 
 
@@ -41,24 +42,6 @@ class Step:
     outcome: str  # forward, retry, dead letter, drop, not run
     data: dict[str, Any] | None = None
     why: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FieldChange:
-    """One field that the event speaks of, or that would change. `new` is what would be stored in the end.
-
-    `how`: `sent`, `cleared` or `default` where the event says something; `effect`: `set`, `changed`, `cleared`, `same`
-    (it has that value already), or `kept` (what is stored is newer, or the behaviour leaves it alone).
-    """
-
-    record: str
-    field: str
-    old: Any
-    new: Any
-    said: Any
-    how: str | None
-    effect: str
-    row: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +87,16 @@ async def try_body(
     async with rehearsal(database) as trial:
         catalog = Catalog(trial)
         catalog.take(Known(NO_VERSION, [connector]))
-        return [
-            await _try(
-                database, trial, topology, Tools(trial, catalog), connector, each.evolve(id=new_id()) if anew else each
-            )
-            for each in events
-        ]
+        tools, records = Tools(trial, catalog), Records(database, trial, connector)
+        return [await _try(topology, tools, trial, records, _anew(each) if anew else each) for each in events]
 
 
-async def _try(
-    database: Database, trial: Rehearsal, topology: Topology, tools: Tools, connector: Connector, event: Event
-) -> Trial:
-    [way] = await walk(topology, tools, trial, [event], ("none", "database"))
+def _anew(event: Event) -> Event:
+    return event.evolve(id=new_id())
+
+
+async def _try(topology: Topology, tools: Tools, trial: Rehearsal, records: Records, event: Event) -> Trial:
+    [way] = await walk(topology, tools, trial, [event], UNDOABLE)
     result = way.event.result or {}
     return Trial(
         id=event.id,
@@ -125,7 +106,7 @@ async def _try(
         reason=way.end.reason if way.end is not None else result.get("reason"),
         failure=_failure(way),
         match=_match(way, result),
-        changes=await _changes(database, trial, connector, way, result),
+        changes=await records.changes(way, result),
         notes=tuple(way.event.notes),
         before=bool(result.get("duplicate")),
     )
@@ -176,44 +157,3 @@ def _match(way: Way, result: Mapping[str, Any]) -> dict[str, Any] | None:
         "by": by,
         "value": next((value for space, value in keys if space == by), None),
     }
-
-
-async def _changes(
-    database: Database, trial: Rehearsal, connector: Connector, way: Way, result: Mapping[str, Any]
-) -> list[FieldChange]:
-    """Field by field. What is stored is read beside the rehearsal, which holds the locks, so that it is exact."""
-    ids = (result.get("lead"), result.get("call"), result.get("activity"))
-    if result.get("outcome") not in ("created", "updated", "unchanged") or result.get("duplicate"):
-        return []
-    before = await snapshot(database, connector.account, *ids)
-    after = await snapshot(trial, connector.account, *ids)
-    data = way.event.data
-    read = [seen.event.data["source"] for seen in way.seen if "source" in seen.event.data]
-    rows = origins(connector, read[-1] if read else {}, way.event.received_at, data)
-    found = []
-    for record in ("lead", "call", "activity"):
-        sent, defaults = data.get(record) or {}, data.get("defaults", {}) if record == "lead" else {}
-        old, new = before.get(record, {}), after.get(record, {})
-        for name in sorted({*sent, *defaults} | {n for n in {*old, *new} if old.get(n) != new.get(n)}):
-            how = (
-                ("cleared" if sent[name] is None else "sent")
-                if name in sent
-                else "default"
-                if name in defaults
-                else None
-            )
-            said = sent.get(name, defaults.get(name))
-            effect = _effect(old.get(name), new.get(name), said, how)
-            row = rows.get(f"{record}.{name}")
-            found.append(
-                FieldChange(
-                    record, name, old.get(name), new.get(name), said, how, effect, None if row is None else row.shown()
-                )
-            )
-    return found
-
-
-def _effect(old: Any, new: Any, said: Any, how: str | None) -> str:
-    if old != new:
-        return "set" if old is None else "cleared" if new is None else "changed"
-    return "same" if how is None or said == new else "kept"
