@@ -44,14 +44,18 @@ class EventShown(Shown):
     attempts: int
     replay: int = Field(description="how often it was sent through again")
     notes: list[str]
+    lead_sync: str | None = Field(description="the behaviour for leads that was in force")
+    activity_sync: str | None = Field(description="the behaviour for activities that was in force")
+    decision: dict[str, Any] | None = Field(
+        description="what a person decided about it, where its keys named two leads"
+    )
 
 
 class WholeEventShown(EventShown):
-    """The same with the request, the failure, the behaviour in force, and its way through the stages."""
+    """The same with the request, the failure, and its way through the stages."""
 
     revision: int = Field(description="of the connector, which it was processed with")
     failure: dict[str, Any] | None
-    sync: dict[str, Any] | None = Field(default=None, description="the behaviour that was in force")
     stages: list[dict[str, Any]]
     request: str = Field(description="the source's document, without its secrets")
 

@@ -1,0 +1,120 @@
+"""`/conflicts`: events whose keys name several leads, held until a person says whose they are."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from pipeline.api.call import Call
+from pipeline.api.listing import AfterId, Limit, Page, Shown, next_id
+from pipeline.api.route import Id, Table
+from pipeline.api.routes.leads import LeadShown
+from pipeline.operations import conflicts
+from schemas.access import Scope
+from schemas.strict import Strict
+
+api = Table()
+TAG = "Conflicts"
+
+
+class Named(Shown):
+    """One key of the event, and the lead that it names now."""
+
+    key: str
+    value: str
+    lead: str | None
+
+
+class DecisionShown(Shown):
+    """What was decided."""
+
+    conflict: int
+    how: Literal["use", "merge"]
+    lead: str
+    by: str
+    at: datetime
+
+
+class ConflictBase(Shown):
+    """An event that is held."""
+
+    id: int
+    event_id: UUID
+    connector_id: int
+    connector: str | None
+    stage: str
+    reason: str
+    died_at: datetime
+    status: Literal["dead", "replayed", "discarded"]
+    decision: DecisionShown | None
+    keys: list[Named]
+
+
+class ConflictShown(ConflictBase):
+    """The same with the leads that its keys name now."""
+
+    leads: list[str]
+
+
+class WholeConflictShown(ConflictBase):
+    """The same with the leads as they are."""
+
+    leads: list[LeadShown]
+
+
+class ConflictPage(Page[ConflictShown]):
+    """Conflicts, the newest first."""
+
+
+class ConflictQuery(Strict):
+    """Which conflicts."""
+
+    state: Literal["open", "decided", "discarded", "any"] = "open"
+    connector: str | None = Field(default=None, max_length=100, description="a connector's name, or its id")
+    limit: Limit = 50
+    after: AfterId | None = None
+
+
+class Decision(Strict):
+    """Whose the event is."""
+
+    use: UUID | None = Field(default=None, description="the lead to use, or, with `merge`, the one that stays")
+    merge: bool = Field(default=False, description="make one lead of all that its keys name")
+
+
+@api.route("GET", "/conflicts", scope=Scope.CONFLICTS_READ, tag=TAG, errors=[404])
+async def list_conflicts(call: Call, query: ConflictQuery) -> ConflictPage:
+    """List events whose keys name several leads."""
+    rows = await conflicts.page(
+        call.database, call.actor, query.state, connector=query.connector, after=query.after, limit=query.limit
+    )
+    return ConflictPage(items=[ConflictShown(**_plain(row)) for row in rows], next=next_id(rows, query.limit))
+
+
+@api.route("GET", "/conflicts/{id}", scope=Scope.CONFLICTS_READ, tag=TAG)
+async def show_conflict(call: Call, id: Id) -> WholeConflictShown:
+    """Show one conflict, its keys, and the leads that these name."""
+    return WholeConflictShown(**_plain(await conflicts.show(call.database, call.actor, id)))
+
+
+@api.route("POST", "/conflicts/{id}/resolve", scope=Scope.CONFLICTS_WRITE, tag=TAG, status=202, errors=[409])
+async def resolve_conflict(call: Call, id: Id, body: Decision) -> DecisionShown:
+    """Say whose the event is: this lead, that lead, or one lead made of both; it is sent on with that.
+
+    A merge needs the scope `leads:write` as well.
+    """
+    if body.merge:
+        call.actor.need(Scope.LEADS_WRITE)
+    core = call.core
+    use = None if body.use is None else str(body.use)
+    made = await conflicts.resolve(
+        call.database, core.transport, core.topology, call.actor, id, core.bounds, use=use, merge=body.merge
+    )
+    return DecisionShown(**made)
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "keys": [Named.model_validate(each) for each in row["keys"]]}

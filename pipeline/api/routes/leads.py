@@ -1,0 +1,203 @@
+"""`/leads`: people, where each value of theirs came from, and making one of two."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import Field
+
+from pipeline.api.call import Call
+from pipeline.api.listing import Limit, Page, Shown
+from pipeline.api.route import Table
+from pipeline.operations import leads
+from schemas.access import Scope
+from schemas.fields import NAME
+from schemas.strict import Strict
+
+api = Table()
+TAG = "Leads"
+
+
+class LeadShown(Shown):
+    """A lead."""
+
+    id: str
+    fields: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+
+class Provenance(Shown):
+    """One field of a lead, and what set it."""
+
+    field: str
+    value: Any
+    event: str
+    occurred_at: str
+    default: bool = Field(description="it fills a gap, and gives way to anything that is sent")
+
+
+class Activity(Shown):
+    """Something that a lead did, or that was done to it."""
+
+    id: UUID
+    type: str
+    external_id: str | None
+    occurred_at: datetime
+    connector_id: int
+    event_id: UUID
+    fields: dict[str, Any]
+    call: dict[str, Any] | None
+
+
+class MergeShown(Shown):
+    """A merge that the lead won or was lost in."""
+
+    id: int
+    winner: str
+    loser: str
+    merged_at: datetime
+    merged_by: str
+    undone_at: datetime | None
+    undone_by: str | None
+
+
+class WholeLeadShown(LeadShown):
+    """The same with keys, where each value came from, activities and merges."""
+
+    redirected_from: str | None = Field(description="the id that was asked for, if that lead was merged into this one")
+    version: int
+    keys: list[list[str]] = Field(description="key spaces and values that it is found by")
+    provenance: list[Provenance]
+    activities: list[Activity] = Field(description="the latest")
+    merges: list[MergeShown]
+
+
+class LeadPage(Page[LeadShown]):
+    """Leads, the newest first."""
+
+
+class LeadQuery(Strict):
+    """Which leads."""
+
+    query: Annotated[
+        str, Field(max_length=200, description="a phone number, an e-mail address, an id, or a text; none: all")
+    ] = ""
+    limit: Limit = 50
+    after: UUID | None = Field(default=None, description="the `next` of the page before")
+
+
+class OneField(Strict):
+    """Of one field, or of all."""
+
+    field: str | None = Field(default=None, pattern=NAME)
+
+
+class Replaced(Shown):
+    """What a value took the place of."""
+
+    value: Any
+    event: str
+    connector: str | None
+    occurred_at: str
+
+
+class FieldExplained(Provenance):
+    """Why a field says what it says. What is not known any more is null."""
+
+    as_sent: Any = Field(description="a number as the source wrote it")
+    connector: str | None
+    revision: int | None
+    applied_at: datetime | None
+    row: dict[str, Any] | None = Field(description="the mapping row that it came by")
+    replaced: Replaced | None
+
+
+class Explained(Shown):
+    """Why a lead says what it says."""
+
+    lead: str
+    redirected_from: str | None
+    fields: list[FieldExplained]
+
+
+class Was(Shown):
+    """What a field was."""
+
+    field: str
+    value: Any
+    since: str
+    event: str
+    until: str
+    replaced_by: str = Field(description="the event")
+
+
+class HistoryQuery(OneField):
+    """Which part of the history."""
+
+    limit: Limit = 100
+
+
+class History(Shown):
+    """What the fields were before, the latest first."""
+
+    items: list[Was]
+
+
+class Loser(Strict):
+    """The other lead."""
+
+    loser: UUID = Field(description="the lead whose keys, calls and activities move; its id goes on showing the winner")
+
+
+class Merged(Shown):
+    """What moved."""
+
+    id: int
+    winner: str
+    loser: str
+    keys: list[list[str]]
+    calls: int
+    activities: int
+    fields: list[str] = Field(description="the winner's fields that took another value")
+
+
+@api.route("GET", "/leads", scope=Scope.LEADS_READ, tag=TAG)
+async def find_leads(call: Call, query: LeadQuery) -> LeadPage:
+    """Find leads by number, address, id or text; a number as people write it."""
+    after = None if query.after is None else str(query.after)
+    rows = await leads.find(call.database, call.actor, query.query, after=after, limit=query.limit)
+    return LeadPage(items=[LeadShown(**row) for row in rows], next=rows[-1]["id"] if len(rows) == query.limit else None)
+
+
+@api.route("GET", "/leads/{lead}", scope=Scope.LEADS_READ, tag=TAG)
+async def show_lead(call: Call, lead: UUID) -> WholeLeadShown:
+    """Show a lead: its fields and which event set each, its keys, what it did, its merges."""
+    return WholeLeadShown(**await leads.show(call.database, call.actor, str(lead)))
+
+
+@api.route("GET", "/leads/{lead}/explain", scope=Scope.LEADS_READ, tag=TAG)
+async def explain_lead(call: Call, lead: UUID, query: OneField) -> Explained:
+    """Tell for each field of a lead the event, connector, mapping row and time that set it, and what it replaced."""
+    return Explained(**await leads.explain(call.database, call.actor, str(lead), query.field))
+
+
+@api.route("GET", "/leads/{lead}/history", scope=Scope.LEADS_READ, tag=TAG)
+async def show_history(call: Call, lead: UUID, query: HistoryQuery) -> History:
+    """Show what the fields of a lead were before, the latest first."""
+    rows = await leads.history(call.database, call.actor, str(lead), query.field, query.limit)
+    return History(items=[Was(**row) for row in rows])
+
+
+@api.route("POST", "/leads/{lead}/merge", scope=Scope.LEADS_WRITE, tag=TAG, errors=[409])
+async def merge_leads(call: Call, lead: UUID, body: Loser) -> Merged:
+    """Make one lead of two: this one stays, and per field the newest value."""
+    return Merged(**await leads.merge(call.database, call.actor, str(lead), str(body.loser)))
+
+
+@api.route("POST", "/leads/{lead}/unmerge", scope=Scope.LEADS_WRITE, tag=TAG, errors=[409])
+async def unmerge_lead(call: Call, lead: UUID) -> Merged:
+    """Take a lead out of the one that it was merged into. What arrived since stays there."""
+    return Merged(**await leads.unmerge(call.database, call.actor, str(lead)))
