@@ -318,7 +318,9 @@ def _choose(target: _Target, document: dict[str, Any], held: list[bool], notes: 
 def _one_text(parts: list[Any], separator: str, target: _Target) -> str:
     """All the values as one text; a list's members are parts too."""
     members = [member for part in parts for member in (part if isinstance(part, list) else [part])]
-    return separator.join(text_of(member, target.label, "the transform 'join'") for member in members if member != "")
+    return separator.join(
+        text_of(member, target.label, "the transform 'join'") for member in members if not is_blank(member)
+    )
 
 
 def _default(target: _Target, held: list[bool]) -> Any:

@@ -18,7 +18,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, get_args
 
@@ -30,7 +30,7 @@ from schemas.strict import Strict
 Scalar = str | int | float | bool
 Plain = Literal["trim", "lower", "title", "strip_tags", "first", "indian_pincode"]
 
-_PROBE = datetime(2026, 11, 22, 13, 45, 59)  # noqa: DTZ001 - no two of its parts are alike
+_PROBE = datetime(2026, 11, 22, 13, 45, 59, tzinfo=UTC)  # no two of its parts are alike
 
 
 class Join(Strict):

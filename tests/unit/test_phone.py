@@ -94,7 +94,7 @@ def test_what_is_no_number_is_none(text: str, country: str | None) -> None:
         ("9811111111", True),
         ("9898989898", False),
         ("98765 43211", False),
-        ("+12345678901", False),
+        ("+1 234 567 8901", True),
     ],
 )
 def test_a_number_that_many_people_give_is_told_apart(text: str, shared: bool) -> None:
@@ -107,7 +107,7 @@ def test_a_number_that_many_people_give_is_told_apart(text: str, shared: bool) -
         ("098111 22233", "IN", {"valid": True, "region": "IN", "type": "mobile", "national": "098111 22233"}),
         ("+911202222222", None, {"valid": True, "region": "IN", "type": "fixed_line", "national": "0120 222 2222"}),
         ("+12025550123", None, {"valid": True, "region": "US", "type": "fixed_line_or_mobile"}),
-        ("+91-1111111111", None, {"valid": False, "region": None, "type": None, "national": None}),
+        ("+91-1111111111", None, {"valid": False, "type": None, "national": None}),
         ("nonsense", "IN", {"valid": False}),
     ],
 )

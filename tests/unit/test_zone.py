@@ -17,7 +17,7 @@ from schemas.normal.zone import of_country, zone_of
         ("+919811122233", "US", "Asia/Kolkata"),  # the number says enough
         ("+12025550123", None, "America/New_York"),
         ("+442079460958", None, "Europe/London"),  # its prefix has four zones, its country one
-        ("+79161234567", None, None),
+        ("+79161234567", None, "Europe/Moscow"),
         ("+18005550199", None, None),
         ("+18005550199", "US", None),
         (None, "IN", "Asia/Kolkata"),
