@@ -198,7 +198,8 @@ def joined(own: AuthSettings | None, preset: AuthSettings | None) -> Auth | None
 
 
 _HINT = {
-    "secrets": ", such as secrets = ['env:ACME_SECRET'] or ['stored:acme']",
+    "secrets": ", such as secrets = ['env:ACME_SECRET'] or ['stored:acme']; "
+    "or scheme = 'token', if the URL and the addresses are enough",
     "header": ", such as header = 'X-Api-Key'",
     "user": ", such as user = 'acme'",
 }

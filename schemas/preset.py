@@ -107,7 +107,7 @@ class Preset(Strict):
     """One source system.
 
     `auth`: what a connector's own `[auth]` may leave out. `steps`: how the webhook URL gets into the source, for a
-    person; `{url}` stands for it.
+    person; `{url}` stands for it, `{address}` for the same without its https://.
     """
 
     name: str

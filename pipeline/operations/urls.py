@@ -61,7 +61,8 @@ async def steps(database: Database, settings: Settings, account: int, name: str)
     """How the newest URL gets into the source, for a person, in order. Raises NotFound."""
     connector = await find(database, account, name)
     newest = await newest_of(database, settings, account, name)
-    told = [step.replace("{url}", newest.url) for step in connector.preset.steps or STEPS]
+    address = newest.url.partition("://")[2]
+    told = [each.replace("{url}", newest.url).replace("{address}", address) for each in connector.preset.steps or STEPS]
     if connector.auth is not None and connector.auth.mode != "off":
         told.append(_proof(connector.auth.scheme.title, connector.auth.scheme.about))
     return told
