@@ -101,13 +101,14 @@ def _polite(app: web.Application, leaving: asyncio.Event) -> web.Application:
 async def _take_leave(runner: web.AppRunner, leaving: asyncio.Event) -> None:
     """Serve the connections that are open until their clients have moved on to the process that follows this one.
 
-    A kept-alive connection that is closed while it is idle may be closed under a request that is on its way.
+    A kept-alive connection that is closed while it is idle may be closed under a request that is on its way. One that
+    the loop accepted last is no connection of the server's before the loop's next turn.
     """
     leaving.set()
     for _ in range(round(LEAVE / LOOK_AGAIN)):  # aiohttp tells nobody when the last connection has gone
+        await asyncio.sleep(LOOK_AGAIN)
         if runner.server is None or not runner.server.connections:
             return
-        await asyncio.sleep(LOOK_AGAIN)
 
 
 def ingress_of(core: Core, spool: Spool) -> Ingress:
