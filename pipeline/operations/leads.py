@@ -70,7 +70,10 @@ async def unmerge(database: Database, actor: Actor, loser: str) -> dict[str, Any
 
     What arrived after the merge stays with the winner. Raises NotFound, Invalid, InUse (it is not merged).
     """
-    return await _done(merging.unmerge(database, actor.account, _id(loser, "lead"), who(actor)))
+    lost = _id(loser, "lead")
+    if await leads.show(database, actor.account, lost) is None:
+        raise _unknown(lost)
+    return await _done(merging.unmerge(database, actor.account, lost, who(actor)))
 
 
 async def _done(work: Awaitable[Merge]) -> dict[str, Any]:
