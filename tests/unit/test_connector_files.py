@@ -1,0 +1,162 @@
+"""`connector apply|export|revisions|diff|restore` by the command line: planned, whole or not at all, and back again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.command import command
+
+ACME = """\
+#:schema ./connector.schema.json
+
+# a comment, which no export keeps
+name = "acme"
+preset = "generic-json"
+default_country = "IN"
+primary_key = "phone"
+further_keys = ["pan"]
+
+[sync]
+lead = "update"
+
+[[fields]]
+name = "pan"
+label = "PAN"
+unique = true
+
+[[map]]
+from = "pan"
+to = "lead.pan"
+"""
+USES_IT = 'name = "second"\npreset = "generic-json"\n\n[[map]]\nfrom = "taxId"\nto = "lead.pan"\n'
+PLAIN = 'name = "plain"\npreset = "generic-json"\nenabled = false\n'
+
+
+@pytest.fixture
+def environment(database_url: str, tmp_path: Path) -> dict[str, str]:
+    return {"LEADPIPE_DATABASE_URL": database_url, "LEADPIPE_DATA_DIR": str(tmp_path / "data"), "HOME": str(tmp_path)}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "connectors"
+    made.mkdir()
+    for name, text in (("acme", ACME), ("a-second", USES_IT), ("plain", PLAIN)):
+        (made / f"{name}.toml").write_text(text)
+    return made
+
+
+def run(environment: Mapping[str, str], *arguments: str | Path, code: int = 0) -> str:
+    ended, out, err = command(["connector", *map(str, arguments)], environment)
+    assert ended == code, f"{arguments} ended with {ended}\n{out}\n{err}"
+    return out + (err if code else "")
+
+
+def states(environment: Mapping[str, str], *arguments: str | Path) -> dict[str, Any]:
+    entries = json.loads(run(environment, "apply", *arguments, "--json"))
+    return {entry["name"]: entry["state"] for entry in entries}
+
+
+def test_planned_applied_exported_and_applied_again(environment: dict[str, str], folder: Path, tmp_path: Path) -> None:
+    plan = run(environment, "apply", "--plan", folder)
+    assert "+ create acme" in plan and "makes the lead field pan (text)" in plan and "nothing was written" in plan
+    assert json.loads(run(environment, "list", "--json")) == []
+    # the first file in order uses a field that the second one brings along
+    assert states(environment, folder) == {"acme": "created", "second": "created", "plain": "created"}
+    assert states(environment, folder) == {"acme": "unchanged", "second": "unchanged", "plain": "unchanged"}
+
+    out = tmp_path / "out"
+    run(environment, "export", "--all", "--into", out)
+    files = {file.name: file.read_bytes() for file in out.iterdir()}
+    assert set(files) == {"acme.toml", "second.toml", "plain.toml", "connector.schema.json"}
+    assert b"phone" not in files["acme.toml"]  # what the preset says anyway
+    assert json.loads(files["connector.schema.json"]) == json.loads(run(environment, "schema"))
+    assert set(states(environment, out).values()) == {"unchanged"}
+    run(environment, "export", "--all", "--into", out)
+    assert {file.name: file.read_bytes() for file in out.iterdir()} == files
+    one = run(environment, "export", "acme")
+    assert files["acme.toml"].decode() == f"#:schema ./connector.schema.json\n\n{one}"
+    run(environment, "export", "nobody", code=2)
+    run(environment, "export", code=2)
+
+
+def test_one_wrong_file_keeps_all_back_and_every_problem_is_named(environment: dict[str, str], folder: Path) -> None:
+    wrong = folder / "wrong.toml"
+    wrong.write_text(
+        'name = "wrong"\npreset = "generic-json"\ntime_zone = "Mars"\nprimary_key = "city"\n'
+        '[[map]]\nfrom = "a"\nto = "lead.nowhere"\n[[map]]\nfrom = "b"\nto = "lead.score"\ndefault = "many"\n'
+        '[[map]]\nfrom = "c"\nto = "lead.city"\ntransforms = ["upper"]\n'
+    )
+    (folder / "broken.toml").write_text("name = ")
+    (folder / "twice.toml").write_text(PLAIN)
+    (folder / "infinite.toml").write_text(
+        'name = "x"\npreset = "generic-json"\n[[map]]\nto = "lead.score"\ndefault = inf\n'
+    )
+    for arguments in (["apply", folder], ["apply", "--plan", folder]):
+        told = run(environment, *arguments, code=2)
+        for part in ("Mars", "'city'", "nowhere", "many", "'upper'", "broken.toml", "another file has the same name"):
+            assert part in told, (part, told)
+        assert "a number must be finite" in told
+    entries = json.loads(run(environment, "apply", "--plan", folder, "--json", code=2).partition("leadpipe:")[0])
+    assert [entry["state"] for entry in entries if entry["name"] == "acme"] == ["create"]
+    assert json.loads(run(environment, "list", "--json")) == []
+    assert run(environment, "apply", folder / "no-such.toml", code=2)
+
+
+def test_what_would_change_is_shown_field_by_field_and_row_by_row(environment: dict[str, str], folder: Path) -> None:
+    run(environment, "apply", folder, "--note", "the first")
+    acme = folder / "acme.toml"
+    acme.write_text(
+        ACME.replace('"IN"', '"US"').replace('lead = "update"', 'lead = "create"')
+        + 'default = "none"\n\n[[map]]\nfrom = "town"\nto = "lead.city"\n'
+    )
+    (folder / "plain.toml").unlink()
+    plan = run(environment, "apply", "--plan", "--prune", folder)
+    for line in (
+        "~ change acme",
+        '    ~ default_country: "IN" → "US"',
+        '    ~ sync.lead: "update" → "create"',
+        '    + map lead.pan.default = "none"',
+        '    + map lead.city = { from = "town", to = "lead.city" }',
+        "= unchanged second",
+        "- remove plain",
+        "1 change, 1 unchanged, 1 remove; nothing was written",
+    ):
+        assert line in plan.splitlines() or any(each.startswith(line) for each in plan.splitlines()), (line, plan)
+    assert states(environment, folder, "--note", "moved")["acme"] == "changed"
+    assert [row["name"] for row in json.loads(run(environment, "list", "--json"))] == ["acme", "plain", "second"]
+    assert states(environment, folder, "--prune", "--yes")["plain"] == "removed"
+    assert [row["name"] for row in json.loads(run(environment, "list", "--json"))] == ["acme", "second"]
+
+
+def test_revisions_say_who_and_why_and_come_back(environment: dict[str, str], folder: Path) -> None:
+    run(environment, "apply", folder / "acme.toml", "--note", "the first")
+    (folder / "acme.toml").write_text(ACME.replace('"IN"', '"US"'))
+    run(environment, "apply", folder / "acme.toml", "--note", "they moved")
+    run(environment, "disable", "acme")
+    rows = json.loads(run(environment, "revisions", "acme", "--json"))
+    assert [(row["revision"], row["note"], row["changed"]) for row in rows] == [
+        (3, "disabled", ["enabled"]),
+        (2, "they moved", ["default_country"]),
+        (1, "the first", []),
+    ]
+    assert all(row["saved_by"].endswith(", by command") for row in rows)
+    assert "they moved" in run(environment, "revisions", "acme")
+    assert run(environment, "diff", "acme", "1", "2").split() == ["~", "default_country:", '"IN"', "→", '"US"']
+    assert {row["place"] for row in json.loads(run(environment, "diff", "acme", "1", "--json"))} == {
+        "enabled",
+        "default_country",
+    }
+    assert "revision 4" in run(environment, "restore", "acme", "1")
+    assert run(environment, "diff", "acme", "1") == "nothing differs\n"
+    assert "in force already" in run(environment, "restore", "acme", "1")
+    assert json.loads(run(environment, "revisions", "acme", "--json"))[0]["note"] == "restored revision 1"
+    assert "it has 1 to 4" in run(environment, "restore", "acme", "9", code=2)
+    run(environment, "revisions", "nobody", code=2)
+    run(environment, "remove", "acme", "--yes")
+    assert "revision 5" in run(environment, "restore", "acme", "2")  # a removed one comes back with its history
