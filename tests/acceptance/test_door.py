@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
+import hashlib
 import hmac
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
 from pipeline.ingress.authentication.addresses import Proxies
@@ -34,6 +38,7 @@ TIMED = {
 }
 HOOKS = {"scheme": "standard-webhooks", "secrets": ["env:HOOKS"]}
 HOOKS_KEY = b"0123456789abcdef"
+META = {"scheme": "meta", "secrets": ["env:NEW"], "verify_token": "env:VERIFY"}
 ENVIRONMENT = {
     "NEW": SECRET,
     "OLD": OLD,
@@ -293,6 +298,86 @@ async def test_an_address_alone_is_not_enough_where_a_scheme_is_set() -> None:
         assert (await door.post(b"{}", **github(b"{}")))[0] == 202
 
 
+# the public address
+
+
+async def test_the_signed_url_is_the_configured_one_whatever_the_request_says_of_its_host() -> None:
+    auth = {"scheme": "twilio", "secrets": ["env:NEW"]}
+    public = "https://hooks.example.com/leads"
+
+    def twilio(url: str, *fields: str) -> dict[str, str]:
+        text = "".join([url, *fields]).encode()
+        return {"x_twilio_signature": base64.b64encode(hmac.digest(SECRET.encode(), text, "sha1")).decode()}
+
+    form = {"content_type": "application/x-www-form-urlencoded"}
+    async with open_door(guards=guards(public_url=public), t=guarded(auth)) as door:
+        for url in (f"{public}/in/t?a=b%20c&d", "https://hooks.example.com:443/leads/in/t?a=b%20c&d"):
+            signed = twilio(url, "A", "1", "B", "2", "3")
+            assert (await door.post(b"B=3&A=1&B=2&B=3", query="?a=b%20c&d", **form, **signed))[0] == 401  # B comes once
+            signed = twilio(url, "A", "1", "B", "2", "B", "3")
+            assert (await door.post(b"B=3&A=1&B=2&B=3", query="?a=b%20c&d", **form, **signed))[0] == 202
+            assert (await door.post(b"B=3&A=1&B=2&B=3", query="?a=b%20c", **form, **signed))[0] == 401
+        for host in (f"127.0.0.1:{door.port}", "hooks.example.com"):
+            signed = twilio(f"http://{host}/in/t", "A", "1")
+            assert (await door.post(b"A=1", host=host, **form, **signed))[0] == 401
+        body = b'{"a":1}'
+        hashed = f"?bodySHA256={hashlib.sha256(body).hexdigest()}"
+        signed = twilio(f"{public}/in/t{hashed}")
+        assert (await door.post(body, query=hashed, content_type="application/json", **signed))[0] == 202
+        assert (await door.post(b'{"a":2}', query=hashed, content_type="application/json", **signed))[0] == 401
+        url_alone = twilio(f"{public}/in/t")
+        assert (await door.post(body, content_type="application/json", **url_alone))[0] == 401  # covers no body
+        where = "POST http://elsewhere.example/in/t HTTP/1.1\r\nHost: elsewhere.example"
+        head = f"{where}\r\nContent-Type: {form['content_type']}"
+        [(_, value)] = twilio(f"{public}/in/t", "A", "1").items()
+        rest = f"X-Twilio-Signature: {value}\r\nConnection: close\r\nContent-Length: 3\r\n\r\nA=1"
+        assert (await door.raw(f"{head}\r\n{rest}".encode())).startswith(b"HTTP/1.1 202")
+
+
+# anything at all
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["hooks", "github", "stripe", "slack", "twilio", "basic", "header", "meta"]),
+            st.binary(max_size=60) | st.sampled_from([b"{}", b"a=1", b'{"type":"url_verification","challenge":1}']),
+            st.text(st.characters(max_codepoint=255, exclude_categories=["Cc"]), max_size=30),
+            st.text(st.characters(max_codepoint=255, exclude_categories=["Cc"]), max_size=15) | st.just(str(NOW)),
+            st.sampled_from(["", "?hub.mode=subscribe&hub.challenge=%ff", "?bodySHA256=%00", "?%", "?a=b&a=%E0%A4%A"]),
+        ),
+        max_size=15,
+    )
+)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_a_stranger_sends_is_refused_and_never_an_error(
+    requests: list[tuple[str, bytes, str, str, str]],
+) -> None:
+    schemes = {
+        "hooks": HOOKS,
+        "basic": BASIC,
+        "header": HEADER,
+        "meta": META,
+        **{name: {"scheme": name, "secrets": ["env:NEW"]} for name in ("github", "stripe", "slack", "twilio")},
+    }
+    connectors = {name: guarded(auth, id=id) for id, (name, auth) in enumerate(schemes.items())}
+
+    async def post_all() -> list[int]:
+        statuses = []
+        async with open_door(guards=guards(), **connectors) as door:
+            for scheme, body, header, time, query in requests:
+                names = ("webhook-signature", "X-Hub-Signature-256", "Stripe-Signature", "X-Slack-Signature")
+                headers = dict.fromkeys((*names, "X-Twilio-Signature", "Authorization", "X-Api-Key"), header)
+                headers |= {"webhook-timestamp": time, "webhook-id": time, "X-Slack-Request-Timestamp": time}
+                statuses.append((await door.post(body, scheme, query, **headers))[0])
+                async with door.session.get(f"{door.url}/in/{scheme}{query}") as answer:
+                    assert answer.status in (200, 403)
+            assert await door.events() == []
+        return statuses
+
+    assert set(asyncio.run(post_all())) <= {200, 400, 401}  # 200: an empty body is a ping
+
+
 # secrets
 
 
@@ -351,9 +436,6 @@ async def test_stored_secrets_open_for_their_account_and_name_alone() -> None:
 
 
 # the source makes sure of the URL
-
-
-META = {"scheme": "meta", "secrets": ["env:NEW"], "verify_token": "env:VERIFY"}
 
 
 @pytest.mark.parametrize(

@@ -45,10 +45,10 @@ def server() -> Iterator[ChaosPostgres]:
             server.stop()
 
 
-def posted(url: str, document: object, secret: str | None = None) -> int:
+def posted(url: str, document: object, secret: str | None = None, **more: str) -> int:
     """The status that a POST is answered with; 0: nobody listens."""
     body = orjson.dumps(document)
-    headers = {"Content-Type": "application/json"}
+    headers = {"Content-Type": "application/json", **more}
     if secret is not None:
         headers["X-Hub-Signature-256"] = f"sha256={hmac.digest(secret.encode(), body, 'sha256').hex()}"
     try:
@@ -107,7 +107,8 @@ def _without_database(leadpipe: Leadpipe, server: ChaosPostgres) -> None:
     until(lambda: posted(urls["website"], {"email": "second@example.com"}) == 202, "a 202 without the database")
     for at in range(20):
         assert posted(urls["website"], [{"email": f"{at}-{each}@example.com"} for each in range(5)]) == 202
-    assert posted(urls["signed"], {"email": "signed@example.com"}, SECRET) == 202
+    for key in ("a", "b", "c"):  # a replay, with something new about it each time, takes effect once
+        assert posted(urls["signed"], {"email": "signed@example.com"}, SECRET, **{"Idempotency-Key": key}) == 202
     assert posted(urls["signed"], {"email": "unsigned@example.com"}) == 401
     assert posted(urls["signed"], {"email": "unsigned@example.com"}, "guess") == 401
     assert posted(f"{leadpipe.base}/in/nobodys-token", {}) == 503  # it may exist: who could tell?
