@@ -47,7 +47,7 @@ class Fakes:
 
     def text(self, text: str) -> str:
         """Any text, word for word; one that is an identifier in hexadecimal digits stays one."""
-        if _HEX.fullmatch(text):
+        if _HEX.fullmatch(text) and not text.isdecimal():
             return "".join(self._hex(character) for character in text)
         return WORD.sub(lambda found: self._word(found.group()), text)
 

@@ -20,9 +20,10 @@ from schemas.cutting import PAIR_VALUE, REDACTED, is_pairs, pair_name
 from schemas.fields import CHOICES, FieldType
 from schemas.normal.email import read_email
 from schemas.normal.phone import read_phone
+from schemas.normal.time import read_moment
 from schemas.transform import LookUp
 
-Kind = Literal["keep", "phone", "email", "name", "day", "text"]
+Kind = Literal["keep", "moment", "phone", "email", "name", "day", "text"]
 
 NAMES = frozenset(
     {"lead.name", "lead.first_name", "lead.last_name", "lead.owner_name", "call.agent_name", "lead.company"}
@@ -35,8 +36,9 @@ VOCABULARY = frozenset(
         *("activity.type", "activity.category", "activity.product"),
     }
 )
-KEPT = frozenset({FieldType.NUMBER, FieldType.BOOLEAN, FieldType.DATETIME, FieldType.DURATION, *CHOICES})
-STRENGTH: tuple[Kind, ...] = ("text", "keep", "name", "day", "email", "phone")  # of several claims the last one counts
+KEPT = frozenset({FieldType.NUMBER, FieldType.BOOLEAN, FieldType.DURATION, *CHOICES})
+# of several claims on one path the last one in this row counts
+STRENGTH: tuple[Kind, ...] = ("text", "keep", "moment", "name", "day", "email", "phone")
 
 ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
 NUMBER = re.compile(r"(?<![\w-])\+?\d[\d ().\-]{5,}\d(?![\w-])")
@@ -66,6 +68,7 @@ def identifying(document: Any) -> set[str]:
 class _Scrubber:
     def __init__(self, connector: Connector, fakes: Fakes, random: Random) -> None:
         self._source = connector.preset.source
+        self._zone = connector.zone
         self._fakes = fakes
         self._random = random
         self._kinds = _kinds(connector)
@@ -113,7 +116,7 @@ class _Scrubber:
     def _leaf(self, value: Any, kind: Kind) -> Any:
         if isinstance(value, str):
             return self._text(value, kind)
-        if isinstance(value, bool) or value is None or kind == "keep":
+        if isinstance(value, bool) or value is None or kind in ("keep", "moment"):
             return value
         if isinstance(value, int) and abs(value) >= LONG_INTEGER:
             digits = self._fakes.phone(str(value)) if kind == "phone" else self._fakes.text(str(value))
@@ -139,7 +142,9 @@ class _Scrubber:
                 return self._day(text)
             case "name":
                 return self._fakes.name(text)
-            case "keep":
+            case "moment" if read_moment(text, self._zone) is not None:
+                return text
+            case "keep" | "moment":
                 return self._without_people(text, lambda rest: rest)
             case "text":
                 return self._without_people(text, self._fakes.text)
@@ -200,7 +205,7 @@ def _kinds(connector: Connector) -> dict[str, Kind]:
         if known.type is not FieldType.TEXT:
             claims.setdefault(path, set()).add(_kind_of(known.type, path))
     for path in connector.occurred_at_paths:
-        claims.setdefault(path, set()).add("keep")
+        claims.setdefault(path, set()).add("moment")
     return {path: max(kinds, key=STRENGTH.index) for path, kinds in claims.items()}
 
 
@@ -211,6 +216,8 @@ def _kind_of(type: FieldType, target: str) -> Kind:
         return "email"
     if type is FieldType.DATE:
         return "day"
+    if type is FieldType.DATETIME:
+        return "moment"
     if type in KEPT or target in VOCABULARY:
         return "keep"
     return "name" if target in NAMES else "text"
