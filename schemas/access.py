@@ -14,6 +14,7 @@ from schemas.normal.email import read_email
 from schemas.strict import Strict
 
 LONGEST_TEXT = 1_000  # characters of a user field's value
+GREATEST = 10**15  # of a number, which JSON carries to everybody unharmed
 
 
 class Role(StrEnum):
@@ -94,6 +95,8 @@ def _text(value: Any) -> str:
 def _number(value: Any) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("must be a number")
+    if not abs(value) <= GREATEST:  # not a number is not less either
+        raise ValueError("must be a number of at most 15 digits")
     return value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -85,7 +86,8 @@ class Served:
         if data is not None:
             given.setdefault("Content-Type", "application/json")
         url = path if path.startswith("/api") else f"/api/v1{path}"
-        async with self.session.request(method, self.base + url, data=data, headers=given) as answer:
+        stream = None if data is None else io.BytesIO(data)
+        async with self.session.request(method, self.base + url, data=stream, headers=given) as answer:
             return Answered(answer.status, answer.headers, await answer.text())
 
     async def done(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
@@ -114,7 +116,7 @@ async def served(database_url: str, folder: Path, **settings: Any) -> AsyncItera
             await runner.setup()
             listening = socket.create_server(("127.0.0.1", 0))
             await web.SockSite(runner, listening).start()
-            ours, theirs = await tenant(database, "default"), await tenant(database, "other")
+            ours, theirs = await tenant(database, "default"), await tenant(database, "zebra")
             try:
                 yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", session, core, ours, theirs)
             finally:

@@ -1,0 +1,127 @@
+"""An account with one of everything, for tests of the API. In: an account. Out: the ids of what it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from pipeline.engine.outcome import DeadLetter, Drop, Forward
+from pipeline.engine.runner import decide
+from pipeline.engine.topology import Dead, Delivery, Work
+from pipeline.ingress.door import cut
+from pipeline.ingress.limits import Limits
+from pipeline.operations import connectors, fields, keys, plan, secrets, users
+from pipeline.operations.access import Actor
+from pipeline.store import dead_letters, journal
+from pipeline.store.catalog import Catalog
+from pipeline.tools import Tools
+from schemas.access import UserField, UserFieldType
+from schemas.connector import Connector
+from schemas.event import Event, Step
+from schemas.fields import Field
+from tests.support.api import Served, Tenant
+from tests.support.events import NOON
+
+OPEN = {"roles": ["editor", "operator", "viewer"]}
+
+
+@dataclass(frozen=True)
+class Stock:
+    """What there is, as a path or a body names it. Every text holds the account's name, so that a leak is seen."""
+
+    connector: str
+    connector_id: int
+    event: str  # failed, and dead
+    lead: str
+    lost: str  # another lead
+    letter: int
+    conflict: int
+    user: int
+    key: int
+    field: str
+    user_field: str
+    secret: str
+
+
+async def stock(served: Served, tenant: Tenant) -> Stock:
+    """Fill an account: a connector that is open to every role, leads, a dead letter, a conflict, and the rest."""
+    database, name = served.database, tenant.name
+    actor = Actor.local(tenant.id)
+    await users.add_field(database, tenant.id, UserField(name=f"{name}_flag", label=name, type=UserFieldType.BOOLEAN))
+    await fields.create(database, tenant.id, "lead", Field(name=f"{name}_pan", label=name, unique=True))
+    user = await users.create(database, tenant.id, f"one@{name}.example.com", name=name)
+    key = await keys.create(database, actor, name, email=user["email"])
+    await secrets.put(database, served.core.settings, tenant.id, f"{name}-secret", b"whatever")
+    connector = await saved(served, tenant, f"{name}-site", access=OPEN)
+    good, failed, _, held = await through(
+        served,
+        connector,
+        [
+            {"event_id": "1", "name": f"{name} one", "phone": "+919822012345"},
+            {"event_id": "2", "name": f"{name} two", "phone": "+919822012346", "budget": f"{name} maybe"},
+            {"event_id": "3", "name": f"{name} three", "email": "three@example.com"},
+            {"event_id": "4", "name": f"{name} four", "phone": "+919822012345", "email": "three@example.com"},
+        ],
+    )
+    rows = await journal.results_of(database, [good])
+    [letter] = await dead_letters.page(database, dead_letters.Filter(account=tenant.id, event=failed))
+    [conflict] = await dead_letters.page(database, dead_letters.Filter(account=tenant.id, event=held))
+    [lost] = await database.fetch(
+        "SELECT id FROM lead WHERE account_id = $1 AND id <> $2", tenant.id, rows[good]["lead"]
+    )
+    return Stock(
+        connector=connector.name,
+        connector_id=connector.id,
+        event=failed,
+        lead=rows[good]["lead"],
+        lost=str(lost["id"]),
+        letter=letter["id"],
+        conflict=conflict["id"],
+        user=user["id"],
+        key=key.row["id"],
+        field=f"{name}_pan",
+        user_field=f"{name}_flag",
+        secret=f"{name}-secret",
+    )
+
+
+def settings_of(name: str, **more: Any) -> dict[str, Any]:
+    """Settings of a connector that takes plain JSON, and a budget that must be a number."""
+    budget = {"from": "budget", "to": "lead.budget"}
+    field = {"name": "budget", "label": "Budget", "type": "number"}
+    return {"name": name, "preset": "generic-json", "map": [budget], "fields": [field], **more}
+
+
+async def saved(served: Served, tenant: Tenant, name: str, **more: Any) -> Connector:
+    """A connector, put in force."""
+    await plan.save(served.database, tenant.id, connectors.parsed(settings_of(name, **more)))
+    return await connectors.find(served.database, tenant.id, name)
+
+
+async def through(served: Served, connector: Connector, documents: Sequence[Any]) -> list[str]:
+    """Send events through the whole chain, to their journal rows and dead letters; returns their ids."""
+    headers = {"Content-Type": "application/json"}
+    events = cut(connector, headers, orjson.dumps(list(documents)), Limits()).events
+    for event in events:  # one after another, as if each had come by itself
+        await again(served, event)
+    return [event.id for event in events]
+
+
+async def again(served: Served, event: Event, stage: str | None = None) -> None:
+    """Send one event through, from this stage on."""
+    catalog, topology = Catalog(served.database), served.core.topology
+    await catalog.refresh()
+    tools = Tools(served.database, catalog)
+    waiting: dict[str, list[Event]] = {stage or topology.entry: [event]}
+    for name, each in topology.stages.items():
+        batch = waiting.pop(name, [])
+        for event, outcome in zip(batch, await decide(each, batch, tools), strict=True):
+            assert isinstance(outcome, Forward | DeadLetter | Drop), outcome
+            for exit in topology.route(name, Delivery(event), outcome, Step(name, 1, 0.0, 0.0), NOON):
+                if isinstance(exit.to, Work):
+                    waiting.setdefault(exit.to.stage, []).append(exit.event)
+                elif isinstance(exit.to, Dead):
+                    await dead_letters.keep(served.database, exit.to.stage, [exit.event], [])
