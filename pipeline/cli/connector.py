@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pipeline.settings import Settings
     from pipeline.store.database import Database
     from schemas.connector import Connector
+    from schemas.mapping import MapRow
 
 app = typer.Typer(help="Set connectors up and look at them.", no_args_is_help=True)
 connector_code.register(app)
@@ -56,7 +57,7 @@ def show_(name: Name, account: Account = DEFAULT_ACCOUNT, json: AsJson = False) 
     show.pairs({place: value for place, value in said.items() if place not in ("map", "fields")}, title=name)
     show.table(
         ("from", "to", "default", "transforms", "when"),
-        ((row.paths, row.to, row.default, row.transforms, row.when or None) for row in connector.rows),
+        ((row.paths, row.to, row.default, _transforms(row), row.when or None) for row in connector.rows),
         title="\nmapping",
     )
 
@@ -98,6 +99,13 @@ async def found(database: Database, account: str, name: str) -> tuple[Connector,
     from pipeline.operations.connectors import with_tokens
 
     return await with_tokens(database, await account_id(database, account), name)
+
+
+def _transforms(row: MapRow) -> list[str]:
+    from pipeline.operations.toml import one_line
+
+    said = row.model_dump(mode="json", exclude_defaults=True).get("transforms", [])
+    return [each if isinstance(each, str) else one_line(each) for each in said]
 
 
 def _switch(name: str, account: str, note: str | None, *, enabled: bool) -> None:

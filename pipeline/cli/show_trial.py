@@ -14,18 +14,26 @@ if TYPE_CHECKING:
     from pipeline.operations.compare import Comparison
     from pipeline.operations.trying import Trial
 
-MARKS = {"forward": "✓", "dead letter": "✗", "drop": "–", "retry": "↻", "not run": "·"}
+MARKS = {"forward": "✓", "dead letter": "✗", "drop": "–", "retry": "↻"}
 
 
 def show_trial(trial: Trial, title: str, *, brief: bool) -> None:
-    """One event: its stages, the lead, and field by field what would change."""
+    """One event: what each stage added or changed, the lead, and field by field what would change."""
     show.console.print(f"{title}: {trial.outcome}", style="bold", markup=False)
+    before: dict[str, Any] = {}
     for step in trial.steps:
-        show.copyable(f"  {MARKS[step.outcome]} {step.stage}{f': {step.why}' if step.why else ''}")
+        if step.outcome == "not run":
+            continue
+        why = f": {step.why}" if step.why and trial.failure is None and step.why != trial.reason else ""
+        show.copyable(f"  {MARKS[step.outcome]} {step.stage}{why}")
         if step.data is not None and not brief:
-            text = orjson.dumps(step.data, default=str, option=orjson.OPT_INDENT_2).decode()
-            for line in text.splitlines():
-                show.copyable(f"      {line}")
+            new = {name: value for name, value in step.data.items() if before.get(name) != value}
+            text = orjson.dumps(new, default=str, option=orjson.OPT_INDENT_2).decode()
+            for line in text.splitlines()[1:-1]:
+                show.copyable(f"    {line}")
+            before = step.data
+    if skipped := [step.stage for step in trial.steps if step.outcome == "not run"]:
+        show.copyable(f"  · {', '.join(skipped)}: not run, since nothing is promised of what they do to the world")
     if trial.failure is not None:
         failure = {name: trial.failure[name] for name in ("field", "value", "rule")}
         show.pairs(failure, title=f"  it would fail in {trial.failure['stage']}")
@@ -35,7 +43,7 @@ def show_trial(trial: Trial, title: str, *, brief: bool) -> None:
         show.copyable("  this event took effect before; sent again, it changes nothing (see --anew)")
     if trial.match is not None and trial.failure is None:
         match = trial.match
-        found = f"lead {match['lead']}, found by {match['by']} {match['value']}" if match["by"] else "a new lead"
+        found = f"{match['lead']}, found by {match['by']} {match['value']}" if match["by"] else "a new lead"
         show.copyable(f"  lead: {found}")
     for note in trial.notes:
         show.copyable(f"  note: {note}")
@@ -62,7 +70,10 @@ def show_comparison(found: Comparison) -> None:
     )
     for event in found.first:
         title = f"\n{event.id}, received {show.moment(event.received_at)} UTC"
-        rows = ((each.place, each.live, each.draft) for each in event.departures)
+        rows = (
+            ("outcome" if each.place in (each.live, each.draft) else each.place, _said(each.live), _said(each.draft))
+            for each in event.departures
+        )
         show.table(("", "in force", "draft"), rows, title=title)
 
 
@@ -88,7 +99,7 @@ def _row(change: FieldChange) -> tuple[Any, ...]:
     if change.row is not None:
         row = change.row
         source = row["from"]
-        said = source if isinstance(source, str) else " | ".join(source) if source else "a constant"
+        said = row["path"] or ("a constant" if source is None else source if isinstance(source, str) else source[0])
         number = "" if row["row"] is None else f" row {row['row']}"
         by = f"{said} ({row['of'].replace('_', ' ')}{number})"
     because = change.how if change.effect != "kept" else f"{change.how}: {show.plain(change.said)}"

@@ -162,7 +162,7 @@ def _departures(live: Mapping[str, Any], draft: Mapping[str, Any]) -> list[Depar
             return []
         kind = f"{after} otherwise" if before == after else after if after in ENDED else f"{before} no more"
         place = str(draft.get("failure") if after in ENDED else live.get("failure"))
-        return [Departure(kind, place, live.get("failure"), draft.get("failure"))]
+        return [Departure(kind, place, live.get("failure", before), draft.get("failure", after))]
     return [
         Departure(_kind(place, live, draft), place, live.get(place), draft.get(place))
         for place in dict.fromkeys((*live, *draft))

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from schemas.connector import Connector
 from schemas.mapper import mapper
 from schemas.mapping import MapRow
+from schemas.normal.path import find, is_absent, is_blank
 from schemas.normal.values import ValueRejected
 
 
@@ -21,7 +22,8 @@ from schemas.normal.values import ValueRejected
 class Origin:
     """A mapping row, as a person finds it again: the `row`th of the connector's own rows, or of its preset's.
 
-    `row` is None for the lead source, which the settings name by itself.
+    `row` is None for the lead source, which the settings name by itself. `path` is the one of the row's paths that the
+    document has a value at; None for a constant, and for a default.
     """
 
     of: Literal["connector", "preset", "lead_source"]
@@ -29,11 +31,7 @@ class Origin:
     source: str | list[str] | None
     to: str
     default: Any = None
-
-    def __str__(self) -> str:
-        said = "a constant" if self.source is None else self.source if isinstance(self.source, str) else self.source[0]
-        where = "lead source" if self.row is None else f"{self.of} row {self.row}"
-        return f"{where}: {said} → {self.to}"
+    path: str | None = None
 
     def shown(self) -> dict[str, Any]:
         """For JSON: the member `from` as a file calls it."""
@@ -52,7 +50,9 @@ def origins(
         if row.to in fields:
             rows.setdefault(row.to, []).append(row)
     return {
-        to: _origin(connector, them[0] if len(them) == 1 else _deciding(connector, them, document, received_at))
+        to: _origin(
+            connector, them[0] if len(them) == 1 else _deciding(connector, them, document, received_at), document
+        )
         for to, them in rows.items()
     }
 
@@ -75,9 +75,12 @@ def _deciding(connector: Connector, rows: list[MapRow], document: Mapping[str, A
     return next((row for row in rows if row.default is not None), rows[0])
 
 
-def _origin(connector: Connector, row: MapRow) -> Origin:
-    for of, rows in (("connector", connector.settings.map), ("preset", connector.preset.map)):
-        for number, each in enumerate(rows, 1):
-            if each is row:
-                return Origin("connector" if of == "connector" else "preset", number, row.source, row.to, row.default)
-    return Origin("lead_source", None, None, row.to, None)
+def _origin(connector: Connector, row: MapRow, document: Mapping[str, Any]) -> Origin:
+    path = next((path for path in row.paths if not is_absent(v := find(document, path)) and not is_blank(v)), None)
+    for number, each in enumerate(connector.settings.map, 1):
+        if each is row:
+            return Origin("connector", number, row.source, row.to, row.default, path)
+    for number, each in enumerate(connector.preset.map, 1):
+        if each is row:
+            return Origin("preset", number, row.source, row.to, row.default, path)
+    return Origin("lead_source", None, None, row.to)

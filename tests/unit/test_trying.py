@@ -129,6 +129,7 @@ async def test_field_by_field_what_would_change_and_by_which_row(database: Datab
         "from": "budget",
         "to": "lead.budget",
         "default": None,
+        "path": "budget",
     }
     assert changes["lead.name"].row is not None and changes["lead.name"].row["of"] == "preset"
     [late] = await tried(
