@@ -12,6 +12,7 @@ from aiohttp import web
 
 from pipeline.daemon.core import Core, opened
 from pipeline.daemon.heap import settle
+from pipeline.daemon.leave import polite, take_leave
 from pipeline.daemon.metrics import show_depths
 from pipeline.daemon.signals import stop_requested
 from pipeline.daemon.spooling import tell_spool
@@ -33,8 +34,6 @@ from schemas.auth import network
 
 log = structlog.get_logger(__name__)
 LAST = 2.0  # seconds for what runs beside to end
-LEAVE = 3.0  # seconds in which the open connections are still served, each once more
-LOOK_AGAIN = 0.05
 LOOK = 5.0  # seconds between two looks at the queues, for the metrics
 
 Beside = Callable[[Core], AbstractAsyncContextManager[Sequence[web.RouteDef]]]
@@ -57,7 +56,7 @@ async def serve(settings: Settings, *, supervised: bool = False, beside_it: Besi
         spool = Spool(settings.data_dir, settings.spool_bytes)
         ingress = ingress_of(core, spool)
         leaving = asyncio.Event()
-        runner = web.AppRunner(_polite(build_app(ingress, further), leaving), shutdown_timeout=10.0, **SERVER)
+        runner = web.AppRunner(polite(build_app(ingress, further), leaving), shutdown_timeout=10.0, **SERVER)
         await runner.setup()
         await ingress.start()
         listening = await listen(
@@ -78,37 +77,13 @@ async def serve(settings: Settings, *, supervised: bool = False, beside_it: Besi
         beside = {asyncio.create_task(work) for work in works}
         await stop.wait()
         await listening.close()
-        await _take_leave(runner, leaving)
+        await take_leave(runner, leaving)
         await ingress.stop()
         for task in beside:
             task.cancel()
         await asyncio.wait(beside, timeout=LAST)
         await runner.cleanup()
         log.info("closed")
-
-
-def _polite(app: web.Application, leaving: asyncio.Event) -> web.Application:
-    """While the process is leaving, each answer is the last one on its connection, and says so."""
-
-    async def last(_: web.Request, response: web.StreamResponse) -> None:
-        if leaving.is_set():
-            response.force_close()
-
-    app.on_response_prepare.append(last)
-    return app
-
-
-async def _take_leave(runner: web.AppRunner, leaving: asyncio.Event) -> None:
-    """Serve the connections that are open until their clients have moved on to the process that follows this one.
-
-    A kept-alive connection that is closed while it is idle may be closed under a request that is on its way. One that
-    the loop accepted last is no connection of the server's before the loop's next turn.
-    """
-    leaving.set()
-    for _ in range(round(LEAVE / LOOK_AGAIN)):  # aiohttp tells nobody when the last connection has gone
-        await asyncio.sleep(LOOK_AGAIN)
-        if runner.server is None or not runner.server.connections:
-            return
 
 
 def ingress_of(core: Core, spool: Spool) -> Ingress:
