@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-NEEDED = ("journal", "lead", "dead", "connector", "look", "send", "show")  # modules of the command line
+NEEDED = ("journal", "lead", "dead", "conflict", "connector", "look", "send", "show")  # modules of the command line
 WAIT = 120.0  # seconds
 
 _context = multiprocessing.get_context("forkserver")
@@ -24,7 +24,10 @@ _context.set_forkserver_preload(
         "pipeline.daemon.worker",
         "pipeline.operations.audit",
         "pipeline.operations.check",
+        "pipeline.operations.conflicts",
         "pipeline.operations.connectors",
+        "pipeline.operations.journal",
+        "pipeline.operations.leads",
         "pipeline.operations.replay",
         "pipeline.operations.send",
         "pipeline.transport.postgres",
@@ -34,11 +37,15 @@ _context.set_forkserver_preload(
 )
 
 
-def command(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str, str]:
+def command(arguments: Sequence[str], environment: Mapping[str, str], stdin: str | None = None) -> tuple[int, str, str]:
     """Run `leadpipe` with these arguments; returns its exit code, standard output and standard error."""
     with tempfile.TemporaryDirectory(prefix="leadpipe-command-") as folder:
         out, err = Path(folder) / "out", Path(folder) / "err"
-        process = _context.Process(target=_run, args=(list(arguments), dict(environment), str(out), str(err)))
+        given = Path(folder) / "in" if stdin is not None else Path(os.devnull)
+        if stdin is not None:
+            given.write_text(stdin)
+        files = (str(given), str(out), str(err))
+        process = _context.Process(target=_run, args=(list(arguments), dict(environment), files))
         process.start()
         process.join(WAIT)
         if process.exitcode is None:
@@ -48,10 +55,13 @@ def command(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[i
         return process.exitcode, out.read_text(), err.read_text()
 
 
-def _run(arguments: list[str], environment: dict[str, str], out: str, err: str) -> None:
+def _run(arguments: list[str], environment: dict[str, str], files: tuple[str, str, str]) -> None:
     os.environ.clear()
     os.environ.update(environment)
-    for descriptor, name in ((1, out), (2, err)):
+    given, *written = files
+    os.dup2(os.open(given, os.O_RDONLY), 0)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - multiprocessing has put another one in its place
+    for descriptor, name in enumerate(written, 1):
         os.dup2(os.open(name, os.O_CREAT | os.O_WRONLY), descriptor)
     sys.argv = ["leadpipe", *arguments]
     from pipeline.cli.main import main
