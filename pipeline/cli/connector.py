@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli import connector_code, connector_history, connector_test, connector_try, connector_url
+from pipeline.cli import connector_code, connector_history, connector_rows, connector_test, connector_try, connector_url
 from pipeline.cli.author import Note, author
 from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, account_id, database, play
 
@@ -120,6 +120,7 @@ def _switch(name: str, account: str, note: str | None, *, enabled: bool) -> None
 
 
 connector_url.register(app)
+connector_rows.register(app)
 connector_history.register(app)
 connector_try.register(app)
 connector_test.register(app)

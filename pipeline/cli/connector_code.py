@@ -48,7 +48,7 @@ def apply(
 
     if plan:
         made = play(planned)
-        _show_plan(made, json=json)
+        show_plan(made, json=json)
         if made.refused:
             raise typer.Exit(2)
         return
@@ -126,7 +126,7 @@ def export(
         sys.stdout.write(to_toml(exported[0]))
         return
     _write_folder(into, {f"{each.name}.toml": to_toml(each, f"./{json_schema.FILE}") for each in exported})
-    _write_folder(into, {json_schema.FILE: _schema_text()}, quiet=True)
+    _write_folder(into, {json_schema.FILE: schema_text()}, quiet=True)
 
 
 def schema(
@@ -137,13 +137,14 @@ def schema(
     Name it in the first line of a TOML file: #:schema ./connector.schema.json
     """
     if output is None:
-        sys.stdout.write(_schema_text())
+        sys.stdout.write(schema_text())
     else:
-        output.write_text(_schema_text(), encoding="utf-8")
+        output.write_text(schema_text(), encoding="utf-8")
         print(f"wrote {output}")
 
 
-def _schema_text() -> str:
+def schema_text() -> str:
+    """The JSON Schema of connectors' files."""
     import orjson
 
     from pipeline.operations.json_schema import connector_schema
@@ -171,7 +172,8 @@ def _confirm(made: Plan) -> None:
 SIGNS = {"create": "+", "change": "~", "unchanged": "=", "refused": "!", "remove": "-"}
 
 
-def _show_plan(made: Plan, *, json: bool) -> None:
+def show_plan(made: Plan, *, json: bool, wrote: bool = False) -> None:
+    """A plan, connector by connector. `wrote`: it is in force by now."""
     from dataclasses import asdict
 
     from pipeline.cli import show
@@ -189,7 +191,8 @@ def _show_plan(made: Plan, *, json: bool) -> None:
             print(f"    makes the lead field {field}")
         show_differences(entry.differences)
     counts = {state: sum(entry.state == state for entry in made.entries) for state in SIGNS}
-    print(f"\n{', '.join(f'{count} {state}' for state, count in counts.items() if count)}; nothing was written")
+    if not wrote:
+        print(f"\n{', '.join(f'{count} {state}' for state, count in counts.items() if count)}; nothing was written")
 
 
 def show_differences(found: Sequence[Any]) -> None:

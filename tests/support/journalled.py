@@ -33,11 +33,14 @@ async def saved(database: Database, document: Mapping[str, Any]) -> Connector:
     return await find(database, ACCOUNT, str(document["name"]))
 
 
-async def through(database: Database, connector: Connector, documents: Sequence[Any]) -> list[str]:
-    """Send these events through, to their journal rows; returns their ids."""
+async def through(
+    database: Database, connector: Connector, documents: Sequence[Any], catalog: Catalog | None = None
+) -> list[str]:
+    """Send these events through, to their journal rows; returns their ids. `catalog`: what a worker knows."""
     events = cut(connector, JSON, orjson.dumps(list(documents)), Limits()).events
-    catalog = Catalog(database)
-    await catalog.refresh()
+    if catalog is None:
+        catalog = Catalog(database)
+        await catalog.refresh()
     tools = Tools(database, catalog)
     waiting: dict[str, list[Event]] = {TOPOLOGY.entry: list(events)}
     for name, stage in TOPOLOGY.stages.items():

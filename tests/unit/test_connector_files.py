@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from pipeline.store.catalog import Catalog
+from pipeline.store.database import Database
 from tests.support.command import command
+from tests.support.journalled import saved, through
 
 ACME = """\
 #:schema ./connector.schema.json
@@ -160,3 +163,80 @@ def test_revisions_say_who_and_why_and_come_back(environment: dict[str, str], fo
     run(environment, "revisions", "nobody", code=2)
     run(environment, "remove", "acme", "--yes")
     assert "revision 5" in run(environment, "restore", "acme", "2")  # a removed one comes back with its history
+
+
+def test_rows_are_put_in_and_taken_out_by_command_and_in_an_editor(
+    environment: dict[str, str], folder: Path, tmp_path: Path
+) -> None:
+    run(environment, "apply", folder)
+    mapped = ("map", "acme", "mx_Tax", "lead.pan", "--type", "text", "--label", "Tax id", "--transform", "trim")
+    table = ("--transform", '{ look_up = { x = "y" } }')
+    shown = run(environment, *mapped, *table, "--default", "none", "--plan")
+    assert "nothing was written" in shown and '+ map lead.pan.default = "none"' in shown
+    assert '+ map lead.pan.transforms = ["trim", { look_up = { x = "y" } }]' in run(environment, *mapped, *table)
+    exported = run(environment, "export", "acme")
+    assert '[[source_fields]]\npath = "mx_Tax"\nlabel = "Tax id"\n' in exported
+    assert 'from = "mx_Tax"\nto = "lead.pan"\ntransforms = ["trim", { look_up = { x = "y" } }]\n' in exported
+    assert "no field 'nowhere'" in run(environment, "map", "acme", "x", "lead.nowhere", code=2)
+    assert "row about 'lead.city'" in run(environment, "unmap", "acme", "lead.city", code=2)
+    run(environment, "map", "acme", "town", "lead.city")
+    run(environment, "unmap", "acme", "lead.city")
+    taken = run(environment, "unmap", "acme", "lead.pan", "--source-field", "mx_Tax")
+    assert "- source_fields mx_Tax" in taken and "mx_Tax" not in run(environment, "export", "acme")
+
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\nsed -i \'s/default_country = "IN"/default_country = "US"/\' "$1"\n')
+    editor.chmod(0o755)
+    code, out, err = command(["connector", "edit", "acme"], {**environment, "EDITOR": str(editor)}, stdin="y\n")
+    assert code == 0 and '~ default_country: "IN" → "US"' in out, (out, err)
+    assert 'default_country = "US"' in run(environment, "export", "acme")
+
+
+async def test_try_and_compare_by_command(environment: dict[str, str], database: Database, tmp_path: Path) -> None:
+    live = await saved(database, {"name": "web", "preset": "generic-json", "default_country": "IN"})
+    [id] = await through(database, live, [{"event_id": "1", "phone": "09811122233", "name": "Asha", "score": "7"}])
+    payload, draft = tmp_path / "payload.ndjson", tmp_path / "draft.toml"
+    payload.write_text('{"phone": "09811122233", "city": "Goa"}\n{"phone": "09811122244", "score": "many"}\n')
+    draft.write_text('name = "web"\npreset = "generic-json"\n[[map]]\nfrom = "name"\nto = "lead.score"\n')
+    out = run(environment, "try", "web", payload, code=1)
+    for part in (
+        "event 1 of 2: updated",
+        "found by phone +919811122233",
+        "lead.city",
+        "Goa",
+        "event 2 of 2: failed",
+        "many",
+    ):
+        assert part in out, out
+    trials = json.loads(run(environment, "try", "web", payload, "--json", code=1).partition("leadpipe:")[0])
+    assert [trial["outcome"] for trial in trials] == ["updated", "failed"]
+    assert trials[1]["failure"]["field"] == "lead.score"
+    payload.write_text("phone=09811122255&name=Form")
+    assert "a new lead" in run(
+        environment, "try", "web", payload, "--content-type", "application/x-www-form-urlencoded"
+    )
+    assert "the door would refuse this with 415" in run(
+        environment, "try", "web", payload, "--content-type", "image/png", code=2
+    )
+    out = run(environment, "compare", "web", "--draft", draft)
+    assert "1 events compared: 0 the same, 1 different" in out and "lead.score" in out and id in out
+    found = json.loads(run(environment, "compare", "web", "--draft", draft, "--json"))
+    assert (found["compared"], found["different"], found["ids"]) == (1, 1, [id])
+    assert "nobody" in run(environment, "compare", "nobody", "--draft", draft, code=2)
+    assert await database.fetchval("SELECT count(*) FROM lead") == 1
+
+
+async def test_workers_take_a_new_revision_and_each_event_says_which_it_was(database: Database) -> None:
+    document = {"name": "web", "preset": "generic-json"}
+    live = await saved(database, document)
+    catalog = Catalog(database)  # one worker's, which goes on
+    await catalog.refresh()
+    [first] = await through(database, live, [{"email": "a@example.com", "town": "Goa"}], catalog)
+    await saved(database, {**document, "map": [{"from": "town", "to": "lead.city"}]})
+    await catalog.refresh()  # the daemon does this once a second
+    [second] = await through(database, live, [{"email": "a@example.com", "town": "Goa"}], catalog)
+    rows = await database.fetch("SELECT event_id, revision, changed FROM journal ORDER BY revision")
+    assert [(str(row["event_id"]), row["revision"], row["changed"]) for row in rows] == [
+        (first, 1, ["email"]),
+        (second, 2, ["city"]),
+    ]

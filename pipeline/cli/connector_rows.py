@@ -1,0 +1,183 @@
+"""`leadpipe connector map|unmap|edit`: change a connector row by row, or in an editor. Each save is a revision."""
+
+from __future__ import annotations
+
+import tempfile
+import tomllib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.cli.author import Note, author
+from pipeline.cli.session import DEFAULT_ACCOUNT, Account, Failed, WrongUse, account_id, database, play
+
+if TYPE_CHECKING:
+    from pipeline.operations.plan import Plan
+    from pipeline.settings import Settings
+    from schemas.settings import ConnectorSettings
+
+Name = Annotated[str, typer.Argument(help="The connector's name.")]
+Target = Annotated[str, typer.Argument(metavar="RECORD.FIELD", help="Such as lead.budget.")]
+Planned = Annotated[bool, typer.Option("--plan", help="Only show what would change.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command(name="map")(map_)
+    app.command()(unmap)
+    app.command()(edit)
+
+
+def map_(
+    name: Name,
+    source: Annotated[str, typer.Argument(metavar="PATH", help="A path in the source's document, such as mx_Budget.")],
+    to: Target,
+    type: Annotated[
+        str | None, typer.Option(help="What the source sends there: number, date, … Text, if left out.")
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="What people see for the source's field.")] = None,
+    default: Annotated[str | None, typer.Option(help="For leads without a value, as TOML or as a text.")] = None,
+    transform: Annotated[list[str] | None, typer.Option(help="A transform's name, or TOML; several in order.")] = None,
+    key: Annotated[bool, typer.Option("--key", help="Search leads by this field too.")] = False,
+    off: Annotated[bool, typer.Option("--off", help="Put the row in, switched off.")] = False,
+    plan: Planned = False,
+    note: Note = None,
+    account: Account = DEFAULT_ACCOUNT,
+) -> None:
+    """Map a source's field to a field of a record, in the place of what led there before."""
+    row: dict[str, Any] = {"from": source, "to": to, "transforms": [_toml(each) for each in transform or ()]}
+    row |= {"on": False} if off else {}
+    row |= {"key": True} if key else {}
+    row |= {} if default is None else {"default": _toml(default)}
+    sent = {"path": source, "label": label or "", "type": type or "text"} if type or label else None
+
+    def change(settings: ConnectorSettings) -> ConnectorSettings:
+        from pipeline.operations.editing import with_row
+
+        changed = with_row(settings, "map", row)
+        return changed if sent is None else with_row(changed, "source_fields", sent)
+
+    _save(name, account, note, change, plan=plan)
+
+
+def unmap(
+    name: Name,
+    to: Target,
+    source_field: Annotated[
+        str | None, typer.Option("--source-field", metavar="PATH", help="Delete this custom source field too.")
+    ] = None,
+    plan: Planned = False,
+    note: Note = None,
+    account: Account = DEFAULT_ACCOUNT,
+) -> None:
+    """Take out the connector's own rows to a field; the preset's, if it has any, count again."""
+
+    def change(settings: ConnectorSettings) -> ConnectorSettings:
+        from pipeline.operations.editing import without_row
+
+        changed = without_row(settings, "map", to)
+        return changed if source_field is None else without_row(changed, "source_fields", source_field)
+
+    _save(name, account, note, change, plan=plan)
+
+
+def edit(name: Name, note: Note = None, account: Account = DEFAULT_ACCOUNT) -> None:
+    """Open the connector's settings in the editor ($EDITOR); see what changes, and save it or not."""
+    import click
+
+    from pipeline.cli.connector_code import schema_text, show_plan
+    from pipeline.operations import json_schema
+    from pipeline.operations.as_code import to_toml
+    from pipeline.operations.plan import plan as make
+    from pipeline.operations.plan import wishes
+
+    with tempfile.TemporaryDirectory(prefix="leadpipe-") as folder:
+        file = Path(folder) / f"{name}.toml"
+        (Path(folder) / json_schema.FILE).write_text(schema_text(), encoding="utf-8")
+        before = to_toml(_settings(name, account), f"./{json_schema.FILE}")
+        file.write_text(before, encoding="utf-8")
+        while True:
+            try:
+                click.edit(filename=str(file))
+            except click.ClickException as error:
+                raise Failed(f"the editor could not be used: {error.message}") from error
+            if file.read_text(encoding="utf-8") == before:
+                print("nothing was changed")
+                return
+
+            async def planned(settings: Settings) -> Plan:
+                async with database(settings) as opened:
+                    return await make(opened, await account_id(opened, account), wishes([file]))
+
+            made = play(planned)
+            show_plan(made, json=False)
+            [entry] = made.entries
+            if entry.settings is not None and entry.name == name:
+                if entry.state != "unchanged" and typer.confirm("Save it?"):
+                    _save(name, account, note, partial(_instead, entry.settings), plan=False)
+                return
+            if entry.settings is not None:
+                print(f"    name: must stay {name!r}; a copy is made by `leadpipe connector apply`")
+            if not typer.confirm("Edit again?", default=True):
+                raise typer.Exit(1)
+
+
+def _save(
+    name: str,
+    account: str,
+    note: str | None,
+    change: Callable[[ConnectorSettings], ConnectorSettings],
+    *,
+    plan: bool,
+) -> None:
+    from pipeline.cli.connector_code import show_plan
+    from pipeline.operations.connectors import settings_of
+    from pipeline.operations.plan import Wish, carry_out
+    from pipeline.operations.plan import plan as make
+
+    async def run(settings: Settings) -> tuple[Plan, int | None]:
+        async with database(settings) as opened:
+            owner = await account_id(opened, account)
+            found = await settings_of(opened, owner)
+            if name not in found:
+                raise WrongUse(f"no connector {name!r}; `leadpipe connector list` shows those there are")
+            made = await make(opened, owner, [Wish("the connector", change(found[name]))])
+            if plan:
+                return made, None
+            [applied] = await carry_out(opened, owner, made, author(note))
+            return made, None if applied is None else applied.revision
+
+    made, revision = play(run)
+    show_plan(made, json=False, wrote=revision is not None)
+    if revision is not None:
+        print(f"{name} is at revision {revision}")
+    if made.refused:
+        raise typer.Exit(2)
+
+
+def _instead(wanted: ConnectorSettings, _: ConnectorSettings) -> ConnectorSettings:
+    return wanted
+
+
+def _settings(name: str, account: str) -> ConnectorSettings:
+    async def run(settings: Settings) -> ConnectorSettings:
+        from pipeline.operations.connectors import settings_of
+
+        async with database(settings) as opened:
+            found = await settings_of(opened, await account_id(opened, account))
+        if name not in found:
+            raise WrongUse(f"no connector {name!r}; `leadpipe connector list` shows those there are")
+        return found[name]
+
+    return play(run)
+
+
+def _toml(text: str) -> Any:
+    """A value as TOML says it; what is no TOML is a text."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
