@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,9 @@ from pipeline.cli.session import (
     loop_run,
     play,
 )
+
+if TYPE_CHECKING:
+    from pipeline.operations.proving import Prove
 
 
 def register(app: typer.Typer) -> None:
@@ -39,9 +42,11 @@ def send(
     """Post a file of events through the HTTP door, as a producer would.
 
     What is refused for the moment is tried again. Where the connector's events carry no id of their own, each
-    request gets an idempotency key, so that trying again does nothing twice.
+    request gets an idempotency key, so that trying again does nothing twice. Where the connector asks who posts, each
+    is signed as its source would sign it, with the first of its secrets that is to be found from here.
     """
     from pipeline.cli import show
+    from pipeline.operations.proving import nothing
     from pipeline.operations.send import DoorClosed, UnreadableFile, read
     from pipeline.operations.send import send as post
 
@@ -50,10 +55,18 @@ def send(
     with clear_errors():
         try:
             total = sum(1 for _ in read(file))
-            target, keyed = (url, False) if url else _target(str(connector), account)
+            target, keyed, prove = (url, False, nothing) if url else _target(str(connector), account)
             with progress(f"sending {file.name}", total) as advance:
                 sent = loop_run(
-                    post(target, read(file), batch=batch, in_flight=in_flight, keyed=keyed, on_progress=advance)
+                    post(
+                        target,
+                        read(file),
+                        batch=batch,
+                        in_flight=in_flight,
+                        keyed=keyed,
+                        prove=prove,
+                        on_progress=advance,
+                    )
                 )
         except UnreadableFile as error:
             raise WrongUse(str(error)) from error
@@ -71,15 +84,21 @@ def send(
         raise typer.Exit(1)
 
 
-def _target(name: str, account: str) -> tuple[str, bool]:
-    """A connector's URL, and whether its events need a key of ours."""
+def _target(name: str, account: str) -> tuple[str, bool, Prove]:
+    """A connector's URL, whether its events need a key of ours, and what makes requests to it believed."""
     from pipeline.cli.connector import found
     from pipeline.operations.connectors import webhook_url
+    from pipeline.operations.proving import prover
+    from pipeline.secrets.references import Secrets
+    from pipeline.secrets.seal import Seals
     from pipeline.settings import Settings
+    from pipeline.store import secrets
 
-    async def run(settings: Settings) -> tuple[str, bool]:
+    async def run(settings: Settings) -> tuple[str, bool, Prove]:
         async with database(settings) as opened:
             connector, tokens = await found(opened, account, name)
-            return webhook_url(settings, tokens[0]), not connector.id_paths
+            sealed = await secrets.load_all(opened)
+        found_here = Secrets(Seals(settings.secret_key), lambda owner, named: sealed.get((owner, named)))
+        return webhook_url(settings, tokens[0]), not connector.id_paths, prover(connector, found_here)
 
     return play(run)

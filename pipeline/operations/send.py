@@ -19,6 +19,8 @@ from uuid import uuid4
 import aiohttp
 import orjson
 
+from pipeline.operations.proving import Prove, nothing
+
 NOT_NOW = {429, 502, 503, 504}
 TRIES = 60
 LONGEST_PAUSE = 5.0  # seconds
@@ -70,13 +72,14 @@ async def send(
     batch: int = 1,
     in_flight: int = 32,
     keyed: bool = False,
+    prove: Prove = nothing,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Sent:
     """Post the events to a webhook URL, `batch` to a request, at most `in_flight` requests at once.
 
     `keyed` gives each request an idempotency key, so that trying it again does nothing twice; leave it off where
-    the events carry ids of their own, which a key would hide. `on_progress` hears how many events each answered
-    request held. Raises DoorClosed.
+    the events carry ids of their own, which a key would hide. `prove` says what each must send along to be believed.
+    `on_progress` hears how many events each answered request held. Raises DoorClosed.
     """
     sent = Sent()
     run, numbers = uuid4().hex, count()
@@ -86,10 +89,12 @@ async def send(
 
         async def feed() -> None:
             while group := list(islice(events, batch)):
-                headers = {"Content-Type": "application/json"}
+                key, body = f"{run}-{next(numbers)}", orjson.dumps(group[0] if batch == 1 else group)
+                target, proof = prove(url, body, key)
+                headers = {"Content-Type": "application/json", **proof}
                 if keyed:
-                    headers["Idempotency-Key"] = f"{run}-{next(numbers)}"
-                await _post(session, url, headers, group[0] if batch == 1 else group, len(group), sent)
+                    headers["Idempotency-Key"] = key
+                await _post(session, target, headers, body, len(group), sent)
                 on_progress(len(group))
 
         async with asyncio.TaskGroup() as feeding:
@@ -99,9 +104,8 @@ async def send(
 
 
 async def _post(
-    session: aiohttp.ClientSession, url: str, headers: dict[str, str], document: Any, events: int, sent: Sent
+    session: aiohttp.ClientSession, url: str, headers: dict[str, str], body: bytes, events: int, sent: Sent
 ) -> None:
-    body = orjson.dumps(document)
     problem = ""
     for attempt in range(TRIES):
         pause = min(0.2 * 2**attempt, LONGEST_PAUSE) * random.uniform(0.5, 1.5)

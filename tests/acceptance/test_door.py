@@ -7,6 +7,7 @@ import base64
 import gzip
 import hashlib
 import hmac
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,17 @@ from prometheus_client import REGISTRY
 
 from pipeline.ingress.authentication.addresses import Proxies
 from pipeline.ingress.authentication.guards import AGAIN, Guards
+from pipeline.ingress.limits import Limits
 from pipeline.ingress.spool.spool import Spool
+from pipeline.operations.errors import InUse
+from pipeline.operations.proving import prover
+from pipeline.operations.send import send
 from pipeline.secrets.references import Secrets
 from pipeline.secrets.seal import Seals, new_key
 from schemas.auth import network
 from schemas.connector import Connector, ConnectorSettings
 from schemas.presets import preset
+from schemas.schemes import schemes
 from tests.support.ingress import Door, connector, open_door
 
 NOW = 1_700_000_000
@@ -365,10 +371,10 @@ def test_whatever_a_stranger_sends_is_refused_and_never_an_error(
     async def post_all() -> list[int]:
         statuses = []
         async with open_door(guards=guards(), **connectors) as door:
-            for scheme, body, header, time, query in requests:
+            for scheme, body, header, at, query in requests:
                 names = ("webhook-signature", "X-Hub-Signature-256", "Stripe-Signature", "X-Slack-Signature")
                 headers = dict.fromkeys((*names, "X-Twilio-Signature", "Authorization", "X-Api-Key"), header)
-                headers |= {"webhook-timestamp": time, "webhook-id": time, "X-Slack-Request-Timestamp": time}
+                headers |= {"webhook-timestamp": at, "webhook-id": at, "X-Slack-Request-Timestamp": at}
                 statuses.append((await door.post(body, scheme, query, **headers))[0])
                 async with door.session.get(f"{door.url}/in/{scheme}{query}") as answer:
                     assert answer.status in (200, 403)
@@ -376,6 +382,52 @@ def test_whatever_a_stranger_sends_is_refused_and_never_an_error(
         return statuses
 
     assert set(asyncio.run(post_all())) <= {200, 400, 401}  # 200: an empty body is a ping
+
+
+# the other side
+
+
+OWN = {"scheme": "hmac", "secrets": ["env:NEW"], "header": "X-Sign"}
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [
+        {"scheme": "token"},
+        HEADER,
+        BASIC,
+        HOOKS,
+        *({"scheme": name, "secrets": ["env:NEW"]} for name in schemes() if name != "standard-webhooks"),
+        {**OWN, "signed": "{timestamp},{body}", "timestamp_part": "t", "signature_part": "v1"},
+        {**OWN, "signed": "v0:{timestamp}:{body}", "timestamp_header": "X-Time", "prefix": "v0="},
+        {**OWN, "signed": "{id}.{url}.{body}", "id_header": "X-Id", "encoding": "base64", "algorithm": "sha512"},
+        {**OWN, "secrets": ["env:NOTHING", "env:NEW"]},
+    ],
+)
+async def test_what_we_send_ourselves_is_believed(auth: dict[str, Any]) -> None:
+    public = "https://hooks.example.com"
+    clock, secrets = Time(), Secrets(Seals(None), lambda account, name: None, ENVIRONMENT)
+    clock.now = time.time()
+    site = guarded(auth)
+    prove = prover(site, secrets)
+    async with open_door(guards=guards(public_url=public, clock=clock), t=site) as door:
+
+        def proved(url: str, body: bytes, id: str) -> tuple[str, dict[str, str]]:
+            target, headers = prove(url.replace(door.url, public), body, id)
+            return target.replace(public, door.url), headers
+
+        sent = await send(f"{door.url}/in/t", iter([{"a": 1}, {"a": 2}, {"a": 3}]), batch=2, keyed=True, prove=proved)
+        assert (sent.accepted, sent.refused, sent.refusals) == (3, 0, [])
+        if auth["scheme"] != "token":
+            assert (await send(f"{door.url}/in/t", iter([{"a": 1}]))).refused == 1
+
+
+@pytest.mark.parametrize("auth", [{**OWN, "secrets": ["env:NOTHING"]}, {**HOOKS, "secrets": ["env:NEW", "env:PUBLIC"]}])
+def test_what_cannot_be_proved_from_here_is_said(auth: dict[str, Any]) -> None:
+    environment = {**ENVIRONMENT, "PUBLIC": "whpk_AAAA"}
+    with pytest.raises(InUse, match="cannot be proved from here: env:N") as caught:
+        prover(guarded(auth), Secrets(Seals(None), lambda account, name: None, environment))
+    assert SECRET not in str(caught.value)
 
 
 # secrets
@@ -512,8 +564,11 @@ async def test_refusals_are_told_as_each_vendor_wants_them(tmp_path: Path) -> No
         for at, (short, name) in enumerate((("lead", "leadsquared-lead"), ("push", "indiamart-push")))
         for index, auth in enumerate(({}, elsewhere, missing))
     }
+    for name, token in (("leadsquared-lead", "lead3"), ("indiamart-push", "push3")):
+        off = ConnectorSettings(name=name, preset=name, enabled=False)
+        tokens[token] = Connector(100 + len(tokens), 1, 1, off, preset(name))
     spool = Spool(tmp_path)
-    async with open_door(guards=guards(), spool=spool, **tokens) as door:
+    async with open_door(guards=guards(), spool=spool, limits=Limits(event=1_000), **tokens) as door:
         for index, said in enumerate(("Not authenticated", "Address not allowed", "Unavailable")):
             status, answer, headers = await door.post(b"{}", f"lead{index}")
             assert (status, answer["Status"]) == (200, "Error")
@@ -526,6 +581,16 @@ async def test_refusals_are_told_as_each_vendor_wants_them(tmp_path: Path) -> No
         for token, body in (("lead0", b"not json"), ("push0", b"not json"), ("lead0", b"1"), ("push0", b"\xff")):
             status, answer, _ = await door.post(body, token, **github(body))
             assert (status, answer.get("Status", "Error")) == (200 if token == "lead0" else 400, "Error")
+        large, form = b'{"a":"' + b"x" * 2000 + b'"}', "multipart/form-data"
+        for token, body, more in (
+            ("lead3", b"{}", {}),  # disabled
+            ("lead0", large, {}),
+            ("lead0", b"{}", {"content_type": form}),
+            ("lead0", b"{}", {"content_encoding": "br"}),
+        ):
+            for short, status, name in (("lead", 200, "Status"), ("push", 400, "status")):
+                answered, answer, _ = await door.post(body, f"{short}{token[-1]}", **github(body), **more)
+                assert (answered, answer[name]) == (status, "Error")
         door.transport.connected = False
         spool._limit = 1
         assert (await door.post(b"{}", "lead0", **github(b"{}")))[1]["Status"] == "Error"

@@ -31,12 +31,18 @@ class Guard:
         self.connector = connector
         self.auth = connector.auth
         self.problems: list[str] = []  # what keeps a secret from being used; no value is in it
+        self._on_disk = self.auth is not None and any(each.startswith("file:") for each in self.auth.references)
         self._account = connector.account
         self._secrets = secrets
         self._around = around
         self._echo = _echo_of(connector)
         self._check: Check = self._checked(self.auth) if self.auth and self.watches else from_anybody
         self._token = self._verify_token()
+
+    @property
+    def ages(self) -> bool:
+        """Whether to look for its secrets again some time: one is missing, or lies in a file that may be replaced."""
+        return bool(self.problems) or self._on_disk
 
     @property
     def watches(self) -> bool:

@@ -105,9 +105,8 @@ class Guards:
         return new
 
     def _is_old(self, guard: Guard, made: float) -> bool:
-        """Whether to look for its secrets again: one was missing, or lies in a file that may have been replaced."""
-        files = guard.auth is not None and any(each.startswith("file:") for each in guard.auth.references)
-        return (files or bool(guard.problems)) and self._monotonic() - made >= AGAIN
+        """Whether to look for its secrets again."""
+        return guard.ages and self._monotonic() - made >= AGAIN
 
     def _note(self, connector: Connector, denied: Denied) -> None:
         """One line for the first, and then at most one a minute that says how many there were."""

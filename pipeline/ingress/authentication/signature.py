@@ -53,7 +53,7 @@ class Verifier:
         self._template = Template(signature.signed, bases)
         marked = signature.public_prefix.encode()
         public = [secret for secret in secrets if marked and secret.startswith(marked)]
-        self._macs = [_mac_key(secret, signature) for secret in secrets if secret not in public]
+        self._macs = [mac_key(secret, signature) for secret in secrets if secret not in public]
         self._public = [_public_key(secret.removeprefix(marked)) for secret in public]
 
     def is_meant(self, arrived: Arrived) -> bool:
@@ -121,7 +121,7 @@ class Verifier:
         vouched = None
         for text in texts:
             for key in self._macs:
-                expected = _written(hmac.digest(key, text, signature.algorithm), signature)
+                expected = written(hmac.digest(key, text, signature.algorithm), signature)
                 for given in macs:
                     if hmac.compare_digest(expected, given):
                         vouched = text
@@ -148,7 +148,8 @@ class Verifier:
             raise Denied("mismatch", f"{name} in the URL is not the hash of this body")
 
 
-def _mac_key(secret: bytes, signature: Signature) -> bytes:
+def mac_key(secret: bytes, signature: Signature) -> bytes:
+    """The key that a secret makes. Raises BadSecret."""
     text = secret.removeprefix(signature.secret_prefix.encode())
     try:
         match signature.secret_encoding:
@@ -180,7 +181,8 @@ def _verifies(key: Ed25519PublicKey, given: str, text: bytes) -> bool:
     return True
 
 
-def _written(mac: bytes, signature: Signature) -> bytes:
+def written(mac: bytes, signature: Signature) -> bytes:
+    """A MAC as it is sent, without what stands before it."""
     return mac.hex().encode() if signature.encoding == "hex" else base64.b64encode(mac)
 
 
