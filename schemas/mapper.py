@@ -14,15 +14,14 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from schemas.connector import Connector
-from schemas.fields import AS_SENT, Field, FieldType
 from schemas.keying import junk_of, key_text, keys_of
-from schemas.mapping import MapRow
-from schemas.normal.choices import coercer_of, pair
-from schemas.normal.path import ABSENT, ROOT, Find, finder, is_blank
+from schemas.normal.path import ABSENT, is_blank
 from schemas.normal.time import LEEWAY, utc_text
-from schemas.normal.values import Coerce, ValueRejected, shown, text_of, word_of
+from schemas.normal.values import shown, text_of, word_of
 from schemas.normal.zone import zone_of
-from schemas.transforming import Steps, run, steps_of
+from schemas.pairing import pairs_of, settle
+from schemas.target import Conditions, Row, Target, targets_of
+from schemas.transforming import run
 
 AHEAD = "more than 24 hours ahead of its arrival; treated as missing"
 
@@ -43,86 +42,6 @@ class Map(Protocol):
     ) -> Mapped: ...
 
 
-Condition = tuple[str, frozenset[str]]  # a path, and the words of which its value must be one
-
-
-class _Conditions:
-    """The distinct conditions of a mapping: many rows share one, and each is judged once per event."""
-
-    def __init__(self) -> None:
-        self._places: dict[Condition, int] = {}
-
-    def place(self, condition: Condition) -> int:
-        """Where `held` says whether this condition holds."""
-        return self._places.setdefault(condition, len(self._places))
-
-    def finds(self) -> list[tuple[Find, frozenset[str]]]:
-        """What to look up and compare, in the order of their places."""
-        return [(finder(path), wanted) for path, wanted in self._places]
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A mapping row, compiled."""
-
-    finds: tuple[Find, ...]
-    conditions: tuple[int, ...]  # their places in `held`
-    steps: Steps
-    fill: bool
-    constant: Any
-    default: Any
-
-    @classmethod
-    def of(cls, row: MapRow, label: str, coerce: Coerce, conditions: _Conditions) -> _Row:
-        return cls(
-            finds=tuple(finder(path) for path in row.paths),
-            conditions=tuple(conditions.place((path, _wanted(values))) for path, values in row.when.items()),
-            steps=steps_of(row.transforms, label),
-            fill=row.fill,
-            constant=ABSENT if row.constant is None else row.constant,
-            default=ABSENT if row.default is None else coerce(row.default)[0],
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """A field of a record and the rows that lead to it."""
-
-    record: str
-    name: str
-    label: str
-    rows: tuple[_Row, ...]
-    coerce: Coerce
-    text: bool
-    as_sent: str | None  # of a lead's phone number: the name that it has as it was sent
-    past: bool  # its time says when something happened, so it cannot lie ahead
-    clears: bool  # whether a blank clears it
-    member: str | None  # where one row without conditions reads one member, as most do: its name
-    members: tuple[str, ...]  # where one row without conditions reads the first of several members: their names
-    defaulted: bool
-
-    @classmethod
-    def of(
-        cls, record: str, field: Field, rows: list[MapRow], connector: Connector, conditions: _Conditions
-    ) -> _Target:
-        label = f"{record}.{field.name}"
-        coerce = coercer_of(field, label, connector.locale)
-        return cls(
-            record,
-            field.name,
-            label,
-            rows=tuple(_Row.of(row, label, coerce, conditions) for row in rows),
-            coerce=coerce,
-            text=field.type is FieldType.TEXT,
-            as_sent=f"{field.name}{AS_SENT}" if record == "lead" and field.type is FieldType.PHONE else None,
-            past=field.type is FieldType.DATETIME and record != "lead",
-            clears=connector.blank == "clear" and not field.required,
-            member=_only_member(rows),
-            members=_only_members(rows),
-            defaulted=any(row.default is not None for row in rows),
-        )
-
-
 def mapper(connector: Connector) -> Map:
     """A function from a document and its event's arrival to the records it speaks of; it raises ValueRejected.
 
@@ -131,13 +50,13 @@ def mapper(connector: Connector) -> Map:
     of [key space, value]; `required`, the names of the lead fields that a new lead would need and that are missing,
     if there are any.
     """
-    conditions = _Conditions()
-    targets = _targets(connector, conditions)
+    conditions = Conditions()
+    targets = targets_of(connector, conditions)
     judged = conditions.finds()
     sync = {"lead": connector.lead_behaviour, "activity": connector.activity_behaviour}
     needed = [name for name, field in connector.fields["lead"].items() if field.required]
     junk = _junk(connector)
-    pairs = _pairs(connector, targets)
+    pairs = pairs_of(connector, targets)
     search = [(name, connector.fields["lead"][name].key_space(connector.id)) for name in connector.keys]
     also = [
         (target.name, space)
@@ -192,7 +111,7 @@ def mapper(connector: Connector) -> Map:
                 if row is not None and row.finds:
                     spoken_of.add(target.record)
         for record, field in pairs:
-            _pair(record, field, records[record], defaults, notes)
+            settle(record, field, records[record], defaults, notes)
         if junk:
             unsound |= {label for label, name, values in junk if key_text(lead.get(name)) in values}
         if "time_zone" not in lead and "time_zone" not in defaults:
@@ -211,58 +130,6 @@ def mapper(connector: Connector) -> Map:
     return map
 
 
-def _only_member(rows: list[MapRow]) -> str | None:
-    names = _plain_members(rows)
-    return names[0] if len(names) == 1 else None
-
-
-def _only_members(rows: list[MapRow]) -> tuple[str, ...]:
-    names = _plain_members(rows)
-    return names if len(names) > 1 else ()
-
-
-def _plain_members(rows: list[MapRow]) -> tuple[str, ...]:
-    """The members that a field comes from, if nothing more is to it."""
-    if len(rows) != 1 or rows[0].when or any(transform != "first" for transform in rows[0].transforms):
-        return ()
-    paths = rows[0].paths
-    return () if any("." in path or path == ROOT or path.isdecimal() for path in paths) else tuple(paths)
-
-
-def _targets(connector: Connector, conditions: _Conditions) -> list[_Target]:
-    """The fields that the mapping leads to. Those of activities only where activities are wanted at all."""
-    rows: dict[tuple[str, str], list[MapRow]] = {}
-    for row in connector.rows:
-        if row.record == "lead" or connector.activity_behaviour != "off":
-            rows.setdefault((row.record, row.field), []).append(row)
-    return [
-        _Target.of(record, connector.fields[record][name], them, connector, conditions)
-        for (record, name), them in rows.items()
-    ]
-
-
-def _pairs(connector: Connector, targets: list[_Target]) -> list[tuple[str, Field]]:
-    """The dependent dropdowns among the targets, parents before their children."""
-    found = [(target.record, connector.fields[target.record][target.name]) for target in targets]
-    return [(record, field) for record, field in found if field.type is FieldType.DEPENDENT_DROPDOWN]
-
-
-def _pair(record: str, field: Field, values: dict[str, Any], defaults: dict[str, Any], notes: list[str]) -> None:
-    """Put the option in place that goes with its parent's value; a default that goes with none says nothing."""
-    label = f"{record}.{field.name}"
-    parent = values.get(str(field.parent))
-    if parent is None and record == "lead":
-        parent = defaults.get(str(field.parent))
-    if values.get(field.name) is not None:
-        values[field.name] = pair(field, label, parent, values[field.name])
-    elif record == "lead" and field.name in defaults:
-        try:
-            defaults[field.name] = pair(field, label, parent, defaults[field.name])
-        except ValueRejected:
-            del defaults[field.name]
-            notes.append(f"{label}: its default does not go with {field.parent}; left out")
-
-
 def _junk(connector: Connector) -> list[tuple[str, str, frozenset[str]]]:
     """The lead fields with values that identify nobody: label, name, and those values in normal form."""
     return [
@@ -272,7 +139,7 @@ def _junk(connector: Connector) -> list[tuple[str, str, frozenset[str]]]:
     ]
 
 
-def _first(target: _Target, document: dict[str, Any]) -> tuple[_Row | None, Any]:
+def _first(target: Target, document: dict[str, Any]) -> tuple[Row | None, Any]:
     """What `_choose` does, where all there is to choose from are members."""
     nothing: Any = ABSENT
     for name in target.members:
@@ -283,7 +150,7 @@ def _first(target: _Target, document: dict[str, Any]) -> tuple[_Row | None, Any]
     return None, nothing
 
 
-def _choose(target: _Target, document: dict[str, Any], held: list[bool], notes: list[str]) -> tuple[_Row | None, Any]:
+def _choose(target: Target, document: dict[str, Any], held: list[bool], notes: list[str]) -> tuple[Row | None, Any]:
     """The first row that has a value, and the value transformed; else no row, and None for a blank, or ABSENT."""
     nothing: Any = ABSENT
     for row in target.rows:
@@ -315,7 +182,7 @@ def _choose(target: _Target, document: dict[str, Any], held: list[bool], notes: 
     return None, nothing
 
 
-def _one_text(parts: list[Any], separator: str, target: _Target) -> str:
+def _one_text(parts: list[Any], separator: str, target: Target) -> str:
     """All the values as one text; a list's members are parts too."""
     members = [member for part in parts for member in (part if isinstance(part, list) else [part])]
     return separator.join(
@@ -323,7 +190,7 @@ def _one_text(parts: list[Any], separator: str, target: _Target) -> str:
     )
 
 
-def _default(target: _Target, held: list[bool]) -> Any:
+def _default(target: Target, held: list[bool]) -> Any:
     """The default of the first row that has one and applies."""
     for row in target.rows:
         if row.default is not ABSENT and _applies(row, held):
@@ -331,9 +198,5 @@ def _default(target: _Target, held: list[bool]) -> Any:
     return ABSENT
 
 
-def _applies(row: _Row, held: list[bool]) -> bool:
+def _applies(row: Row, held: list[bool]) -> bool:
     return all(map(held.__getitem__, row.conditions))
-
-
-def _wanted(values: str | list[str]) -> frozenset[str]:
-    return frozenset(value.casefold() for value in ([values] if isinstance(values, str) else values))
