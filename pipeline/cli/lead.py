@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -101,6 +101,7 @@ def explain(
             {
                 "  value": "(cleared)" if each["value"] is None else each["value"],
                 "  as sent": each["as_sent"],
+                "  number": each["number"] and number_told(each["number"]),
                 "  event": each["event"],
                 "  connector": each["connector"] and f"{each['connector']}, revision {each['revision']}",
                 "  row": each["row"] and row_told(each["row"]),
@@ -109,6 +110,14 @@ def explain(
                 "  replaced": each["replaced"] and replaced_told(each["replaced"]),
             }
         )
+
+
+def number_told(number: Mapping[str, Any]) -> str:
+    """`mobile, IN, 098111 22233`."""
+    if not number["valid"]:
+        return "not valid"
+    shared = "shared by many" if number["shared"] else None
+    return ", ".join(filter(None, (number["type"], number["region"], number["national"], shared)))
 
 
 @app.command()

@@ -18,6 +18,7 @@ from pipeline.store.origin import Origin
 from schemas.connector import Connector, ConnectorSettings
 from schemas.fields import AS_SENT, RecordFields
 from schemas.mapper import mapper
+from schemas.normal.phone import facts_of
 from schemas.presets import preset
 from schemas.reader import reader
 
@@ -28,7 +29,8 @@ async def explain(database: Database, actor: Actor, id: str, field: str | None =
     """Where each field of a lead comes from, or one of them.
 
     `lead`, `redirected_from` (the id that was asked for, if that lead was merged into this one), and `fields`. Of each
-    field: `field`, `value` (None: it was cleared), `as_sent` (a number as the source wrote it), `event`, `connector`,
+    field: `field`, `value` (None: it was cleared), `as_sent` (a number as the source wrote it), `number` (its `valid`,
+    `region`, `type`, `national` form, and whether it is `shared`, so that it identifies nobody), `event`, `connector`,
     `revision` and `row`, the mapping row, `occurred_at`, `applied_at`, `default` (it fills a gap, and gives way), and
     `replaced`: `value`, `event`, `connector` and `occurred_at` of what it took the place of. What is not known any
     more is None. Raises NotFound (the lead, or the field).
@@ -47,7 +49,7 @@ async def explain(database: Database, actor: Actor, id: str, field: str | None =
     explained = [
         {
             **row,
-            "as_sent": rows[f"{name}{AS_SENT}"]["value"] if f"{name}{AS_SENT}" in rows else None,
+            **_number(row["value"], rows.get(f"{name}{AS_SENT}")),
             **_told(known.get(row["event"])),
             "row": mapped.get(row["event"], {}).get(f"lead.{name}"),
             "replaced": _replaced(replaced.get(name), known),
@@ -72,6 +74,13 @@ def _rows(account: int, event: Origin, account_fields: RecordFields) -> Rows:
     except (ValueError, LookupError):  # what was in force then does not fit what is there today
         return {}
     return {to: each.shown() for to, each in origins(connector, document, event.received_at, data).items()}
+
+
+def _number(value: Any, as_sent: Mapping[str, Any] | None) -> dict[str, Any]:
+    """How the source wrote a number, and what can be told of it; for other fields nothing."""
+    if as_sent is None:
+        return {"as_sent": None, "number": None}
+    return {"as_sent": as_sent["value"], "number": None if value is None else facts_of(str(value))}
 
 
 def _told(event: Origin | None) -> dict[str, Any]:

@@ -67,6 +67,7 @@ async def test_each_field_names_what_set_it_and_what_it_replaced(database: Datab
     phone = fields["phone"]
     assert (phone["value"], phone["event"], phone["revision"]) == ("+919611911795", third, 2)
     assert phone["as_sent"] == "9611911795" and phone["replaced"] is None
+    assert (phone["number"]["type"], phone["number"]["region"], phone["number"]["valid"]) == ("mobile", "IN", True)
     assert not any(name.endswith("_as_sent") for name in fields)
 
     city = fields["city"]

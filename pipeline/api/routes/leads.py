@@ -108,6 +108,10 @@ class FieldExplained(Provenance):
     """Why a field says what it says. What is not known any more is null."""
 
     as_sent: Any = Field(description="a number as the source wrote it")
+    number: dict[str, Any] | None = Field(
+        description="what can be told of a number: valid, region (ISO 3166), type (mobile, fixed_line, …), national "
+        "form, and whether it is shared by many, so that it identifies nobody"
+    )
     connector: str | None
     revision: int | None
     applied_at: datetime | None
