@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from schemas.checking import parse
+from schemas.fields import Field
+from schemas.mapping import MapRow
 from schemas.presets import presets
 from schemas.problem import BadSettings
+from schemas.settings import ConnectorSettings
+from schemas.source_field import SourceField
 
 FIELDS: list[dict[str, Any]] = [
     {"name": "product", "label": "Product", "type": "dropdown", "options": ["Home", "Car"]},
@@ -32,10 +38,10 @@ SOURCES = [
 ]
 
 
-def refused(*rows: dict[str, Any], **settings: Any) -> list[str]:
+def refused(*rows: dict[str, Any], **others: Any) -> list[str]:
     document = {"name": "a", "preset": "generic-json", "fields": FIELDS, "source_fields": SOURCES, "map": [*rows]}
     try:
-        parse({**document, **settings})
+        parse({**document, **others})
     except BadSettings as bad:
         return [str(problem) for problem in bad.problems]
     return []
@@ -155,7 +161,7 @@ def test_all_problems_are_told_at_once_with_the_numbers_that_the_rows_have_in_th
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("changes", "told"),
     [
         ({"primary_key": "city"}, "primary_key: 'city' is not unique"),
         ({"secondary_key": "nothing"}, "secondary_key: 'nothing' is no field of a lead"),
@@ -179,8 +185,8 @@ def test_all_problems_are_told_at_once_with_the_numbers_that_the_rows_have_in_th
         ),
     ],
 )
-def test_what_is_wrong_beside_the_mapping_names_its_place(settings: dict[str, Any], told: str) -> None:
-    found = refused(**settings)
+def test_what_is_wrong_beside_the_mapping_names_its_place(changes: dict[str, Any], told: str) -> None:
+    found = refused(**changes)
     assert len(found) == 1 and told in found[0], found
 
 
@@ -189,3 +195,48 @@ def test_what_ships_can_be_saved() -> None:
         parse({"name": "a", "preset": preset.name})
         for example in preset.example:
             parse({"name": "a", "preset": preset.name, **example.connector})
+
+
+def test_an_editor_finds_a_sentence_for_every_setting() -> None:
+    schema = ConnectorSettings.model_json_schema()
+    models = {"the settings": schema, **schema["$defs"]}
+    assert [
+        f"{model}.{name}"
+        for model, told in models.items()
+        for name, setting in told.get("properties", {}).items()
+        if not setting.get("description")
+    ] == []
+
+
+json: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+attributes = sorted({*MapRow.model_fields, *Field.model_fields, *SourceField.model_fields, "from"})
+rows = st.dictionaries(st.sampled_from(attributes), json, max_size=4)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(ConnectorSettings.model_fields)),
+        json
+        | st.lists(
+            rows
+            | rows.map(lambda row: {"to": "lead.phone", "from": "a", **row})
+            | rows.map(lambda row: {"name": "pan", "label": "PAN", **row})
+            | rows.map(lambda row: {"path": "a.b", **row}),
+            max_size=4,
+        ),
+        max_size=4,
+    ),
+    st.booleans(),
+)
+def test_any_document_is_settings_or_has_problems_that_name_a_place(document: dict[str, Any], named: bool) -> None:
+    whole = {**({"name": "a", "preset": "generic-json"} if named else {}), **document}
+    try:
+        parse(whole)
+    except BadSettings as bad:
+        assert bad.problems
+        assert all(problem.place and problem.message for problem in bad.problems)
