@@ -25,6 +25,7 @@ from pipeline.ingress.authentication.guards import Guards
 from pipeline.ingress.limits import Limits
 from pipeline.ingress.listen import listen
 from pipeline.ingress.receipts import FileReceipts
+from pipeline.ingress.short import shorten
 from pipeline.ingress.spool.spool import Spool
 from pipeline.secrets.references import Secrets
 from pipeline.secrets.seal import Seals
@@ -58,6 +59,8 @@ async def serve(settings: Settings, *, supervised: bool = False, beside_it: Besi
         leaving = asyncio.Event()
         runner = web.AppRunner(polite(build_app(ingress, further), leaving), shutdown_timeout=10.0, **SERVER)
         await runner.setup()
+        if runner.server is not None:
+            shorten(runner.server, ingress.receive, leaving)
         await ingress.start()
         listening = await listen(
             runner,

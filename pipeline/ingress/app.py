@@ -135,12 +135,17 @@ class Ingress:
         await self._receipts.stop()
         await self.health.stop()
 
-    async def post(self, request: web.Request) -> web.Response:
-        """`POST /in/{token}`."""
+    async def post(self, request: web.Request) -> web.StreamResponse:
+        """`POST /in/{token}`, by way of the application."""
+        return await self.receive(request, request.match_info["token"])
+
+    async def receive(self, request: web.BaseRequest, token: str) -> web.StreamResponse:
+        """A post to the URL with this token."""
         began = time.perf_counter()
         connector: Connector | None = None
+        response: web.StreamResponse
         try:
-            connector = await self._connector(request)
+            connector = await self._connector(token)
             response = await self._take(request, connector)
         except Refusal as refusal:
             response = self._refuse(connector, refusal)
@@ -153,16 +158,15 @@ class Ingress:
         """`GET` and `HEAD /in/{token}`: a vendor verifies the URL."""
         connector: Connector | None = None
         try:
-            connector = await self._connector(request)
+            connector = await self._connector(request.match_info["token"])
             if connector.guarded and (answer := self._guards.asked(connector, request)) is not None:
                 return reply.echoed(answer)
         except Refusal as refusal:
             return self._refuse(connector, refusal)
         return reply.ping(connector.preset.door.reply)
 
-    async def _connector(self, request: web.Request) -> Connector:
+    async def _connector(self, token: str) -> Connector:
         """The connector that the URL names, also a disabled one."""
-        token = request.match_info["token"]
         if not token.isascii() or len(token) > LONGEST_TOKEN:
             token = NOT_ONE
         try:
@@ -173,7 +177,7 @@ class Ingress:
             raise Refusal(404, "Unknown token", "no connector has this webhook URL; copy it from the connector again")
         return connector
 
-    async def _take(self, request: web.Request, connector: Connector) -> web.Response:
+    async def _take(self, request: web.BaseRequest, connector: Connector) -> web.StreamResponse:
         if self.stopping:
             raise unavailable("this process is stopping", retry_after=1)
         if not connector.settings.enabled:

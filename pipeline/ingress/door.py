@@ -58,15 +58,9 @@ def cut(
             texts.append(text.decode())
             size += len(text)
     ids = ids_of(connector, key, values, signed=signed_key is not None)
-    now = datetime.now(UTC)
-    kind = connector.preset.kind
-    return Cut(
-        [
-            Event(id, connector.account, connector.id, kind, now, text, revision=connector.revision)
-            for id, text in zip(ids, texts, strict=True)
-        ],
-        size,
-    )
+    now, kind = datetime.now(UTC), connector.preset.kind
+    one = Event("", connector.account, connector.id, kind, now, "", revision=connector.revision)
+    return Cut([one.evolve(id=id, raw=text) for id, text in zip(ids, texts, strict=True)], size)
 
 
 def _text(value: Any, connector: Connector, where: dict[str, int]) -> bytes:

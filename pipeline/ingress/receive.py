@@ -28,7 +28,7 @@ class Receiver:
         self._trimmer = Trimmer()
         self._limits = limits
 
-    async def body(self, request: web.Request) -> bytes:
+    async def body(self, request: web.BaseRequest) -> bytes:
         """The whole body; raises Refusal."""
         length = request.content_length
         if length is not None and length > self._limits.body:
@@ -48,7 +48,7 @@ class Receiver:
         except BROKEN as error:
             raise malformed("Broken body", "the connection or its framing broke before the body was whole") from error
 
-    async def _slowly(self, request: web.Request, inflater: Inflater | None) -> bytes:
+    async def _slowly(self, request: web.BaseRequest, inflater: Inflater | None) -> bytes:
         open_: Callable[[bytes], bytes] = inflater.feed if inflater else bytes
         pieces: list[bytes] = []
         received = size = 0

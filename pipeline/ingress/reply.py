@@ -13,17 +13,18 @@ import orjson
 from aiohttp import web
 
 from pipeline.ingress.refusal import Refusal
+from pipeline.ingress.short import Brief
 from schemas.preset import Answer, Reply
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 
 
-def accepted(reply: Reply | None, ids: Sequence[str]) -> web.Response:
+def accepted(reply: Reply | None, ids: Sequence[str]) -> web.StreamResponse:
     """202 with the ids, or the preset's answer: every event is durable."""
     if reply is not None:
-        return _answer(reply.accepted, "")
-    return respond(202, {"accepted": len(ids), "ids": ids})
+        return Brief(reply.accepted.status, orjson.dumps(filled(reply.accepted.body, "")))
+    return Brief(202, orjson.dumps({"accepted": len(ids), "ids": ids}))
 
 
 def finished(ids: Sequence[str], results: Mapping[str, Mapping[str, Any]]) -> web.Response:

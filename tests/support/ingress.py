@@ -23,6 +23,7 @@ from pipeline.ingress.limits import Limits
 from pipeline.ingress.listen import listen
 from pipeline.ingress.needs import Results
 from pipeline.ingress.receipts import Receipts
+from pipeline.ingress.short import shorten
 from pipeline.ingress.spool.spool import Spool
 from pipeline.store.database import DatabaseUnavailable
 from pipeline.transport.memory import MemoryTransport
@@ -180,6 +181,8 @@ async def open_door(
     await ingress.start()
     runner = web.AppRunner(build_app(ingress), **{**SERVER, "lingering_time": 0.05, "keepalive_timeout": keepalive})
     await runner.setup()
+    assert runner.server is not None
+    shorten(runner.server, ingress.receive, asyncio.Event())
     listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
     server = await listen(runner, ingress.limits.connections, sock=listening)
     port = listening.getsockname()[1]

@@ -62,7 +62,7 @@ class Guards:
         self._guards: dict[int, tuple[Guard, float]] = {}
         self._noted: dict[tuple[int, str], _Noted] = {}
 
-    def admit(self, connector: Connector, request: web.Request, body: bytes) -> str | None:
+    def admit(self, connector: Connector, request: web.BaseRequest, body: bytes) -> str | None:
         """Let a request pass. Raises Refusal, or Echoed where it only wants something sent back.
 
         Returns the idempotency key that its signature vouches for, if it has one.
@@ -74,7 +74,7 @@ class Guards:
             raise Echoed(answer)
         return key
 
-    def asked(self, connector: Connector, request: web.Request) -> Answer | None:
+    def asked(self, connector: Connector, request: web.BaseRequest) -> Answer | None:
         """What a GET of the URL wants sent back; None: it is a mere ping. Raises Refusal."""
         return self._guard(connector).asked_by_query(_arrived(request, b""))
 
@@ -121,7 +121,7 @@ class Guards:
 _NONE: Final[tuple[Guard | None, float]] = (None, 0.0)
 
 
-def _arrived(request: web.Request, body: bytes) -> Arrived:
+def _arrived(request: web.BaseRequest, body: bytes) -> Arrived:
     target = request.raw_path if request.raw_path.startswith("/") else request.rel_url.raw_path_qs
     return Arrived(request.headers, body, target, request.query, request.remote)
 
