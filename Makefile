@@ -4,7 +4,7 @@ PORT   ?= 8080
 BIN    := .venv/bin
 READY  := .venv/.ready
 
-.PHONY: help run test chaos bench peers lint types check clean
+.PHONY: help run test fuzz chaos bench peers lint types check clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -20,6 +20,9 @@ run: $(READY) ## Start everything, send the sample events, show what became of t
 
 test: $(READY) ## Run the whole suite, on a private PostgreSQL and a private (or LEADPIPE_TEST_AMQP_URL's) RabbitMQ
 	$(BIN)/python -m pytest
+
+fuzz: $(READY) ## Try the API at length with requests made from its OpenAPI document (EXAMPLES=100 SEED=1)
+	$(BIN)/python -W ignore -m tests.api $(if $(EXAMPLES),--examples $(EXAMPLES)) $(if $(SEED),--seed $(SEED))
 
 chaos: $(READY) ## Break everything, at length, and print the verdicts (SEEDS=1,2 MINUTES=60 SCENARIO=R1,R5 BROKER=rabbitmq)
 	$(BIN)/python -m tests.chaos --table var/chaos.txt --logs var/chaos $(if $(SEEDS),--seeds $(SEEDS)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(BROKER),--broker $(BROKER))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import orjson
-from pydantic import PlainValidator, ValidationError
+from pydantic import Field, PlainValidator, ValidationError
 from pydantic_core import ErrorDetails
 
 from pipeline.api.call import Call
@@ -39,7 +39,19 @@ def _said(document: Any) -> Said:
         raise ValueError(str(error)) from error
 
 
+def _anything(document: Any) -> Said:
+    if not isinstance(document, dict):
+        raise ValueError("must be an object")
+    return _said(document)
+
+
 Draft = Annotated[Said, PlainValidator(_said, json_schema_input_type=ConnectorSettings)]
+# Where whatever it holds is judged, and not refused.
+Judged = Annotated[
+    Said,
+    PlainValidator(_anything, json_schema_input_type=dict[str, Any]),
+    Field(description="settings, as ConnectorSettings; whatever it holds is judged"),
+]
 
 
 async def settings_of(call: Call, said: Said) -> ConnectorSettings:

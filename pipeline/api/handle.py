@@ -13,7 +13,7 @@ from pipeline.api import answer
 from pipeline.api.answer import Refusal
 from pipeline.api.call import Call
 from pipeline.api.rate import Rate
-from pipeline.api.read import body_value, path_values, query_values, segments
+from pipeline.api.read import body_value, query_values, segments
 from pipeline.api.route import BASE, Route, Table
 from pipeline.daemon.core import Core
 from pipeline.engine.outcome import Transient
@@ -23,6 +23,7 @@ from pipeline.store.database import Database
 
 log = structlog.get_logger(__name__)
 AGAIN = 5  # seconds, while the database or the broker is away
+NOWHERE = "there is no such path, or its id or name is none; /api/docs shows the paths there are"
 BELOW = len(BASE.strip("/").split("/")) - 1  # segments between the API's root and its routes
 
 
@@ -55,18 +56,17 @@ class Api:
     async def _answered(self, request: web.Request) -> web.StreamResponse:
         by_method = self.table.match(segments(request)[BELOW:])
         if not by_method:
-            raise Refusal(404, "there is no such path; /api/docs shows those there are")
+            raise Refusal(404, NOWHERE)
         matched = by_method.get("GET" if request.method == "HEAD" else request.method)
         if matched is None:
             allowed = {*by_method, *({"HEAD"} if "GET" in by_method else ())}
             raise Refusal(
                 405, f"this path has {', '.join(sorted(by_method))}", headers={"Allow": ", ".join(sorted(allowed))}
             )
-        route, found = matched
+        route, arguments = matched
         actor = await self._actor(request)
         if route.scope is not None:
             actor.need(route.scope)
-        arguments = path_values(route, found)
         query = query_values(route, request)
         if "query" in route.work.__annotations__:
             arguments["query"] = query

@@ -13,10 +13,12 @@ from pipeline.api.handle import Api
 from pipeline.api.openapi import document
 from pipeline.api.page import SERVED, page
 from pipeline.api.rate import Rate
+from pipeline.api.route import BASE
 from pipeline.api.routes import table
 from pipeline.daemon.core import Core
 from pipeline.store.database import Database
 
+ANY = r"[\s\S]*"  # a path may hold line ends, too
 POOL = 3  # connections; the ingress has its own
 PATIENCE = 10.0  # seconds that a call waits for the database
 
@@ -47,8 +49,8 @@ def routes(api: Api) -> list[web.RouteDef]:
         return failed(404, "there is no such path; /api/docs shows those there are")
 
     return [
-        web.route("*", "/api/v1/{rest:.*}", api.handle),
+        web.route("*", rf"{BASE}/{{rest:{ANY}}}", api.handle),
         web.get("/api/openapi.json", openapi),
         *(web.get(path, page) for path in SERVED),
-        web.route("*", "/api{rest:(/.*)?}", nothing),
+        web.route("*", rf"/api{{rest:(/{ANY})?}}", nothing),
     ]

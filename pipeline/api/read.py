@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -28,19 +28,6 @@ def segments(request: web.Request) -> list[str]:
     """The parts of the path below the API's root, each decoded by itself, so that `%2F` is part of a name."""
     _, _, *parts = request.rel_url.raw_path.split("/")
     return [unquote(part, errors="surrogateescape") for part in parts]
-
-
-def path_values(route: Route, found: Mapping[str, str]) -> dict[str, Any]:
-    """The variable parts of the path. What cannot be an id or a name is one that does not exist."""
-    values = {}
-    for name, adapter in route.parameters.items():
-        try:
-            if REFUSED.search(found[name]):
-                raise ValueError("a character that no name holds")
-            values[name] = adapter.validate_python(found[name])
-        except ValueError:
-            raise Refusal(404, f"there is none like this: {name} is not one") from None
-    return values
 
 
 def query_values(route: Route, request: web.Request) -> Any:

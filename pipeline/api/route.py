@@ -15,6 +15,7 @@ from typing import Annotated, Any, get_type_hints
 from pydantic import BaseModel, BeforeValidator, TypeAdapter
 from pydantic import Field as Attribute
 
+from pipeline.store.text import REFUSED
 from schemas.access import Scope
 
 BASE = "/api/v1"
@@ -130,16 +131,19 @@ class Table:
 
         return add
 
-    def match(self, segments: Sequence[str]) -> dict[str, tuple[Route, dict[str, str]]]:
-        """Per method of a path, its route and the path's variable parts. A fixed segment goes before a variable one."""
-        found: dict[str, tuple[Route, dict[str, str]]] = {}
+    def match(self, segments: Sequence[str]) -> dict[str, tuple[Route, dict[str, Any]]]:
+        """Per method of a path, its route and the path's variable parts. A fixed segment goes before a variable one.
+
+        A part that cannot be an id or a name is of no route: there is none like this.
+        """
+        found: dict[str, tuple[Route, dict[str, Any]]] = {}
         best: dict[str, tuple[bool, ...]] = {}
         for route in self.routes:
             pattern = route.path.strip("/").split("/")
-            if (values := _fits(pattern, segments)) is None:
-                continue
             fixed = tuple(not part.startswith("{") for part in pattern)
-            if route.method not in best or fixed > best[route.method]:
+            if route.method in best and fixed < best[route.method]:
+                continue
+            if (values := _fits(route, pattern, segments)) is not None:
                 found[route.method], best[route.method] = (route, values), fixed
         return found
 
@@ -147,13 +151,22 @@ class Table:
         return iter(self.routes)
 
 
-def _fits(pattern: Sequence[str], segments: Sequence[str]) -> dict[str, str] | None:
+def _fits(route: Route, pattern: Sequence[str], segments: Sequence[str]) -> dict[str, Any] | None:
     if len(pattern) != len(segments):
         return None
-    values: dict[str, str] = {}
+    if any(part != segment for part, segment in zip(pattern, segments, strict=True) if not part.startswith("{")):
+        return None
+    values: dict[str, Any] = {}
     for part, segment in zip(pattern, segments, strict=True):
         if part.startswith("{"):
-            values[part[1:-1]] = segment
-        elif part != segment:
-            return None
+            try:
+                values[part[1:-1]] = route.parameters[part[1:-1]].validate_python(_text(segment))
+            except ValueError:
+                return None
     return values
+
+
+def _text(segment: str) -> str:
+    if REFUSED.search(segment):
+        raise ValueError("a character that no name holds")
+    return segment

@@ -85,6 +85,7 @@ PATHS = [
     "/users/99999999999999999999",
     "/users/1%2F2",
     "/users/%00",
+    "/users/a%0Ab",
     "/connectors/%ED%A0%80",
     "/journal/no-uuid",
     "",
@@ -105,7 +106,7 @@ async def test_methods(api: Served) -> None:
         assert answer.headers["Allow"] == "GET, HEAD, POST"
     head = await api.ask("HEAD", "/users")
     assert (head.status, head.text) == (200, "")
-    told(await api.ask("GET", "/connectors/validate"), 404, "Not found")  # as a connector of this name would be
+    told(await api.ask("GET", "/dead-letters/replay"), 405, "Method not allowed")  # which is no id
 
 
 async def test_a_secret_is_never_told_back(api: Served) -> None:
@@ -116,7 +117,7 @@ async def test_a_secret_is_never_told_back(api: Served) -> None:
         ("PUT", "/secrets/x", {"secret": canary}),
         ("POST", "/connectors", {"name": "x", "preset": "generic-json", "auth": {"secrets": [canary]}}),
         ("POST", "/connectors", {"name": "x", "preset": "generic-json", "auth": {"secrets": canary}}),
-        ("POST", "/connectors/validate", {"name": "x", "preset": "generic-json", "auth": {"secret": canary}}),
+        ("POST", "/connector-settings/validate", {"name": "x", "preset": "generic-json", "auth": {"secret": canary}}),
     ):
         answer = await api.ask(method, path, body)
         assert canary not in answer.text and answer.status in (200, 422), answer
@@ -135,7 +136,7 @@ async def test_settings_of_a_connector_are_told_row_by_row(api: Served) -> None:
     places = [each["field"] for each in answer["problems"]]
     for place in ("enabled", "default_country", "map row 1", "map row 3"):
         assert any(each.startswith(place) for each in places), (place, places)
-    checked = await api.done("POST", "/connectors/validate", body)
+    checked = await api.done("POST", "/connector-settings/validate", body)
     assert not checked["valid"] and [each["field"] for each in checked["problems"]] == places
     assert (await api.done("GET", "/connectors"))["items"] == []
 

@@ -202,7 +202,7 @@ async def test_an_editor_makes_only_what_stays_open_to_him(world: World) -> None
     for access in ({}, {"access": {"roles": ["viewer"]}}, {"access": {"user_field": world.ours.user_field}}):
         for path, body in (
             ("/connectors", settings_of("mine", **access)),
-            ("/connectors/apply", {"connectors": [settings_of("mine", **access)]}),
+            ("/connector-settings/apply", {"connectors": [settings_of("mine", **access)]}),
         ):
             refused = await api.ask("POST", path, body, key="editor")
             assert refused.status == 403 and "mine" in refused.error["detail"], refused
@@ -213,6 +213,9 @@ async def test_an_editor_makes_only_what_stays_open_to_him(world: World) -> None
     gone = await api.ask("POST", "/connectors/mine/restore", {"revision": 1}, key="editor")
     assert gone.status == 404
     pruned = await api.ask(
-        "POST", "/connectors/apply", {"connectors": [settings_of("x", access=OPEN)], "prune": True}, key="editor"
+        "POST",
+        "/connector-settings/apply",
+        {"connectors": [settings_of("x", access=OPEN)], "prune": True},
+        key="editor",
     )
     assert pruned.status == 403

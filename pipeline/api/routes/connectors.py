@@ -9,7 +9,7 @@ from pydantic import Field
 
 from pipeline.api.answer import ProblemShown, problem
 from pipeline.api.call import Call
-from pipeline.api.draft import Draft, problems_of, settings_of
+from pipeline.api.draft import Draft, Judged, problems_of, settings_of
 from pipeline.api.listing import Limit, Page, Shown
 from pipeline.api.route import Table
 from pipeline.operations import connectors, plan, revisions
@@ -111,6 +111,13 @@ class Wanted(Strict):
     note: Note = None
 
 
+class Planning(Strict):
+    """Connectors as they are to be."""
+
+    connectors: list[Judged] = Field(min_length=1, max_length=MOST)
+    prune: bool = Field(default=False, description="remove the connectors that nothing is said of")
+
+
 class PlannedShown(Shown):
     """What would become of one connector."""
 
@@ -199,8 +206,8 @@ async def create_connector(call: Call, body: Draft) -> Saved:
     return await _save(call, body)
 
 
-@api.route("POST", "/connectors/validate", scope=Scope.CONNECTORS_READ, tag=TAG)
-async def validate_connector(call: Call, body: Draft) -> Verdict:
+@api.route("POST", "/connector-settings/validate", scope=Scope.CONNECTORS_READ, tag=TAG)
+async def validate_connector(call: Call, body: Judged) -> Verdict:
     """Check settings without saving them."""
     problems = await problems_of(call, body)
     if body.settings is not None:
@@ -209,14 +216,14 @@ async def validate_connector(call: Call, body: Draft) -> Verdict:
     return Verdict(valid=not problems, problems=[problem(each) for each in problems])
 
 
-@api.route("POST", "/connectors/plan", scope=Scope.CONNECTORS_READ, tag=CODE, errors=[409])
-async def plan_connectors(call: Call, body: Wanted) -> PlanShown:
+@api.route("POST", "/connector-settings/plan", scope=Scope.CONNECTORS_READ, tag=CODE, errors=[409])
+async def plan_connectors(call: Call, body: Planning) -> PlanShown:
     """Show what applying these settings would do, connector by connector; nothing is written."""
     made = await _plan(call, body)
     return PlanShown(changes=made.changes, entries=[_planned(entry) for entry in made.entries])
 
 
-@api.route("POST", "/connectors/apply", scope=Scope.CONNECTORS_WRITE, tag=CODE, errors=[409])
+@api.route("POST", "/connector-settings/apply", scope=Scope.CONNECTORS_WRITE, tag=CODE, errors=[409])
 async def apply_connectors(call: Call, body: Wanted) -> AppliedShown:
     """Put connectors in force, all of these or none; what does not differ stays as it is."""
     made = await _plan(call, body)
@@ -322,7 +329,7 @@ async def _save(call: Call, body: Draft) -> Saved:
     return _saved(call, entry, applied)
 
 
-async def _plan(call: Call, body: Wanted) -> plan.Plan:
+async def _plan(call: Call, body: Wanted | Planning) -> plan.Plan:
     if body.prune and not call.actor.is_admin:
         raise Forbidden("only an administrator removes what nothing is said of: others do not see all connectors")
     said_well = [said.settings for said in body.connectors if said.settings is not None]
