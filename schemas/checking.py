@@ -171,7 +171,7 @@ def _of_the_rest(error: ValidationError, document: Mapping[str, Any], fields: Re
         return []
     except UnknownPreset as error_:
         return [Problem("preset", str(error_.args[0]))]
-    whole = "map" in document and len(left.get("map", [])) == len(document["map"])
+    whole = document.get("map", []) == rest.get("map", [])
     return [problem for problem in found if whole or problem.place != "map"]
 
 

@@ -178,6 +178,7 @@ def test_all_problems_are_told_at_once_with_the_numbers_that_the_rows_have_in_th
         ({"sync": {"lead": "off"}}, "sync.lead: Input should be 'capture'"),
         ({"access": {"roles": ["viewer"], "user_field": "is_sales"}}, "access: access is opened either by"),
         ({"time_zone": "Asia/Bombay City"}, "time_zone: 'Asia/Bombay City' is not an IANA time zone"),
+        ({"map": None}, "map: Input should be a valid list"),
         ({"colour": "red"}, "colour: Extra inputs are not permitted"),
         (
             {"map": [{"to": f"lead.{name}", "from": "x", "on": False} for name in ("phone", "email")]},
