@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,12 @@ def parsed(document: Mapping[str, Any]) -> ConnectorSettings:
         return ConnectorSettings(**document)
     except ValidationError as error:
         problems = [Problem(each.place, each.message) for each in of_model(error, document)]
-    raise Invalid(f"the settings have {len(problems)} problem(s)", problems)
+    raise Invalid(f"the settings have {counted(problems)}", problems)
+
+
+def counted(problems: Sequence[Problem]) -> str:
+    """`1 problem`, `2 problems`."""
+    return f"{len(problems)} problem{'' if len(problems) == 1 else 's'}"
 
 
 def document_in(file: Path) -> dict[str, Any]:
@@ -45,7 +50,7 @@ def document_in(file: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadConnector(f"{file} cannot be read", [Problem(None, str(error))]) from error
     if problems := list(_bad_numbers(document, "")):
-        raise BadConnector(f"{file} has {len(problems)} problem(s)", problems)
+        raise BadConnector(f"{file} has {counted(problems)}", problems)
     return document
 
 
@@ -55,14 +60,14 @@ def parsed_file(file: Path) -> ConnectorSettings:
     try:
         return parsed(document)
     except Invalid as error:
-        raise BadConnector(f"{file} has {len(error.problems)} problem(s)", error.problems) from error
+        raise BadConnector(f"{file} has {counted(error.problems)}", error.problems) from error
 
 
 def read(file: Path) -> ConnectorSettings:
     """The settings in a file, checked whole for an account that has the standard fields. Raises BadConnector."""
     settings, problems = checked(document_in(file), STANDARD)
     if settings is None:
-        raise BadConnector(f"{file} has {len(problems)} problem(s)", problems)
+        raise BadConnector(f"{file} has {counted(problems)}", problems)
     return settings
 
 
@@ -99,7 +104,7 @@ async def drafted(database: Database, account: int, settings: ConnectorSettings)
     """
     fields = await account_fields(database, account)
     if problems := problems_of(settings, fields):
-        raise Invalid(f"the draft of {settings.name!r} has {len(problems)} problem(s)", problems)
+        raise Invalid(f"the draft of {settings.name!r} has {counted(problems)}", problems)
     live = await connectors.identity_of(database, account, settings.name)
     id, revision = live or (0, 0)
     return Connector(id, account, revision + 1, settings, preset(settings.preset), fields)

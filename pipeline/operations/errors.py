@@ -28,7 +28,8 @@ class Refused(Exception):
     title = "Refused"
 
     def __init__(self, detail: str, problems: Sequence[Problem] = ()) -> None:
-        super().__init__("\n".join([detail, *(f"  {problem}" for problem in problems)]))
+        told = f"{detail}: {problems[0]}" if len(problems) == 1 else "\n  ".join([detail, *map(str, problems)])
+        super().__init__(told)
         self.detail = detail
         self.problems = tuple(problems)
 

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pipeline.operations import secrets
 from pipeline.operations.as_code import canonical
 from pipeline.operations.checking import account_fields, checked, problems_of
-from pipeline.operations.connectors import BadConnector, document_in, parsed
+from pipeline.operations.connectors import BadConnector, counted, document_in, parsed
 from pipeline.operations.differences import Difference, differences
 from pipeline.operations.errors import Invalid, Problem
 from pipeline.operations.people import people_problems
@@ -118,7 +118,7 @@ async def carry_out(database: Database, account: int, made: Plan, author: Author
         applied = await connectors.apply_all(database, account, wanted, author, removed=gone, alike=alike)
     except BadSettings as bad:  # together they do not fit, such as two that bring one field along differently
         problems = [Problem(each.place, each.message) for each in bad.problems]
-        raise Invalid(f"{len(problems)} problem(s); nothing was changed", problems) from bad
+        raise Invalid(f"together they have {counted(problems)}, so nothing was changed", problems) from bad
     by_name = {settings.name: each for settings, each in zip(wanted, applied, strict=True)}
     return [by_name.get(str(entry.name)) for entry in made.entries]
 
@@ -148,7 +148,7 @@ def refusal(made: Plan) -> Invalid:
         for each in entry.problems
     ]
     refused = made.refused[0].origin if len(made.refused) == 1 else f"{len(made.refused)} files"
-    return Invalid(f"{refused}: {len(problems)} problem(s); nothing was changed", problems)
+    return Invalid(f"{refused}: {counted(problems)}, so nothing was changed", problems)
 
 
 def _wish(file: Path) -> Wish:
