@@ -52,7 +52,7 @@ async def serve(settings: Settings, *, supervised: bool = False, beside_it: Besi
     Raises OSError if the port is taken.
     """
     stop = stop_requested(supervised=supervised)
-    last = known.load(settings.data_dir)
+    last = known.load(settings.data_dir, str(settings.database_url))
     async with opened(settings, needs_broker=False, known=last) as core, beside_it(core) as further:
         spool = Spool(settings.data_dir, settings.spool_bytes)
         ingress = ingress_of(core, spool)
@@ -75,7 +75,7 @@ async def serve(settings: Settings, *, supervised: bool = False, beside_it: Besi
         works = (
             _watch_queues(core),
             tell_spool(core.database, spool),
-            known.keep(settings.data_dir, core.catalog),
+            known.keep(settings.data_dir, str(settings.database_url), core.catalog),
         )
         beside = {asyncio.create_task(work) for work in works}
         await stop.wait()

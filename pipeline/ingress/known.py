@@ -3,6 +3,7 @@
 An ingress that starts while the database is away accepts for these connectors. The file holds settings, fields and
 revisions, digests of tokens and sealed secrets: nobody can post with it, and no secret can be read from it without the
 key, which lies elsewhere. It is one line that says format and SHA-256, and JSON; it is replaced whole, or not at all.
+What it says holds for one database: in another, the same ids are other connectors.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import base64
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -37,11 +39,11 @@ class BadFile(ValueError):
     """The file was cut short, changed, or written by another version."""
 
 
-def load(folder: Path) -> Known | None:
-    """What was known last; None: nothing, or the file cannot be used, which is logged."""
+def load(folder: Path, database_url: str) -> Known | None:
+    """What was known last of this database; None: nothing, or the file cannot be used, which is logged."""
     path = folder / NAME
     try:
-        return decoded(path.read_bytes())
+        return decoded(path.read_bytes(), _place(database_url))
     except FileNotFoundError:
         return None
     except (OSError, BadFile) as error:
@@ -49,7 +51,7 @@ def load(folder: Path) -> Known | None:
         return None
 
 
-def save(folder: Path, known: Known) -> None:
+def save(folder: Path, database_url: str, known: Known) -> None:
     """Replace the file; it is on disk, and readable by this user alone, when this returns. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     new = folder / f".{NAME}.{os.getpid()}"
@@ -57,7 +59,7 @@ def save(folder: Path, known: Known) -> None:
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(encoded(known))
+            file.write(encoded(known, _place(database_url)))
             file.flush()
             os.fsync(file.fileno())
         new.replace(folder / NAME)
@@ -71,7 +73,7 @@ def save(folder: Path, known: Known) -> None:
         os.close(descriptor)
 
 
-async def keep(folder: Path, catalog: Catalog) -> None:
+async def keep(folder: Path, database_url: str, catalog: Catalog) -> None:
     """Keep the file as the catalog is, until cancelled. A disk that takes nothing is tried again."""
     written = FROM_FILE
     trouble = ""
@@ -79,7 +81,7 @@ async def keep(folder: Path, catalog: Catalog) -> None:
         known = catalog.known
         if known.version != written:
             try:
-                await asyncio.to_thread(save, folder, known)
+                await asyncio.to_thread(save, folder, database_url, known)
                 written, trouble = known.version, ""
             except OSError as error:
                 if str(error) != trouble:
@@ -88,8 +90,8 @@ async def keep(folder: Path, catalog: Catalog) -> None:
         await asyncio.sleep(EVERY)
 
 
-def encoded(known: Known) -> bytes:
-    """The content of the file."""
+def encoded(known: Known, place: str) -> bytes:
+    """The content of the file; `place` stands for the database."""
     shared: dict[bytes, int] = {}  # most connectors of an account have the same fields: they are written once
     connectors = [
         {
@@ -102,6 +104,7 @@ def encoded(known: Known) -> bytes:
         for each in known.connectors
     ]
     document = {
+        "database": place,
         "connectors": connectors,
         "fields": [orjson.Fragment(fields) for fields in shared],
         "tokens": [[each.connector, each.digest.hex(), each.valid_until] for each in known.tokens],
@@ -111,7 +114,7 @@ def encoded(known: Known) -> bytes:
     return b"%b %b\n%b" % (FORMAT, hashlib.sha256(body).hexdigest().encode(), body)
 
 
-def decoded(content: bytes) -> Known:
+def decoded(content: bytes, place: str) -> Known:
     """What a file says; its version is none of the database's. Raises BadFile."""
     head, _, body = content.partition(b"\n")
     if not head.startswith(FORMAT + b" "):
@@ -120,6 +123,8 @@ def decoded(content: bytes) -> Known:
         raise BadFile("it is damaged")
     try:
         document = orjson.loads(body)
+        if document["database"] != place:
+            raise BadFile("it is about another database")
         fields = [_fields(each) for each in document["fields"]]
         return Known(
             version=FROM_FILE,
@@ -141,6 +146,11 @@ def _connectors(rows: list[dict[str, Any]], fields: list[RecordFields]) -> Itera
             )
         except (ValueError, LookupError) as error:
             log.error("connector left out", id=row.get("id"), reason=str(error))
+
+
+def _place(database_url: str) -> str:
+    """What stands for a database: its address, without who asks and with which password."""
+    return hashlib.sha256(re.sub(r"//[^/@]*@", "//", database_url, count=1).encode()).hexdigest()
 
 
 def _dumped(fields: RecordFields) -> bytes:

@@ -22,6 +22,7 @@ from tests.chaos.postgres import ChaosPostgres
 from tests.support.daemon import Leadpipe, installed, until
 
 SECRET = "a-secret-of-the-marketplace"  # pragma: allowlist secret
+URL = "postgresql://leadpipe:before@db.example.com/leadpipe"
 SIGNED = """
 name = "signed"
 preset = "generic-json"
@@ -141,25 +142,28 @@ def test_a_file_that_was_harmed_is_not_used(tmp_path: Path) -> None:
     from pipeline.store.tokens import Digest
     from tests.support.ingress import connector
 
-    assert known.load(tmp_path) is None
+    assert known.load(tmp_path, URL) is None
     site = connector(own={"preset": "generic-json"})
     for version in (3, 4):
-        known.save(tmp_path, Known(version, [site], [Digest(7, b"\x01" * 32, None)], {(1, "a"): b"sealed"}))
+        known.save(tmp_path, URL, Known(version, [site], [Digest(7, b"\x01" * 32, None)], {(1, "a"): b"sealed"}))
     assert [each.name for each in tmp_path.iterdir()] == [NAME]
-    back = known.load(tmp_path)
+    back = known.load(tmp_path, URL)
     assert back is not None
     assert (back.version, back.tokens, back.secrets) == (-1, [Digest(7, b"\x01" * 32, None)], {(1, "a"): b"sealed"})
     [again] = back.connectors
     assert (again.id, again.account, again.revision, again.settings) == (7, 1, 3, site.settings)
     assert again.fields == site.fields
+    assert known.load(tmp_path, URL.replace("before", "after"))  # the password is no part of where it is
+    for other in (URL.replace("db.", "db2."), URL + "2", "postgresql:///leadpipe?host=/run"):
+        assert known.load(tmp_path, other) is None
     whole = (tmp_path / NAME).read_bytes()
     for harmed in (
         b"",
         whole[:-1],
         whole[1:],
         whole.replace(b" 1 ", b" 2 ", 1),
-        whole.replace(b"sealed", b"SEALED"),
+        whole.replace(b'"tokens"', b'"tokenz"'),
         b"\n",
     ):
         (tmp_path / NAME).write_bytes(harmed)
-        assert known.load(tmp_path) is None or harmed == whole
+        assert known.load(tmp_path, URL) is None
