@@ -18,7 +18,7 @@ from pipeline.engine.outcome import Drop, Forward, Outcome
 from pipeline.engine.stage import stage
 from pipeline.store import activities, applied, calls, history, identity, leads
 from pipeline.store.applied import Applied, Known
-from pipeline.store.behaviour import allows, is_idle, reason, sync_of
+from pipeline.store.behaviour import CAPTURE, NEEDS_LEAD, NOTHING, allows, is_idle, reason, sync_of
 from pipeline.store.database import Collision, Connection
 from pipeline.store.matching import Key, Match, Matcher, Refusal, keys_of
 from pipeline.store.text import storable
@@ -82,15 +82,21 @@ async def _match(connection: Connection, events: Sequence[Event]) -> Matched:
     keys: set[Key] = set().union(*search.values(), *also.values())
     matcher = Matcher(await identity.find(connection, keys))
     decided = await _decided(connection, events)
+    syncs = {event.id: sync_of(event)["lead"] for event in events}
     matched = Matched()
-    for event in sorted(events, key=lambda event: (_needs_lead(event), -len(search[event.id]), -len(also[event.id]))):
-        found = None if is_idle(event) else _permitted(event, matcher.match(search[event.id], decided.get(event.id)))
-        if found is None:
+    for event in sorted(events, key=lambda e: (syncs[e.id] in NEEDS_LEAD, -len(search[e.id]), -len(also[e.id]))):
+        behaviour = syncs[event.id]
+        found = matcher.match(search[event.id], decided.get(event.id))
+        if behaviour == NOTHING and is_idle(event):
             matched.nobody.append(event)
         elif isinstance(found, Refusal):
             matched.refusals[event.id] = found
+        elif found.lead is None and behaviour in NEEDS_LEAD:
+            matched.nobody.append(event)
+        elif found.lead is None and "required" in event.data:
+            matched.refusals[event.id] = _incomplete(event)
         else:
-            speaks = allows(sync_of(event)["lead"], there=found.lead is not None)
+            speaks = behaviour == CAPTURE or allows(behaviour, there=found.lead is not None)
             change = Change.of(event, found, event.occurred_at or event.received_at, speaks)
             if speaks:
                 matcher.give(change.lead, search[event.id], also[event.id])
@@ -101,21 +107,10 @@ async def _match(connection: Connection, events: Sequence[Event]) -> Matched:
     return matched
 
 
-def _needs_lead(event: Event) -> bool:
-    """Whether its connector makes no leads, so that there must be one already."""
-    return not allows(sync_of(event)["lead"], there=False)
-
-
-def _permitted(event: Event, found: Match | Refusal) -> Match | Refusal | None:
-    """What was found; of somebody new None if the connector makes nobody, a refusal if what is required is missing."""
-    if isinstance(found, Refusal) or found.lead is not None:
-        return found
-    if _needs_lead(event):
-        return None
-    for name in event.data.get("required", ()):
-        if event.data["lead"].get(name) is None and name not in event.data["defaults"]:
-            return Refusal(f"a new lead needs a value in {name}, and this event has none", REQUIRED, f"lead.{name}")
-    return found
+def _incomplete(event: Event) -> Refusal:
+    """A new lead would lack a field that the account requires."""
+    name = event.data["required"][0]
+    return Refusal(f"a new lead needs a value in {name}, and this event has none", REQUIRED, f"lead.{name}")
 
 
 async def _decided(connection: Connection, events: Sequence[Event]) -> dict[str, str]:

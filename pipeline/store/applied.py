@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.store import bulk
 from pipeline.store.behaviour import sync_of
@@ -55,8 +55,7 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(NamedTuple):
     """One event that is settled: created, updated, unchanged, or dropped for a `reason`. `changed` names fields.
 
     `lead` is None where an event was dropped because there was none. Which behaviours were in force, and what a

@@ -11,6 +11,7 @@ from typing import TypedDict
 from schemas.event import Event
 
 CAPTURE, CREATE, UPDATE, NOTHING, OFF = "capture", "create", "update", "nothing", "off"
+NEEDS_LEAD = frozenset({UPDATE, NOTHING})  # those that make no leads, so that there must be one already
 
 
 class Sync(TypedDict):

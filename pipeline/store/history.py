@@ -8,17 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import orjson
-
+from pipeline.store import bulk
 from pipeline.store.database import Connection, Database
 from pipeline.store.record import Record
 
-SAVE = """
-INSERT INTO lead_change (account_id, lead_id, field, old_value, old_stamp, new_stamp)
-SELECT account_id, lead_id, field, old_value::jsonb, old_stamp, new_stamp
-FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[])
-    AS new (account_id, lead_id, field, old_value, old_stamp, new_stamp)
-"""
+COLUMNS = "account_id, lead_id, field, old_value, old_stamp, new_stamp"
 
 OF_LEAD = """
 SELECT field, old_value AS value, old_stamp, new_stamp FROM lead_change
@@ -35,13 +29,12 @@ ORDER BY field, id DESC
 
 async def save(connection: Connection, leads: Iterable[Record]) -> None:
     """Keep what gave way, in the transaction that replaced it, the leads being locked; one statement for all."""
-    rows = [
-        (lead.account, lead.id, field, orjson.dumps(value).decode(), old, new)  # as text: the value may be a list
+    lines = [
+        bulk.line(lead.account, lead.id, bulk.text(field), bulk.document(value), old, new)
         for lead in leads
         for field, value, old, new in lead.replaced
     ]
-    if rows:
-        await connection.execute(SAVE, *(list(column) for column in zip(*rows, strict=True)))
+    await bulk.add(connection, "lead_change", COLUMNS, lines)
 
 
 async def last(database: Database, account: int, lead: str) -> dict[str, dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -15,8 +14,7 @@ from pipeline.store.record import Record
 from schemas.event import Event
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One event, and the ids of the records that it is about.
 
     A call has the id that follows from its own id at the source, so that all events about one call meet in it; it is
@@ -71,7 +69,7 @@ class Workspace:
             lead = _record(self.leads, change.lead, event)
             changed = lead.apply(Fields.said(change.at, event.id, data.get("lead", {}), data.get("defaults")))
         if change.activity is None or not allows(sync_of(event)["activity"], there=change.activity in self.activities):
-            return Effect(changed, attached=False) if change.speaks else None
+            return Effect(changed, False) if change.speaks else None
         if change.call:
             call = _record(self.calls, change.call, event)
             names = call.apply(attached.said(change.at, event.id, change.lead, data["call"]))
@@ -79,7 +77,7 @@ class Workspace:
         activity = _record(self.activities, change.activity, event)
         names = activity.apply(_said_of_activity(change))
         changed += _named("activity", names) if "activity" in data else []
-        return Effect(changed, attached=True)
+        return Effect(changed, True)
 
     def touched_calls(self) -> list[Record]:
         return [record for record in self.calls.values() if record.touched]
