@@ -8,6 +8,7 @@ each seeing what those before it would have done. Who may post is not asked: who
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +33,7 @@ from schemas.event import Event
 NO_VERSION = -1  # of a catalog that knows what it was told
 UNDOABLE: tuple[Effects, ...] = ("none", "database")
 MOST = 100  # events of one payload: a rehearsal holds locks on the records that it would change
+LONGEST = 30.0  # seconds, for the same reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +86,14 @@ async def try_body(
         raise Invalid(f"the door would refuse this with {refusal.status}", [problem]) from refusal
     if len(events) > MOST:
         raise Invalid(f"{len(events)} events are too many to try at once; {MOST} are not")
-    async with rehearsal(database) as trial:
-        catalog = Catalog(trial)
-        catalog.take(Known(NO_VERSION, [connector]))
-        tools, records = Tools(trial, catalog), Records(database, trial, connector)
-        return [await _try(topology, tools, trial, records, _anew(each) if anew else each) for each in events]
+    try:
+        async with asyncio.timeout(LONGEST), rehearsal(database) as trial:
+            catalog = Catalog(trial)
+            catalog.take(Known(NO_VERSION, [connector]))
+            tools, records = Tools(trial, catalog), Records(database, trial, connector)
+            return [await _try(topology, tools, trial, records, _anew(each) if anew else each) for each in events]
+    except TimeoutError:
+        raise Invalid(f"it took longer than {LONGEST:g} s, and was taken back; try fewer events at once") from None
 
 
 def _anew(event: Event) -> Event:

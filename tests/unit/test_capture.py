@@ -48,6 +48,7 @@ PEOPLE: list[dict[str, Any]] = [
 ]
 SECRETS = ("asha", "rao", "1122233", "98111", "corp.example", "hill", "123456789012", "4711", "आशा", "5552671", "18.52")
 
+DEPLOYED = Path(__file__).parents[2] / "deploy" / "examples"
 EXAMPLES = [
     pytest.param(base, example, id=f"{base.name}: {example.name}")
     for base in presets().values()
@@ -93,6 +94,12 @@ def test_every_example_ends_the_same_with_stand_ins(base: Any, example: Any) -> 
             sorted(each or {}) for each in (fake.lead, fake.call, fake.activity)
         ]
         assert real.occurred_at == fake.occurred_at
+
+
+def test_the_cases_of_the_shipped_examples_pass() -> None:
+    ran = list(run_all([DEPLOYED], presets=True))
+    assert {each.connector for each in ran if each.file} == {"website"} and len(ran) == 1 + len(EXAMPLES)
+    assert [each for each in ran if not each.passed] == []
 
 
 @given(

@@ -13,6 +13,7 @@ import pytest
 from pipeline.daemon.core import STAGES
 from pipeline.engine.stage import discover
 from pipeline.engine.topology import Topology
+from pipeline.operations import trying
 from pipeline.operations.changes import FieldChange
 from pipeline.operations.compare import compare
 from pipeline.operations.connectors import drafted, parsed
@@ -210,3 +211,17 @@ async def test_a_try_and_the_real_chain_do_not_hold_each_other_up(database: Data
     )
     assert {trial.outcome for each in trials for trial in each} <= {"created", "updated", "unchanged"}
     assert await database.fetchval("SELECT count(*) FROM lead") == 1
+
+
+async def test_what_takes_too_long_is_taken_back(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web = await saved(database, WEB)
+    slow = OWN_STAGES.format(lie="import asyncio; await asyncio.sleep(3600)")
+    (tmp_path / "own.py").write_text(slow)
+    monkeypatch.setattr(trying, "LONGEST", 0.5)
+    before = await everything(database)
+    with pytest.raises(Invalid, match="it took longer than"):
+        await try_body(database, Topology.of(discover(STAGES, [tmp_path])), web, JSON, orjson.dumps(ASHA))
+    assert await everything(database) == before
+    assert await database.execute("INSERT INTO account (name) VALUES ('the pool is whole')") == "INSERT 0 1"
