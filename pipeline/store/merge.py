@@ -14,6 +14,8 @@ from typing import Any
 
 import orjson
 
+from schemas.fields import AS_SENT
+
 Stamp = str
 
 
@@ -69,10 +71,15 @@ def merge(one: Fields, other: Fields) -> Fields:
 
 
 def changed(before: Fields, after: Fields) -> list[str]:
-    """The names of the fields that show another value than before, in order."""
+    """The names of the fields that show another value than before, in order.
+
+    How a number was written is not told: the same number, written in another way, is no change.
+    """
     if not before.values:
-        return sorted(after.present())
-    return sorted(name for name in after.values if after.values[name] != before.values.get(name))
+        return sorted(name for name in after.present() if not name.endswith(AS_SENT))
+    return sorted(
+        name for name in after.values if after.values[name] != before.values.get(name) and not name.endswith(AS_SENT)
+    )
 
 
 def explain(values: Mapping[str, Any], stamps: Mapping[Stamp, Iterable[str]]) -> list[dict[str, Any]]:

@@ -107,6 +107,14 @@ def test_changed_names_what_shows_another_value() -> None:
     assert changed(before, after) == ["b", "c", "e"]
 
 
+def test_the_same_number_written_in_another_way_is_no_change() -> None:
+    before = said(0, {"phone": "+919811122233", "phone_as_sent": "098111 22233"})
+    after = merge(before, said(1, {"phone_as_sent": "+91-98111-22233"}))
+    assert after.values["phone_as_sent"] == "+91-98111-22233"
+    assert changed(before, after) == []
+    assert changed(Fields(), before) == ["phone"]
+
+
 def test_explain_names_the_event_behind_each_value() -> None:
     state = merge(said(1, {"city": "Pune"}, event="e1"), said(2, {"city": None}, {"source": "Web"}, event="e2"))
     assert explain(state.present(), state.grouped()) == [
