@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.cli.author import Note, author
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, WrongUse, account_id, database, play
+from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, account_id, database, play
 
 if TYPE_CHECKING:
     from pipeline.operations.plan import Plan
@@ -113,13 +113,11 @@ def export(
         raise typer.BadParameter("name one connector, or say --all --into FOLDER")
 
     async def run(settings: Settings) -> list[ConnectorSettings]:
-        from pipeline.operations.connectors import settings_of
+        from pipeline.operations.connectors import all_settings, settings_of
 
         async with database(settings) as opened:
-            found = await settings_of(opened, await account_id(opened, account))
-        if name is not None and name not in found:
-            raise WrongUse(f"no connector {name!r}; `leadpipe connector list` shows those there are")
-        return list(found.values()) if name is None else [found[name]]
+            owner = await account_id(opened, account)
+            return await all_settings(opened, owner) if name is None else [await settings_of(opened, owner, name)]
 
     exported = play(run)
     if into is None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.cli.author import Note, author
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, Failed, WrongUse, account_id, database, play
+from pipeline.cli.session import DEFAULT_ACCOUNT, Account, Failed, account_id, database, play
 
 if TYPE_CHECKING:
     from pipeline.operations.plan import Plan
@@ -141,10 +141,8 @@ def _save(
     async def run(settings: Settings) -> tuple[Plan, int | None]:
         async with database(settings) as opened:
             owner = await account_id(opened, account)
-            found = await settings_of(opened, owner)
-            if name not in found:
-                raise WrongUse(f"no connector {name!r}; `leadpipe connector list` shows those there are")
-            made = await make(opened, owner, [Wish("the connector", change(found[name]))])
+            wanted = change(await settings_of(opened, owner, name))
+            made = await make(opened, owner, [Wish("the connector", wanted)])
             if plan:
                 return made, None
             [applied] = await carry_out(opened, owner, made, author(note))
@@ -167,10 +165,7 @@ def _settings(name: str, account: str) -> ConnectorSettings:
         from pipeline.operations.connectors import settings_of
 
         async with database(settings) as opened:
-            found = await settings_of(opened, await account_id(opened, account))
-        if name not in found:
-            raise WrongUse(f"no connector {name!r}; `leadpipe connector list` shows those there are")
-        return found[name]
+            return await settings_of(opened, await account_id(opened, account), name)
 
     return play(run)
 

@@ -92,9 +92,25 @@ async def with_tokens(database: Database, account: int, name: str) -> tuple[Conn
     return found
 
 
-async def settings_of(database: Database, account: int) -> dict[str, ConnectorSettings]:
-    """The settings of all connectors of the account, by name, also of those that do not fit their preset any more."""
-    return {name: parsed(said) for name, said in (await connectors.stored(database, account)).items()}
+async def settings_of(database: Database, account: int, name: str) -> ConnectorSettings:
+    """The settings of one connector. Raises NotFound; Invalid if this version refuses them."""
+    stored = await connectors.stored(database, account)
+    if name not in stored:
+        raise NotFound(f"no connector {name!r}; `leadpipe connector list` shows those there are")
+    return _of_this_version(name, stored[name])
+
+
+async def all_settings(database: Database, account: int) -> list[ConnectorSettings]:
+    """The settings of all connectors of the account, by name. Raises Invalid if this version refuses any of them."""
+    return [_of_this_version(name, said) for name, said in (await connectors.stored(database, account)).items()]
+
+
+def _of_this_version(name: str, stored: Mapping[str, Any]) -> ConnectorSettings:
+    try:
+        return parsed(stored)
+    except Invalid as error:
+        detail = f"connector {name!r} was saved by another version and has {counted(error.problems)} now; apply it anew"
+        raise Invalid(detail, error.problems) from error
 
 
 async def drafted(database: Database, account: int, settings: ConnectorSettings) -> Connector:

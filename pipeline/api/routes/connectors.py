@@ -285,7 +285,7 @@ async def remove_connector(call: Call, connector: Given) -> None:
 async def export_connector(call: Call, connector: Given) -> str:
     """Show a connector's settings as its file: TOML that, applied, changes nothing. Secrets are not in it."""
     name = await named(call.database, call.actor, connector)
-    return to_toml((await connectors.settings_of(call.database, call.account))[name])
+    return to_toml(await connectors.settings_of(call.database, call.account, name))
 
 
 @api.route("GET", "/connectors/{connector}/revisions", scope=Scope.CONNECTORS_READ, tag=HISTORY)
