@@ -45,13 +45,11 @@ def never_holds(row: MapRow, sources: Sources) -> list[str]:
         reasons = [reason for word in words if (reason := _unsayable(word, sources.get(path)))]
         if len(reasons) == len(words):
             problems.append(f"its condition on {path} can never hold: {'; '.join(reasons)}")
-    for transform in row.transforms:
-        if isinstance(transform, LookUp):
-            problems += [
-                f"its look-up entry {word!r} can never be met: values come without white space around them"
-                for word in transform.look_up
-                if word != word.strip()
-            ]
+    if row.paths and row.transforms and isinstance(first := row.transforms[0], LookUp):
+        for word in first.look_up:
+            reasons = [reason for path in row.paths if (reason := _unsayable(word, sources.get(path)))]
+            if len(reasons) == len(row.paths):
+                problems.append(f"its look-up entry {word!r} can never be met: {'; '.join(dict.fromkeys(reasons))}")
     return problems
 
 

@@ -75,6 +75,7 @@ def refused(*rows: dict[str, Any], **others: Any) -> list[str]:
         ({"to": "lead.city", "from": "x", "when": {"kind": " A"}}, ["condition on kind", "white space"]),
         ({"to": "lead.city", "from": "x", "when": {"kind": []}}, ["at least one value"]),
         ({"to": "lead.city", "from": "x", "transforms": [{"look_up": {"a ": "b"}}]}, ["'a ' can never be met"]),
+        ({"to": "lead.city", "from": "flag", "transforms": [{"look_up": {"1": "b"}}]}, ["'1' can never", "'true'"]),
         ({"to": "lead.model", "from": "x"}, ["depend on product", "map lead.product too"]),
         ({"to": "lead.city", "from": "x", "transforms": ["titel"]}, ["no transform is called 'titel'", "'title'"]),
         ({"to": "lead.city", "from": "x", "transforms": ["join"]}, ["needs a parameter"]),
