@@ -10,6 +10,7 @@ from pipeline.operations.errors import Invalid, NotFound, Problem
 from pipeline.settings import Settings
 from pipeline.store import tokens
 from pipeline.store.database import Database
+from schemas.auth import Auth
 
 LONGEST_KEEP = timedelta(days=90)
 STEPS = (
@@ -63,10 +64,19 @@ async def steps(database: Database, settings: Settings, account: int, name: str)
     newest = await newest_of(database, settings, account, name)
     address = newest.url.partition("://")[2]
     told = [each.replace("{url}", newest.url).replace("{address}", address) for each in connector.preset.steps or STEPS]
-    if connector.auth is not None and connector.auth.mode != "off":
-        told.append(_proof(connector.auth.scheme.title, connector.auth.scheme.about))
-    return told
+    proof = None if connector.auth is None or connector.auth.mode == "off" else _proof(connector.auth)
+    return [*told[:-1], *([proof] if proof else []), *told[-1:]]
 
 
-def _proof(title: str, about: str) -> str:
-    return f"The source must prove who it is ({title}): set the same secret there. {about}".strip()
+def _proof(auth: Auth) -> str | None:
+    """What the source must be set up with to be believed, beside the URL."""
+    match auth.scheme.family:
+        case "header":
+            return f"Have it send the header {auth.header}, with the value {auth.prefix}SECRET: the connector's secret."
+        case "basic":
+            return f"Have it send the user {auth.user} and, as the password, the connector's secret (HTTP basic)."
+        case "signature":
+            how = auth.scheme.about or f"header {auth.scheme.signature[0].header}."
+            return f"Set the connector's secret there, with which it signs what it sends: {how}"
+        case _:
+            return None

@@ -194,6 +194,11 @@ async def test_headers_that_are_there_twice_prove_nothing() -> None:
         assert b'"repeated"' in answer
 
 
+async def test_of_two_families_of_headers_the_first_is_asked_for() -> None:
+    async with open_door(guards=guards(), t=guarded(HOOKS)) as door:
+        assert (await door.post(b"{}"))[1]["detail"] == "header webhook-signature is missing"
+
+
 async def test_an_empty_post_is_a_ping_and_brings_nothing() -> None:
     async with open_door(guards=guards(), t=guarded(GITHUB)) as door:
         for headers in ({}, github(b"")):

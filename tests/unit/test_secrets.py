@@ -225,4 +225,15 @@ async def test_the_steps_name_the_url_and_what_the_source_must_prove(database: D
     told = await urls.steps(database, SETTINGS, ACCOUNT, "web")
     assert "https://hooks.example.com/in/" in "".join(told)
     assert "{url}" not in "".join(told)
-    assert "GitHub" in told[-1]
+    assert told[-2].startswith("Set the connector's secret there") and "X-Hub-Signature-256" in told[-2]
+    for auth, said in (
+        (
+            {"scheme": "header", "header": "X-Api-Key", "prefix": "Bearer "},
+            "header X-Api-Key, with the value Bearer SECRET",
+        ),
+        ({"scheme": "basic", "user": "crm"}, "the user crm"),
+        ({"scheme": "hmac", "header": "X-Sign"}, "header X-Sign"),
+    ):
+        document = {"name": "web", "preset": "generic-json", "auth": {**auth, "secrets": ["env:A"]}}
+        await connectors.apply(database, ACCOUNT, ConnectorSettings.model_validate(document))
+        assert said in (await urls.steps(database, SETTINGS, ACCOUNT, "web"))[-2]

@@ -38,7 +38,7 @@ def by_signatures(
     verifiers = [Verifier(each, secrets, tolerance, bases) for each in signatures]
 
     def check(arrived: Arrived, now: float) -> str:
-        meant = next((verifier for verifier in verifiers if verifier.is_meant(arrived)), verifiers[-1])
+        meant = next((verifier for verifier in verifiers if verifier.is_meant(arrived)), verifiers[0])
         return meant.key(arrived, now)
 
     return check
