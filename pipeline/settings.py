@@ -52,7 +52,7 @@ class Settings(Strict):
     stage_dirs: list[Path] = Field(default=[], description="folders with further stages, one file each")
     rungs: list[float] = Field(default=[5, 30, 300, 1800, 7200], min_length=1, description="the retry ladder")
     batch: int = Field(default=500, ge=1, le=10_000, description="events a stage is handed at most")
-    linger: float = Field(default=0.005, ge=0, le=5, description="how long a batch waits to fill")
+    linger: float = Field(default=0.02, ge=0, le=5, description="how long a batch waits to fill")
     prefetch: int = Field(default=64, ge=1, le=10_000, description="unsettled frames of a stage in one process")
     frame_events: int = Field(default=200, ge=1, le=2_000)
     frame_bytes: int = Field(default=256 * 1024, ge=1024, le=8 * 1024 * 1024)

@@ -24,18 +24,17 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 FIRST_PAUSE = 0.1  # seconds at most before the second try while the world is broken
-FEW = 10  # events; whoever comes after so small a batch is not likely to get company
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How much a consumer takes: batches of `batch` events or after `linger` seconds, `prefetch` unsettled frames.
 
-    It lingers only while there is something to wait for: after a batch of a few events the next one goes at once.
+    It lingers only while there is something to wait for: what comes after a pause of that length goes at once.
     """
 
     batch: int = 500
-    linger: float = 0.005
+    linger: float = 0.02
     prefetch: int = 64
     longest_pause: float = 2.0  # seconds between two tries while the world is broken
 
@@ -70,10 +69,8 @@ class Consumer:
         """Consume until `stop`; what was taken is finished or released, never left hanging, also when cancelled."""
         try:
             self._subscription = subscription = await self.patiently(self._subscribe)
-            linger = 0.0
-            while batch := await self._inbox.take(self._pace.batch, linger):
+            while batch := await self._inbox.take(self._pace.batch, self._pace.linger):
                 await self._finish(batch, subscription)
-                linger = self._pace.linger if len(batch.deliveries) > FEW else 0.0
         except Stopped:
             return
         finally:

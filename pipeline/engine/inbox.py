@@ -69,15 +69,19 @@ class Inbox:
     async def take(self, size: int, linger: float) -> Batch | None:
         """The next batch: at least one parcel; as many as hold `size` events or arrive within `linger` seconds.
 
+        Nobody lingers after a wait for the first one that was longer than that: it is not likely to get company.
         Returns None once the inbox is closed.
         """
+        now = asyncio.get_running_loop().time
+        began = now()
         if not await self._some(None):
             return None
         batch = Batch()
         if self._suspicious:
             batch.add(self._suspicious.popleft())
             return batch
-        deadline = asyncio.get_running_loop().time() + linger
+        arrived = now()
+        deadline = arrived + linger if arrived - began < linger else arrived
         while True:
             while self._parcels and not self._closed and len(batch.deliveries) < size:
                 batch.add(self._parcels.popleft())

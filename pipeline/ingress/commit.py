@@ -1,7 +1,7 @@
 """Group commit. In: the events of many concurrent requests. Out: one publish for all of them, then their answers.
 
-At rest a request's events are published at once, alone. While a commit is in flight the next group gathers, so the
-busier it gets, the larger the groups grow by themselves.
+At rest a request's events are published at once, alone. While a commit is in flight, and for a moment after a group of
+several requests, the next group gathers, so the busier it gets, the larger the groups grow by themselves.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ class Committer:
         self._bounds = bounds
         self._gathering: Group | None = None
         self._in_flight: set[asyncio.Task[None]] = set()
+        self._company = False  # whether the last group was of several requests
 
     async def commit(self, events: Sequence[Event], size: int) -> None:
         """Return once all of them are durable; `size` is how many bytes they are, about.
@@ -96,7 +97,7 @@ class Committer:
     def _open(self) -> Group:
         loop = asyncio.get_running_loop()
         group = self._gathering = Group(loop.time() + self._limits.commit_seconds)
-        if self._in_flight:
+        if self._in_flight or self._company:
             group.timers.append(loop.call_later(self._limits.linger, self._ripen, group))
             group.timers.append(loop.call_at(group.deadline, self._give_up, group))
         else:
@@ -116,9 +117,12 @@ class Committer:
     def _pump(self) -> None:
         """Start the next commit, if it is due."""
         group = self._gathering
-        if group is None or len(self._in_flight) >= self._limits.commits or (self._in_flight and not group.ripe):
+        if group is None or len(self._in_flight) >= self._limits.commits:
+            return
+        if not group.ripe and (self._in_flight or self._company):
             return
         self._gathering = None
+        self._company = len(group.waiters) > 1
         for timer in group.timers:
             timer.cancel()
         task = asyncio.create_task(self._commit(group))

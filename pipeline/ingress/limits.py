@@ -28,7 +28,7 @@ class Limits:
     backlog_events: int = 50_000
     backlog_bytes: int = 64 * MEBIBYTE
     group_events: int = 1_000
-    linger: float = 0.003
+    linger: float = 0.005
     commits: int = 4
     commit_seconds: float = 5.0
     wait_seconds: float = 60.0

@@ -39,7 +39,11 @@ VENDORS = re.compile(
     r"|magicbricks|99acres|housing\.com|facebook|knowlarity|slashrtc|mcube|freshsales",
     re.IGNORECASE,
 )
-DOORS = {("pipeline.store.database", "sql"), ("pipeline.store.migrate", "migration.sql")}
+DOORS = {
+    ("pipeline.store.database", "sql"),
+    ("pipeline.store.migrate", "migration.sql"),
+    ("pipeline.ingress.short", "request"),  # aiohttp prepares answers
+}
 STATEMENTS = {"execute", "executemany", "fetch", "fetchrow", "fetchval", "cursor", "prepare"}
 NAMESAKES = {("pipeline.daemon.embedded", "log")}  # the file that the private server logs to
 PARTITIONS = "pipeline.store.retention"
