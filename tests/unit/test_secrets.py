@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.ingress.authentication.guards import Guards
+from pipeline.ingress.refusal import Refusal
 from pipeline.operations import secrets, urls
 from pipeline.operations.errors import InUse, Invalid, NotFound
 from pipeline.operations.plan import save
@@ -153,6 +157,26 @@ async def test_a_connector_cannot_be_saved_without_its_stored_secret_nor_that_be
         await secrets.remove(database, ACCOUNT, "acme")
     await catalog.refresh()
     assert catalog.sealed(ACCOUNT, "acme") is None
+
+
+async def test_a_secret_that_was_replaced_counts_from_the_next_look_of_the_ingress_on(database: Database) -> None:
+    await secrets.put(database, SETTINGS, ACCOUNT, "acme", b"first")
+    applied = await connectors.apply(database, ACCOUNT, with_auth("stored:acme"))
+    catalog = Catalog(database)
+    guards = Guards(Secrets(Seals(KEY), catalog.sealed), known=catalog.names)
+
+    async def admitted(value: bytes) -> bool:
+        await catalog.refresh()
+        headers = {"X-Hub-Signature-256": f"sha256={hmac.digest(value, b'{}', 'sha256').hex()}"}
+        request = make_mocked_request("POST", "/in/t", headers=headers)
+        try:
+            return guards.admit(await catalog.get(applied.id), request, b"{}") is not None
+        except Refusal:
+            return False
+
+    assert [await admitted(b"first"), await admitted(b"second")] == [True, False]
+    await secrets.put(database, SETTINGS, ACCOUNT, "acme", b"second")
+    assert [await admitted(b"first"), await admitted(b"second")] == [False, True]
 
 
 async def test_secrets_are_sealed_anew_with_the_newest_key(database: Database) -> None:
