@@ -82,7 +82,7 @@ def set_(
                 old = (await fields.get(opened, owner, kind, name)).field.model_dump(mode="json")
             except NotFound:
                 old = {"label": name}
-            wanted = _field({**({} if file else old), **said, "name": name}, file)
+            wanted = _field(name, {**({} if file else old), **said, "name": name}, file)
             state = await fields.put(opened, owner, kind, wanted)
             return state, await fields.get(opened, owner, kind, name)
 
@@ -114,7 +114,7 @@ def remove(
     print(f"{play(run)} {record}.{name}")
 
 
-def _field(said: dict[str, Any], file: Path | None) -> Field:
+def _field(name: str, said: dict[str, Any], file: Path | None) -> Field:
     import tomllib
 
     from pydantic import ValidationError
@@ -124,8 +124,11 @@ def _field(said: dict[str, Any], file: Path | None) -> Field:
     try:
         return Field(**{**(tomllib.loads(file.read_text()) if file else {}), **said})
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise WrongUse(problems) from error
+        problems = [
+            f"{'.'.join(map(str, each['loc'])) or name}: {each['msg']}, not {each['input']!r}"
+            for each in error.errors(include_url=False)
+        ]
+        raise WrongUse("; ".join(problems)) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise WrongUse(f"{file}: {error}") from error
 
@@ -136,7 +139,7 @@ def _kind(record: str) -> RecordKind:
     from schemas.fields import RecordKind
 
     if record not in get_args(RecordKind):
-        raise WrongUse(f"{record!r} is no record; there are {', '.join(get_args(RecordKind))}")
+        raise typer.BadParameter(f"{record!r} is no record; there are {', '.join(get_args(RecordKind))}")
     return cast(RecordKind, record)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, WrongUse, account_id, database, play
+from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, account_id, database, play
 
 if TYPE_CHECKING:
     from pipeline.operations.access import Actor
@@ -43,7 +43,7 @@ def create(
     try:
         scopes = None if scope is None else [Scope(text) for text in scope]
     except ValueError as error:
-        raise WrongUse(f"{error}; the scopes are {', '.join(Scope)}") from None
+        raise typer.BadParameter(f"{error}; the scopes are {', '.join(Scope)}") from None
 
     async def run(settings: Settings) -> Made:
         async with database(settings) as opened:

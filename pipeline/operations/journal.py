@@ -71,7 +71,7 @@ async def retry(
     """
     row = await show(database, actor, event)
     if row["outcome"] == "dropped":
-        await start(transport, topology, _anew(row), None, bounds)
+        await start(database, transport, topology, _anew(row), None, bounds)
         return None
     if row["outcome"] != "failed":
         raise InUse(f"event {event} was {row['outcome']}; only one that failed or was dropped is sent again")

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pipeline.engine.frame import Bounds, pack
 from pipeline.engine.topology import Exit, Topology, Work
 from pipeline.engine.transport import Transport
-from pipeline.store import dead_letters
+from pipeline.store import connectors, dead_letters
 from pipeline.store.database import Database
 from pipeline.store.dead_letters import Filter, Letter
 from schemas.event import Event
@@ -54,13 +54,19 @@ async def replay_from_start(
     bounds: Bounds,
 ) -> None:
     """Replay this one, with this document, from the first stage; the note goes with it."""
-    await start(transport, topology, dead_letters.revived(letter.event).evolve(raw=raw), note, bounds)
+    await start(database, transport, topology, dead_letters.revived(letter.event).evolve(raw=raw), note, bounds)
     await dead_letters.mark(database, [letter.id], "replayed")
 
 
-async def start(transport: Transport, topology: Topology, event: Event, note: str | None, bounds: Bounds) -> None:
-    """Send an event to the first stage, as if nothing had been made of it yet."""
-    fresh = event.evolve(data={}, notes=() if note is None else (note,))
+async def start(
+    database: Database, transport: Transport, topology: Topology, event: Event, note: str | None, bounds: Bounds
+) -> None:
+    """Send an event to the first stage, as if nothing had been made of it yet, with the connector as it is now.
+
+    It names the revision that is in force, so that a worker which has not heard of that yet asks for it.
+    """
+    revision = await connectors.revision_of(database, event.connector)
+    fresh = event.evolve(data={}, notes=() if note is None else (note,), revision=revision)
     await transport.publish(pack([Exit(Work(topology.entry), fresh)], time.time(), bounds))
 
 

@@ -119,6 +119,11 @@ async def opened_to(database: Database, account: int) -> list[dict[str, Any]]:
     return [dict(row) for row in rows]
 
 
+async def revision_of(database: Database, id: int) -> int:
+    """The revision in force of the connector with this id, also of a removed one; 0: there is none."""
+    return int(await database.fetchval("SELECT coalesce(max(revision), 0) FROM connector WHERE id = $1", id))
+
+
 async def preset_of(database: Database, account: int, id: int) -> str | None:
     """The preset of the connector with this id, unless it is removed."""
     found: str | None = await database.fetchval(

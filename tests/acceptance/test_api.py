@@ -1,0 +1,183 @@
+"""An administrator sets up lead sync over HTTP alone, and the same by one file: the exports are identical."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+
+from pipeline.secrets.seal import new_key
+from tests.acceptance.conftest import Install, ended, eventually
+from tests.support.daemon import Leadpipe
+
+PHONE = "+919822012345"
+Ask = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture(scope="module")
+def leadpipe(install: Install) -> Leadpipe:
+    """`leadpipe up`, with nothing set up."""
+    leadpipe = install("postgresql", secret_key=new_key())
+    leadpipe.start("up")
+    leadpipe.ready()
+    return leadpipe
+
+
+def asking(leadpipe: Leadpipe, key: str) -> Ask:
+    """`ask(method, path, body)` with this key; the answer must be a success."""
+
+    async def ask(method: str, path: str, body: Any = None) -> Any:
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        data = None if body is None else orjson.dumps(body)
+        url = f"{leadpipe.base}/api/v1{path}"
+        async with aiohttp.ClientSession() as session, session.request(method, url, data=data, headers=headers) as got:
+            text = await got.text()
+            assert got.status < 300, (method, path, got.status, text)
+            return orjson.loads(text) if got.content_type == "application/json" and text else text
+
+    return ask
+
+
+async def test_lead_sync_is_set_up_over_http_alone_and_the_same_by_a_file(leadpipe: Leadpipe, tmp_path: Path) -> None:
+    key = leadpipe.run("key", "create", "--user", "admin@example.com", "--name", "set-up").strip()
+    ask = asking(leadpipe, key)
+    assert (await ask("GET", "/me"))["role"] == "admin"
+
+    # who works with it
+    await ask("POST", "/user-fields", {"name": "is_employee", "label": "Is employee", "type": "boolean"})
+    sam = {"email": "sam@example.com", "role": "operator", "fields": {"is_employee": True}}
+    await ask("POST", "/users", sam)
+    # what it fills
+    await ask("POST", "/fields/lead", {"name": "pan", "label": "PAN", "unique": True})
+    stages = {"name": "visa_stage", "label": "Visa stage", "type": "dropdown", "options": ["Applied", "Granted"]}
+    await ask("POST", "/fields/lead", stages)
+    # what it starts from, and what it is to be
+    sources = {each["path"] for each in (await ask("GET", "/presets/leadsquared-lead"))["source_fields"]}
+    assert {"EmailAddress", "Phone"} <= sources
+    await ask("PUT", "/secrets/account-2", {"value": "c2hhcmVkIHNlY3JldA"})
+    settings = {
+        "name": "account-two",
+        "preset": "leadsquared-lead",
+        "lead_source": "LeadSquared 2",
+        "default_country": "IN",
+        "time_zone": "Asia/Kolkata",
+        "primary_key": "phone",
+        "secondary_key": "email",
+        "further_keys": ["pan"],
+        "sync": {"lead": "capture", "activity": "off"},
+        "notify": {"user": "sam@example.com"},
+        "access": {"user_field": "is_employee"},
+        "auth": {"mode": "log", "scheme": "header", "header": "X-Secret", "secrets": ["stored:account-2"]},
+        "fields": [{"name": "budget", "label": "Budget", "type": "number"}],
+        "source_fields": [{"path": "mx_Budget", "label": "Budget", "type": "number"}, {"path": "mx_PAN"}],
+        "map": [
+            {"from": "mx_Budget", "to": "lead.budget", "default": 0},
+            {"from": "mx_PAN", "to": "lead.pan", "key": True, "transforms": ["trim"]},
+            {"from": "mx_Visa", "to": "lead.visa_stage", "when": {"Country": "India"}},
+        ],
+    }
+    assert await ask("POST", "/connector-settings/validate", settings) == {"valid": True, "problems": []}
+    planned = await ask("POST", "/connector-settings/plan", {"connectors": [settings]})
+    assert [entry["state"] for entry in planned["entries"]] == ["create"]
+    made = await ask("POST", "/connectors", settings)
+    assert made["new_fields"] == ["budget (number)"]
+    shown = await ask("GET", "/connectors/account-two/url")
+    [url] = [each["url"] for each in shown["items"]]
+    assert url == made["url"] and any(url.rpartition("/")[2] in step for step in shown["steps"])
+
+    # before anything is sent
+    lead = {
+        "Current": {"FirstName": "Asha", "Phone": "98220 12345", "EmailAddress": "asha@example.com", "mx_Budget": 5}
+    }
+    [trial] = (await ask("POST", "/connectors/account-two/try", {"document": lead}))["items"]
+    assert trial["outcome"] == "created" and trial["match"]["lead"] is None
+    assert {each["field"]: each["new"] for each in trial["changes"]}["phone"] == PHONE
+    assert (await ask("GET", "/leads"))["items"] == []
+
+    # an event, and one that fails until the mapping is mended
+    assert (await ended(url, lead))["outcome"] == "created"
+    [found] = (await ask("GET", "/leads?query=9822012345"))["items"]
+    assert found["fields"]["lead_source"] == "LeadSquared 2"
+    explained = await ask("GET", f"/leads/{found['id']}/explain?field=budget")
+    assert [(each["connector"], each["value"]) for each in explained["fields"]] == [("account-two", 5)]
+    bad = {"Current": {**lead["Current"], "mx_Budget": "maybe"}}
+    failed = await ended(url, bad)
+    assert (failed["outcome"], failed["field"]) == ("failed", "lead.budget")
+    mended = {**settings, "map": [{**settings["map"][0], "on": False}, *settings["map"][1:]]}
+    assert (await ask("PUT", "/connectors/account-two", mended))["revision"] == 2
+
+    async def dead() -> bool:
+        return bool((await ask("GET", "/dead-letters?connector=account-two"))["items"])
+
+    await eventually(dead, "the dead letter")
+    await ask("POST", f"/journal/{failed['id']}/retry")
+
+    async def retried() -> bool:
+        return (await ask("GET", f"/journal/{failed['id']}"))["outcome"] in ("updated", "unchanged")
+
+    await eventually(retried, "the end of what was sent again")
+    await ask("POST", "/connectors/account-two/restore", {"revision": 1, "note": "the source is mended"})
+    assert [each["revision"] for each in (await ask("GET", "/connectors/account-two/revisions"))["items"]] == [3, 2, 1]
+
+    # the same by one file
+    exported = await ask("GET", "/connectors/account-two/export")
+    assert "c2hhcmVkIHNlY3JldA" not in exported and exported == leadpipe.run("connector", "export", "account-two")
+    file = tmp_path / "account-two.toml"
+    file.write_text(exported)
+    [state] = [row["state"] for row in leadpipe.json("connector", "apply", str(file))]
+    assert state == "unchanged"
+    leadpipe.run("connector", "remove", "account-two", "--yes")
+    leadpipe.run("connector", "apply", str(file))
+    assert leadpipe.run("connector", "export", "account-two") == exported
+    assert await ask("GET", "/connectors/account-two/export") == exported
+
+
+def test_accounts_users_and_keys_by_command(leadpipe: Leadpipe) -> None:
+    leadpipe.run("account", "create", "acme")
+    leadpipe.run("account", "create", "acme", code=1)
+    assert {row["name"] for row in leadpipe.json("account", "list")} == {"default", "acme"}
+    of = ("--account", "acme")
+    first = leadpipe.json("key", "create", "--user", "Boss@Acme.example", *of)
+    assert first["key"].startswith(first["prefix"]) and first["user_email"] == "boss@acme.example"
+    leadpipe.run("user", "field", "add", "is_employee", "--type", "boolean", *of)
+    leadpipe.run("user", "field", "add", "is_employee", *of, code=1)
+    leadpipe.run("user", "create", "kim@acme.example", "--role", "editor", "--field", "is_employee=yes", *of)
+    leadpipe.run("user", "create", "kim@acme.example", *of, code=1)
+    leadpipe.run("user", "create", "lee@acme.example", "--role", "boss", *of, code=2)
+    leadpipe.run("user", "create", "lee@acme.example", "--field", "is_employee=maybe", *of, code=2)
+    assert {row["email"]: row["fields"] for row in leadpipe.json("user", "list", *of)} == {
+        "boss@acme.example": {},
+        "kim@acme.example": {"is_employee": True},
+    }
+    leadpipe.run("key", "create", "--user", "nobody@acme.example", *of, code=2)
+    leadpipe.run("key", "create", "--user", "kim@acme.example", "--scope", "all", *of, code=2)
+    narrow = leadpipe.json("key", "create", "--user", "kim@acme.example", "--scope", "journal:read", "--days", "7", *of)
+    following = leadpipe.json("key", "rotate", str(narrow["id"]), "--hours", "1", *of)
+    assert following["replaces"] == narrow["id"] and following["scopes"] == ["journal:read"]
+    leadpipe.run("key", "revoke", str(narrow["id"]), *of)
+    leadpipe.run("key", "revoke", str(narrow["id"]), code=2)  # another account's
+    assert [row["id"] for row in leadpipe.json("key", "list", *of) if row["revoked_at"]] == [narrow["id"]]
+    leadpipe.run("user", "set", "boss@acme.example", "--inactive", *of, code=1)  # the last administrator
+    leadpipe.run("user", "set", "kim@acme.example", "--inactive", "--field", "is_employee=", *of)
+    leadpipe.run("user", "field", "remove", "is_employee", "--yes", *of)
+    assert leadpipe.json("user", "field", "list", *of) == []
+
+
+def test_fields_by_command(leadpipe: Leadpipe) -> None:
+    leadpipe.run("field", "set", "shoe_size", "--type", "number", "--label", "Shoe size")
+    leadpipe.run("field", "set", "tier", "--type", "dropdown", "--option", "Gold", "--option", "Silver")
+    leadpipe.run("field", "set", "tier", "--label", "Tier")
+    rows = {row["name"]: row for row in leadpipe.json("field", "list", "--record", "lead")}
+    assert (rows["shoe_size"]["type"], rows["tier"]["options"], rows["tier"]["label"]) == (
+        "number",
+        ["Gold", "Silver"],
+        "Tier",
+    )
+    assert "boss" in leadpipe.run("field", "set", "size", "--type", "boss", code=2)
+    assert "Shoe size" in leadpipe.run("field", "list")
+    leadpipe.run("field", "remove", "shoe_size", "--yes")
+    leadpipe.run("field", "remove", "city", "--yes", code=1)  # a standard field, as it ships
