@@ -41,11 +41,7 @@ def command(arguments: Sequence[str], environment: Mapping[str, str], stdin: str
     """Run `leadpipe` with these arguments; returns its exit code, standard output and standard error."""
     with tempfile.TemporaryDirectory(prefix="leadpipe-command-") as folder:
         out, err = Path(folder) / "out", Path(folder) / "err"
-        given = Path(folder) / "in" if stdin is not None else Path(os.devnull)
-        if stdin is not None:
-            given.write_text(stdin)
-        files = (str(given), str(out), str(err))
-        process = _context.Process(target=_run, args=(list(arguments), dict(environment), files))
+        process = _context.Process(target=_run, args=(list(arguments), dict(environment), str(out), str(err)))
         process.start()
         process.join(WAIT)
         if process.exitcode is None:
@@ -55,13 +51,22 @@ def command(arguments: Sequence[str], environment: Mapping[str, str], stdin: str
         return process.exitcode, out.read_text(), err.read_text()
 
 
-def _run(arguments: list[str], environment: dict[str, str], files: tuple[str, str, str]) -> None:
+def here(arguments: Sequence[str], environment: Mapping[str, str], stdin: str | None = None) -> tuple[int, str, str]:
+    """The same in this process, many times as fast; for commands that end by themselves. Not within a running loop."""
+    from typer.testing import CliRunner
+
+    from pipeline.cli.main import app
+
+    ended = CliRunner().invoke(app, list(arguments), env=environment, input=stdin)
+    if ended.exception is not None and not isinstance(ended.exception, SystemExit):
+        raise ended.exception
+    return ended.exit_code, ended.stdout, ended.stderr
+
+
+def _run(arguments: list[str], environment: dict[str, str], out: str, err: str) -> None:
     os.environ.clear()
     os.environ.update(environment)
-    given, *written = files
-    os.dup2(os.open(given, os.O_RDONLY), 0)
-    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - multiprocessing has put another one in its place
-    for descriptor, name in enumerate(written, 1):
+    for descriptor, name in ((1, out), (2, err)):
         os.dup2(os.open(name, os.O_CREAT | os.O_WRONLY), descriptor)
     sys.argv = ["leadpipe", *arguments]
     from pipeline.cli.main import main

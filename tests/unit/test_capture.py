@@ -3,6 +3,7 @@ database."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from random import Random
@@ -23,7 +24,7 @@ from schemas.cutting import events_in, redacted
 from schemas.normal.phone import read_phone
 from schemas.presets import presets
 from tests.support.chain import ARRIVED, connector_of
-from tests.support.command import command
+from tests.support.command import here
 from tests.support.events import ACCOUNT
 from tests.support.journalled import saved, through
 
@@ -151,20 +152,20 @@ async def test_the_commands_capture_and_test(database: Database, database_url: s
     live = await saved(database, {"name": "web", "preset": "generic-json", "default_country": "IN"})
     [id] = await through(database, live, PEOPLE[:1])
     ask = ["connector", "capture", id, "--name", "asha", "--into", str(tmp_path)]
-    assert command(ask, environment)[0] == 0
-    code, _, err = command(ask, environment)
+    assert (await asyncio.to_thread(here, ask, environment))[0] == 0
+    code, _, err = await asyncio.to_thread(here, ask, environment)
     assert code == 1 and "is there already" in err
     without = {"LEADPIPE_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "HOME": str(tmp_path)}
-    code, out, _ = command(["connector", "test", str(tmp_path)], without)
+    code, out, _ = await asyncio.to_thread(here, ["connector", "test", str(tmp_path)], without)
     assert code == 0 and "ok   web: asha" in out and " 0 failed" in out
-    code, out, _ = command(["connector", "test"], without)
+    code, out, _ = await asyncio.to_thread(here, ["connector", "test"], without)
     assert code == 0 and f"{len(EXAMPLES)} passed, 0 failed" in out
     case = tmp_path / "web.tests" / "asha.toml"
     case.write_text(case.read_text().replace("score = 7", "score = 8"))
     (tmp_path / "bad.toml").write_text('name = "bad"\npreset = "generic-json"\nprimary_key = "city"\n')
-    code, out, _ = command(["connector", "test", str(tmp_path)], without)
+    code, out, _ = await asyncio.to_thread(here, ["connector", "test", str(tmp_path)], without)
     assert code == 1 and "FAIL web: asha" in out and "lead.score" in out and "FAIL bad: the file" in out
-    code, out, _ = command(["connector", "test", str(tmp_path), "--json"], without)
+    code, out, _ = await asyncio.to_thread(here, ["connector", "test", str(tmp_path), "--json"], without)
     failed = [each for each in json.loads(out) if not each["passed"]]
     assert code == 1 and [each["connector"] for each in failed] == ["bad", "web"]
     assert failed[1]["mismatches"] == [{"event": 1, "place": "lead.score", "expected": 8, "got": 7}]
