@@ -37,7 +37,7 @@ _context.set_forkserver_preload(
 )
 
 
-def command(arguments: Sequence[str], environment: Mapping[str, str], stdin: str | None = None) -> tuple[int, str, str]:
+def command(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str, str]:
     """Run `leadpipe` with these arguments; returns its exit code, standard output and standard error."""
     with tempfile.TemporaryDirectory(prefix="leadpipe-command-") as folder:
         out, err = Path(folder) / "out", Path(folder) / "err"
