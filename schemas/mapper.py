@@ -9,9 +9,8 @@ connector says that blanks clear, and is left out where it says that they keep; 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from schemas.connector import Connector
 from schemas.keying import junk_of, key_text, keys_of
@@ -26,8 +25,7 @@ from schemas.transforming import run
 AHEAD = "more than 24 hours ahead of its arrival; treated as missing"
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(NamedTuple):
     """What an event says about records. `data` is what the stage `map` promises; see `mapper`."""
 
     data: dict[str, Any]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas.connector import Connector
 from schemas.document import document_of
@@ -23,8 +23,7 @@ NO_SUCH_TIME = "is not a time that can be read; left out of account"
 QUIET = frozenset({FieldType.PHONE, FieldType.EMAIL})  # what is wrong with these is noted where they meet a field
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """An event, read. `occurred_at` is None if its source named no time that can be true.
 
     `sent` holds the phone numbers that were written otherwise: E.164, and how the source wrote it.
