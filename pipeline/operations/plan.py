@@ -99,7 +99,7 @@ async def plan(database: Database, account: int, wanted: Sequence[Wish], *, prun
             problems = [*problems, *await secrets.missing(database, account, settings)]
             problems += await people_problems(database, account, settings)
         entries.append(_planned(wish, settings, problems, stored, there["lead"]))
-    if prune:
+    if prune and not any(entry.state == "refused" for entry in entries):  # whose names may not be known
         said = {entry.name for entry in entries}
         entries += [Planned("remove", name) for name in stored if name not in said]
     return Plan(entries)

@@ -53,16 +53,9 @@ def scrubbed(document: Any, connector: Connector, random: Random) -> Any:
     return scrubber.clean(document)
 
 
-def identifying(document: Any) -> set[str]:
-    """The e-mail addresses in a document, and the last digits of its phone numbers: what must not be left over."""
-    found: set[str] = set()
-    for text in _texts(document):
-        found.update(address.group().casefold() for address in ADDRESS.finditer(text))
-        for number in NUMBER.finditer(text):
-            digits = "".join(filter(str.isdigit, number.group()))
-            if read_phone(number.group(), None).valid and len(set(digits[-8:])) > 1:
-                found.add(digits[-8:])
-    return found
+def identifying(document: Any, connector: Connector) -> set[str]:
+    """The e-mail addresses and phone numbers in a document, in normal form: none of them may be left over."""
+    return _Scrubber(connector, Fakes(Random(), connector.locale.country), Random()).people(document)
 
 
 class _Scrubber:
@@ -82,6 +75,25 @@ class _Scrubber:
         """The document with stand-ins."""
         return self._walk(document, "", self._leaf)
 
+    def people(self, document: Any) -> set[str]:
+        """Who can be reached by what is in the document."""
+        found: set[str] = set()
+        self._walk(document, "", lambda value, kind: self._reach(value, kind, found))
+        return found
+
+    def _reach(self, value: Any, kind: Kind, found: set[str]) -> Any:
+        if kind == "moment" or isinstance(value, bool) or not isinstance(value, str | int):
+            return value
+        if isinstance(value, int) and kind == "keep":
+            return value
+        text = self._decoded(str(value))
+        found.update(address.group().casefold() for address in ADDRESS.finditer(text))
+        for number in NUMBER.finditer(text):
+            known = read_phone(number.group(), self._fakes.country)
+            if known.e164 is not None and len(set(known.e164[-7:])) > 1:
+                found.add(known.e164)
+        return value
+
     def _learn(self, value: Any, kind: Kind) -> Any:
         if kind == "name" and isinstance(value, str):
             self._fakes.learn_name(self._decoded(value))
@@ -94,7 +106,9 @@ class _Scrubber:
                 return {**value, PAIR_VALUE: self._walk(value[PAIR_VALUE], name, leaf)}
             inner = next((n for n in self._source.unwrap if isinstance(value.get(n), dict)), None) if not path else None
             return {
-                member: self._walk(each, "" if member == inner else f"{path}.{member}" if path else member, leaf)
+                self._member(member): self._walk(
+                    each, "" if member == inner else f"{path}.{member}" if path else member, leaf
+                )
                 for member, each in value.items()
             }
         if isinstance(value, list):
@@ -104,6 +118,12 @@ class _Scrubber:
                 self._walk(each, f"{path}.{place}" if path else str(place), leaf) for place, each in enumerate(value)
             ]
         return leaf(value, self._kind(path))
+
+    def _member(self, name: str) -> str:
+        """A member's name, which is an address or a number where a source puts things down by these."""
+        if ADDRESS.fullmatch(name):
+            return self._fakes.email(name)
+        return self._fakes.phone(name) if NUMBER.fullmatch(name) and read_phone(name, None).valid else name
 
     def _kind(self, path: str) -> Kind:
         """What lies at a path: what is known of it, or of what it is a part of."""
@@ -221,14 +241,3 @@ def _kind_of(type: FieldType, target: str) -> Kind:
     if type in KEPT or target in VOCABULARY:
         return "keep"
     return "name" if target in NAMES else "text"
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        for member in value.values():
-            yield from _texts(member)
-    elif isinstance(value, list):
-        for member in value:
-            yield from _texts(member)
-    elif isinstance(value, str | int) and not isinstance(value, bool):
-        yield unquote(str(value))
