@@ -73,4 +73,4 @@ def _ending(event: Event, result: dict[str, Any]) -> dict[str, Any]:
     if result.get("outcome") == "dropped" or not record:
         reason = storable(result.get("reason", "no stage made a record of it"))
         return {**record, "outcome": "dropped", "reason": reason}
-    return {**record, "outcome": result["outcome"]}
+    return {**record, "outcome": result["outcome"], "reason": result.get("reason")}

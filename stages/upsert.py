@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from pipeline.engine.outcome import Drop, Forward, Outcome
@@ -44,7 +44,7 @@ class Matched:
 @stage(after="dedupe", effects="database")
 async def upsert(batch: Sequence[Event], tools: Tools) -> list[Outcome]:
     """A fixed number of statements, whatever the size of the batch; run again as a whole when it collides."""
-    work = partial(_apply, [_storable(event) for event in batch], tools.catalog.names)
+    work = partial(_apply, [_storable(event) for event in batch], cache(tools.catalog.names))
     return await tools.database.transaction(work)
 
 
@@ -151,14 +151,26 @@ def _row(change: Change, records: Workspace, known: Known, names: Names) -> Appl
         activity=change.activity if effect.attached else None,
         by=change.match.by,
         changed=effect.changed,
+        reason=_reason(change, effect.attached, names),
     )
 
 
 def _dropped(event: Event, match: Match, known: Known, names: Names) -> Applied:
     """The decision that there is nothing to do, which is remembered as any other."""
-    name = names().get(event.connector, str(event.connector))
-    why = reason(event, found=match.lead is not None, connector=name)
+    why = reason(event, found=match.lead is not None, connector=_name(event, names), lead=False, activity=False)
     return Applied(event, _day(event, known), "dropped", match.lead, by=match.by, reason=why)
+
+
+def _reason(change: Change, attached: bool, names: Names) -> str | None:
+    """What the behaviours left undone of an event that did something else."""
+    if change.speaks and (attached or change.activity is None):
+        return None
+    found, name = change.match.lead is not None, _name(change.event, names)
+    return reason(change.event, found=found, connector=name, lead=change.speaks, activity=attached)
+
+
+def _name(event: Event, names: Names) -> str:
+    return names().get(event.connector, str(event.connector))
 
 
 def _day(event: Event, known: Known) -> date:

@@ -56,10 +56,10 @@ COLUMNS = (
 
 
 class Applied(NamedTuple):
-    """One event that is settled: created, updated, unchanged, or dropped for a `reason`. `changed` names fields.
+    """One event that is settled: created, updated, unchanged, or dropped. `changed` names fields.
 
-    `lead` is None where an event was dropped because there was none. Which behaviours were in force, and what a
-    person decided, is in the event's data.
+    `lead` is None where an event was dropped because there was none. `reason`: what a behaviour kept from being done,
+    and why. Which behaviours were in force, and what a person decided, is in the event's data.
     """
 
     event: Event

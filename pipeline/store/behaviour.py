@@ -41,11 +41,18 @@ def is_idle(event: Event) -> bool:
     return sync["lead"] == NOTHING and (sync["activity"] == OFF or not _has_activity(event))
 
 
-def reason(event: Event, *, found: bool, connector: str) -> str:
-    """Why nothing was done, for the journal. `found`: whether its lead was there."""
-    sync = sync_of(event)
-    parts = [_of_lead(sync["lead"], found, connector), _of_activity(sync["activity"], found, _has_activity(event))]
-    return "; ".join(part for part in parts if part)
+def reason(event: Event, *, found: bool, connector: str, lead: bool, activity: bool) -> str | None:
+    """What the behaviours kept from being done and why, for the journal; None: nothing.
+
+    `found`: whether its lead was there. `lead`, `activity`: whether the event counted for them.
+    """
+    sync, parts = sync_of(event), []
+    if not lead:
+        parts.append(_of_lead(sync["lead"], found, connector))
+    if not activity and _has_activity(event):
+        there_is_lead = found or lead
+        parts.append(_of_activity(sync["activity"], there_is_lead, "it" if parts else f"connector {connector}"))
+    return "; ".join(parts) or None
 
 
 def _has_activity(event: Event) -> bool:
@@ -57,12 +64,10 @@ def _of_lead(behaviour: str, found: bool, connector: str) -> str:
     return f"{'the lead is there already' if found else 'no lead found'}, and connector {connector} {only}"
 
 
-def _of_activity(behaviour: str, found: bool, said: bool) -> str:
-    if not said:
-        return ""
+def _of_activity(behaviour: str, has_lead: bool, who: str) -> str:
     if behaviour == OFF:
-        return "it leaves activities out"
-    if not found:
+        return f"{who} leaves activities out"
+    if not has_lead:
         return "there is no lead to attach the activity to"
     there = "is there already" if behaviour == CREATE else "is not there yet"
-    return f"it only {behaviour}s activities, and this one {there}"
+    return f"{who} only {behaviour}s activities, and this one {there}"

@@ -70,7 +70,7 @@ END
 
 # Of an event that reached the records when it first came; the columns about failures stay empty.
 COLUMNS = (
-    "day, event_id, account_id, connector_id, kind, received_at, occurred_at, finished_at, outcome, "
+    "day, event_id, account_id, connector_id, kind, received_at, occurred_at, finished_at, outcome, reason, "
     "lead_id, call_id, activity_id, matched_by, changed, attempts, revision, replay, notes, stages, "
     "request, lead_sync, activity_sync, decision"
 )
@@ -285,6 +285,7 @@ def _lines(rows: Sequence[Entry], day_of: Mapping[str, date], now: datetime) -> 
             entry.occurred_at,
             finished,
             entry.outcome,
+            bulk.text(entry.reason),
             entry.lead,
             entry.call,
             entry.activity,

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from pipeline.engine.outcome import DeadLetter, Drop, Forward, Outcome
-from pipeline.store import connectors, leads
+from pipeline.store import connectors, journal, leads
 from pipeline.store.database import Database
 from schemas.connector import ConnectorSettings
 from schemas.event import Event
 from stages.dedupe import dedupe
+from stages.log import log
 from stages.upsert import upsert
 from tests.support.events import ACCOUNT, CONNECTOR, mapped, result_of, results, run, tools_of
 
@@ -143,6 +144,23 @@ async def test_what_each_behaviour_for_activities_does(database: Database) -> No
             assert result["outcome"] == ("updated" if found else "created"), case
             assert ("city" in result["changed"]) == spoken, case
             assert (result["activity"] is not None) == attached, case
+            assert ("reason" in result) == (not spoken or (not attached and activities_are != "off")), case
+
+
+async def test_the_journal_says_what_a_behaviour_left_undone(database: Database) -> None:
+    first = mapped({"phone": PHONE, "city": "Pune"}, call={"call_id": "c1"})
+    await results(upsert, database, first)
+    for behaviours, why in (
+        (("create", "capture"), "the lead is there already, and connector web only creates leads"),
+        (("capture", "create"), "connector web only creates activities, and this one is there already"),
+    ):
+        event = synced(*behaviours, {"phone": PHONE, "city": "Goa"}, minute=1, call={"call_id": "c1", "notes": "n"})
+        outcome = await chain(database, event)
+        assert isinstance(outcome, Forward)
+        await run(log, database, outcome.event)
+        row = await journal.show(database, ACCOUNT, event.id)
+        assert row is not None
+        assert (row["outcome"], row["reason"], row["lead_sync"]) == ("updated", why, behaviours[0])
 
 
 async def test_a_decision_to_do_nothing_counts_once(database: Database) -> None:

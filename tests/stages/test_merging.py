@@ -161,6 +161,9 @@ async def test_a_merge_among_events_for_both_loses_nothing_and_doubles_nothing(
     async def merge_all(pool: Database) -> None:
         for winner, loser in pairs:
             await merging.merge(pool, ACCOUNT, winner, loser, SAM)
+            if winner < loser:  # some are taken apart once more
+                await merging.unmerge(pool, ACCOUNT, loser, SAM)
+                await merging.merge(pool, ACCOUNT, winner, loser, SAM)
 
     batches = [deliveries[start : start + 10] for start in range(0, len(deliveries), 10)]
     try:
