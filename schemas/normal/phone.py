@@ -43,7 +43,18 @@ _UP, _DOWN = "01234567890123456789", "98765432109876543210"
 
 def read_phone(text: str, country: str | None) -> Phone:
     """The number that this text is, completed by the default country if it has no country code."""
-    return _read(text, country) if len(text) <= LONGEST else NO_NUMBER
+    if (known := _made.get(text)) is not None:
+        return known
+    number = _read(text, country) if len(text) <= LONGEST else NO_NUMBER
+    if number.e164 is not None:
+        if len(_made) >= REMEMBERED:
+            _made.clear()
+        _made[number.e164] = number
+    return number
+
+
+# Numbers that were read, by their E.164 form: the next stage reads that, and it is the same number in any country.
+_made: dict[str, Phone] = {}
 
 
 @lru_cache(maxsize=REMEMBERED)
