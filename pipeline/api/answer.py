@@ -57,8 +57,23 @@ class ErrorShown(BaseModel):
     problems: list[ProblemShown] = Field(description="everything that is wrong; empty where there is one thing to say")
 
 
+EXAMPLE: dict[str, Any] = {
+    "title": "Not valid",
+    "detail": "the body is not valid",
+    "field": "role",
+    "rule": "Input should be 'admin', 'editor', 'operator' or 'viewer'",
+    "value": "boss",
+    "problems": [
+        {"field": "role", "rule": "Input should be 'admin', 'editor', 'operator' or 'viewer'", "value": "boss"},
+        {"field": "nmae", "rule": "is not known here", "value": "Sam"},
+    ],
+}
+
+
 class ErrorAnswer(BaseModel):
     """Every answer of the API that is not a success."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"error": EXAMPLE}]})
 
     error: ErrorShown
 

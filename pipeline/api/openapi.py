@@ -96,7 +96,8 @@ def _operation(route: Route, drawn: _Drawn) -> dict[str, Any]:
     }
     if route.body is not None:
         schema = drawn.of[f"body {route.name}", "validation"]
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+        content = {"schema": schema} if route.example is None else {"schema": schema, "example": route.example}
+        operation["requestBody"] = {"required": True, "content": {"application/json": content}}
     for status in route.statuses:
         operation["responses"][str(status)] = {"$ref": f"#/components/responses/{status}"}
     return operation

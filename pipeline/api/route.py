@@ -58,6 +58,7 @@ class Route:
     body: TypeAdapter[Any] | None
     body_type: Any
     returns: type[BaseModel] | None
+    example: Any = None  # of a body
     free: bool = False  # its body may hold U+0000, as the documents of sources may
 
     @property
@@ -97,6 +98,7 @@ class Table:
         media: str = "application/json",
         errors: Sequence[int] = (),
         free: bool = False,
+        example: Any = None,
     ) -> Callable[[Work], Work]:
         """Have a function answer this method of this path. `errors`: statuses beside those that go without saying."""
 
@@ -125,6 +127,7 @@ class Table:
                     body_type=body,
                     returns=returns if inspect.isclass(returns) and issubclass(returns, BaseModel) else None,
                     free=free,
+                    example=example,
                 )
             )
             return work

@@ -211,3 +211,16 @@ async def test_the_document_says_every_route_and_every_status(api: Served) -> No
         assert names[-1] in document["components"][names[0]] if len(names) == 2 else True
     async with aiohttp.ClientSession() as session, session.get(f"{api.base}/api/openapi.json") as again:
         assert await again.read() == text
+
+
+async def test_the_documents_examples_work(api: Served) -> None:
+    paths = {"record": "lead", "connector": "website-leads"}
+    shown = [route for route in table() if route.example is not None]
+    assert len(shown) >= 8
+    for route in sorted(shown, key=lambda each: each.name != "create_connector"):
+        answer = await api.ask(route.method, route.path.format(**paths), route.example)
+        assert answer.status == route.status, (route.name, answer)
+    [trial] = (
+        await api.done("POST", "/connectors/website-leads/try", {"document": {"form": {"budget": 7}, "phone": "x"}})
+    )["items"]
+    assert trial["outcome"] == "failed"

@@ -8,12 +8,17 @@ from pkgutil import iter_modules
 
 from pipeline.api.route import Table
 
+# As one sets an account up, and then works with it; whatever else there is comes after.
+SET_UP = ("account", "users", "keys", "fields", "presets", "connectors", "webhooks", "trying")
+ORDER = (*SET_UP, "journal", "dead", "conflicts", "leads", "stages")
+
 
 @cache
 def table() -> Table:
     """Every route of every file here, which has its own in a table called `api`."""
     whole = Table()
-    for module in sorted(iter_modules(__path__), key=lambda module: module.name):
-        part: Table = import_module(f"{__name__}.{module.name}").api
+    names = sorted(module.name for module in iter_modules(__path__))
+    for name in sorted(names, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER)):
+        part: Table = import_module(f"{__name__}.{name}").api
         whole.routes.extend(part)
     return whole

@@ -27,6 +27,20 @@ api = Table()
 TAG, CODE, HISTORY = "Connectors", "Connectors as code", "Revisions"
 MOST = 200  # connectors of one call
 
+EXAMPLE = {
+    "name": "website-leads",
+    "preset": "generic-json",
+    "lead_source": "Website",
+    "default_country": "IN",
+    "time_zone": "Asia/Kolkata",
+    "primary_key": "phone",
+    "secondary_key": "email",
+    "sync": {"lead": "capture", "activity": "off"},
+    "access": {"roles": ["editor", "operator"]},
+    "fields": [{"name": "budget", "label": "Budget", "type": "number"}],
+    "map": [{"from": "form.budget", "to": "lead.budget", "default": 0}],
+}
+SEVERAL = {"connectors": [EXAMPLE]}
 Given = Annotated[
     str, Field(min_length=1, max_length=63, description="its name, or its id (a text of digits alone is an id)")
 ]
@@ -194,7 +208,7 @@ async def list_connectors(call: Call, query: ConnectorQuery) -> ConnectorPage:
     return ConnectorPage(items=shown, next=shown[-1].name if len(rows) > query.limit else None)
 
 
-@api.route("POST", "/connectors", scope=Scope.CONNECTORS_WRITE, tag=TAG, status=201, errors=[409])
+@api.route("POST", "/connectors", scope=Scope.CONNECTORS_WRITE, tag=TAG, status=201, errors=[409], example=EXAMPLE)
 async def create_connector(call: Call, body: Draft) -> Saved:
     """Set a connector up.
 
@@ -206,7 +220,7 @@ async def create_connector(call: Call, body: Draft) -> Saved:
     return await _save(call, body)
 
 
-@api.route("POST", "/connector-settings/validate", scope=Scope.CONNECTORS_READ, tag=TAG)
+@api.route("POST", "/connector-settings/validate", scope=Scope.CONNECTORS_READ, tag=TAG, example=EXAMPLE)
 async def validate_connector(call: Call, body: Judged) -> Verdict:
     """Check settings without saving them."""
     problems = await problems_of(call, body)
@@ -216,14 +230,14 @@ async def validate_connector(call: Call, body: Judged) -> Verdict:
     return Verdict(valid=not problems, problems=[problem(each) for each in problems])
 
 
-@api.route("POST", "/connector-settings/plan", scope=Scope.CONNECTORS_READ, tag=CODE, errors=[409])
+@api.route("POST", "/connector-settings/plan", scope=Scope.CONNECTORS_READ, tag=CODE, errors=[409], example=SEVERAL)
 async def plan_connectors(call: Call, body: Planning) -> PlanShown:
     """Show what applying these settings would do, connector by connector; nothing is written."""
     made = await _plan(call, body)
     return PlanShown(changes=made.changes, entries=[_planned(entry) for entry in made.entries])
 
 
-@api.route("POST", "/connector-settings/apply", scope=Scope.CONNECTORS_WRITE, tag=CODE, errors=[409])
+@api.route("POST", "/connector-settings/apply", scope=Scope.CONNECTORS_WRITE, tag=CODE, errors=[409], example=SEVERAL)
 async def apply_connectors(call: Call, body: Wanted) -> AppliedShown:
     """Put connectors in force, all of these or none; what does not differ stays as it is."""
     made = await _plan(call, body)
@@ -255,7 +269,7 @@ async def show_connector(call: Call, connector: Given) -> WholeConnectorShown:
     )
 
 
-@api.route("PUT", "/connectors/{connector}", scope=Scope.CONNECTORS_WRITE, tag=TAG, errors=[409])
+@api.route("PUT", "/connectors/{connector}", scope=Scope.CONNECTORS_WRITE, tag=TAG, errors=[409], example=EXAMPLE)
 async def replace_connector(call: Call, connector: Given, body: Draft) -> Saved:
     """Save a connector's settings, in the place of all those it had. Workers take them without a restart."""
     name = await named(call.database, call.actor, connector)

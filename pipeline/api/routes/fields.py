@@ -17,6 +17,7 @@ from schemas.strict import Strict
 
 api = Table()
 TAG = "Fields"
+EXAMPLE = {"name": "pan", "label": "PAN", "unique": True}
 FieldName = Annotated[str, Attribute(pattern=NAME)]
 
 
@@ -70,7 +71,7 @@ async def list_fields(call: Call, query: FieldQuery) -> Fields:
     return Fields(items=[_shown(each) for each in found])
 
 
-@api.route("POST", "/fields/{record}", scope=Scope.FIELDS_WRITE, tag=TAG, status=201, errors=[409])
+@api.route("POST", "/fields/{record}", scope=Scope.FIELDS_WRITE, tag=TAG, status=201, errors=[409], example=EXAMPLE)
 async def create_field(call: Call, record: RecordKind, body: Field) -> FieldShown:
     """Add a field to a record.
 

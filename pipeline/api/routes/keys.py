@@ -16,6 +16,7 @@ from schemas.strict import Strict
 
 api = Table()
 TAG = "Keys"
+EXAMPLE = {"name": "nightly export", "scopes": ["journal:read", "leads:read"]}
 
 
 class KeyShown(Shown):
@@ -66,7 +67,7 @@ async def list_keys(call: Call, query: Paged) -> KeyPage:
     return KeyPage(items=[KeyShown(**row) for row in rows], next=next_id(rows, query.limit))
 
 
-@api.route("POST", "/keys", scope=Scope.KEYS_WRITE, tag=TAG, status=201, errors=[404])
+@api.route("POST", "/keys", scope=Scope.KEYS_WRITE, tag=TAG, status=201, errors=[404], example=EXAMPLE)
 async def create_key(call: Call, body: NewKey) -> NewKeyShown:
     """Make a key of the caller's; an administrator may make another user's.
 

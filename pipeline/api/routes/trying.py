@@ -25,6 +25,7 @@ from schemas.strict import Strict
 
 api = Table()
 TAG = "Try before you save"
+EXAMPLE = {"document": {"name": "Asha Rao", "phone": "98220 12345", "form": {"budget": "45,000"}}}
 
 
 class Payload(Strict):
@@ -131,7 +132,7 @@ class CaseShown(Shown):
     faithful: bool = Field(description="it ends as the real event would, but for the values")
 
 
-@api.route("POST", "/connectors/{connector}/try", scope=Scope.CONNECTORS_READ, tag=TAG, free=True)
+@api.route("POST", "/connectors/{connector}/try", scope=Scope.CONNECTORS_READ, tag=TAG, free=True, example=EXAMPLE)
 async def try_connector(call: Call, connector: Given, body: Payload) -> Trials:
     """Show what would become of a payload: stage by stage, the lead that would match, and field by field.
 

@@ -18,6 +18,7 @@ from schemas.strict import Strict
 
 api = Table()
 TAG = "Users"
+EXAMPLE = {"email": "sam@example.com", "name": "Sam", "role": "operator"}
 
 Email = Annotated[str, Field(min_length=3, max_length=254, examples=["sam@example.com"])]
 Values = Annotated[dict[str, Any], Field(description="values of the account's user fields, by name")]
@@ -80,7 +81,7 @@ async def list_users(call: Call, query: Paged) -> UserPage:
     return UserPage(items=[UserShown(**row) for row in rows], next=next_id(rows, query.limit))
 
 
-@api.route("POST", "/users", scope=Scope.USERS_WRITE, tag=TAG, status=201, errors=[409])
+@api.route("POST", "/users", scope=Scope.USERS_WRITE, tag=TAG, status=201, errors=[409], example=EXAMPLE)
 async def create_user(call: Call, body: NewUser) -> UserShown:
     """Make a user.
 
