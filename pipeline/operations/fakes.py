@@ -29,24 +29,23 @@ class Fakes:
     def __init__(self, random: Random, country: str | None) -> None:
         self._random = random
         self.country = country
+        self._real: set[str] = set()  # words of the original: no stand-in may be one of them
+        self._names: dict[str, tuple[str, ...]] = {}  # words that are names, and what to draw their stand-ins from
         self._words: dict[str, str] = {}
         self._numbers: dict[str, str] = {}
         self._domains: dict[str, str] = {}
         self._addresses: dict[str, str] = {}
 
-    def learn_name(self, text: str) -> None:
-        """Let the words of a name stand for other names, wherever they come up."""
-        for place, word in enumerate(WORD.findall(text)):
-            if word.casefold() not in self._words and word.isalpha() and len(word) > 1:
-                self._words[word.casefold()] = self._name(FIRST if place == 0 else LAST, word)
-
-    def name(self, text: str) -> str:
-        """A name for a name."""
-        self.learn_name(text)
-        return self.text(text)
+    def learn(self, text: str, *, name: bool) -> None:
+        """Know the words of the original before any stand-in is drawn, and which of them are names."""
+        words = WORD.findall(text)
+        self._real.update(map(str.casefold, words))
+        for place, word in enumerate(words if name else ()):
+            if word.isalpha() and len(word) > 1:
+                self._names.setdefault(word.casefold(), FIRST if place == 0 else LAST)
 
     def text(self, text: str) -> str:
-        """Any text, word for word; one that is an identifier in hexadecimal digits stays one."""
+        """Any text, word for word, names for names; an identifier in hexadecimal digits stays one."""
         if _HEX.fullmatch(text) and not text.isdecimal():
             return "".join(self._hex(character) for character in text)
         return WORD.sub(lambda found: self._word(found.group()), text)
@@ -92,22 +91,30 @@ class Fakes:
         taken = set(self._addresses.values())
         plain = "".join(c for c in self.text(local) if c.isascii() and (c.isalnum() or c in ".-_+")).strip(".")
         address = f"{plain or 'someone'}@{self._domains[domain.casefold()]}"
-        while read_email(address) is None or address in taken:
+        while read_email(address) is None or address in taken or address == f"{local}@{domain}".casefold():
             address = f"someone{self._random.randrange(10_000)}@{self._domains[domain.casefold()]}"
         return address
 
     def _word(self, word: str) -> str:
         key = word.casefold()
         if key not in self._words:
-            self._words[key] = "".join(self._character(character) for character in word)
+            self._words[key] = self._name(word) if key in self._names else self._letters(word)
         return _like(word, self._words[key])
 
-    def _name(self, names: tuple[str, ...], word: str) -> str:
+    def _letters(self, word: str) -> str:
+        """Other letters, or digits; in a tiny alphabet all of them may be words of the original."""
+        for _ in range(TRIES):
+            drawn = "".join(self._character(character) for character in word)
+            if drawn.casefold() not in self._real:
+                break
+        return drawn
+
+    def _name(self, word: str) -> str:
         if not word.isascii():
-            return "".join(self._character(character) for character in word)
-        taken = {fake.casefold() for fake in self._words.values()}
-        free = [name for name in names if name.casefold() not in taken and name.casefold() != word.casefold()]
-        return self._random.choice(free or names)
+            return self._letters(word)
+        taken = {fake.casefold() for fake in self._words.values()} | self._real
+        free = [name for name in self._names[word.casefold()] if name.casefold() not in taken]
+        return self._random.choice(free) if free else self._letters(word)
 
     def _hex(self, character: str) -> str:
         drawn = self._random.choice("0123456789abcdef") if character != "-" else "-"

@@ -68,8 +68,8 @@ class _Scrubber:
         self._days: dict[str, str] = {}
 
     def learn(self, document: Any) -> None:
-        """Find the names first: they come up in texts before and after the place that says what they are."""
-        self._walk(document, "", lambda value, kind: self._learn(value, kind))
+        """Know all words first: a name comes up in texts before and after the place that says that it is one."""
+        self._walk(document, "", self._learn)
 
     def clean(self, document: Any) -> Any:
         """The document with stand-ins."""
@@ -95,8 +95,8 @@ class _Scrubber:
         return value
 
     def _learn(self, value: Any, kind: Kind) -> Any:
-        if kind == "name" and isinstance(value, str):
-            self._fakes.learn_name(self._decoded(value))
+        if isinstance(value, str | int):
+            self._fakes.learn(self._decoded(str(value)), name=kind == "name")
         return value
 
     def _walk(self, value: Any, path: str, leaf: Callable[[Any, Kind], Any]) -> Any:
@@ -161,7 +161,7 @@ class _Scrubber:
             case "day":
                 return self._day(text)
             case "name":
-                return self._fakes.name(text)
+                return self._fakes.text(text)
             case "moment" if read_moment(text, self._zone) is not None:
                 return text
             case "keep" | "moment":
