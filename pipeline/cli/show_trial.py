@@ -36,6 +36,8 @@ def show_trial(trial: Trial, title: str, *, brief: bool) -> None:
         show.copyable(f"  · {', '.join(skipped)}: not run, since nothing is promised of what they do to the world")
     if trial.failure is not None:
         failure = {name: trial.failure[name] for name in ("field", "value", "rule")}
+        if trial.failure["field"] is None or trial.failure["kind"] != "rejected":
+            failure = {"kind": trial.failure["kind"], "reason": trial.reason, **failure}
         show.pairs(failure, title=f"  it would fail in {trial.failure['stage']}")
     elif trial.reason:
         show.copyable(f"  {trial.reason}")

@@ -225,3 +225,13 @@ async def test_what_takes_too_long_is_taken_back(
         await try_body(database, Topology.of(discover(STAGES, [tmp_path])), web, JSON, orjson.dumps(ASHA))
     assert await everything(database) == before
     assert await database.execute("INSERT INTO account (name) VALUES ('the pool is whole')") == "INSERT 0 1"
+
+
+async def test_keys_that_name_two_leads_are_told_as_the_conflict_that_they_would_be(database: Database) -> None:
+    web = await saved(database, WEB)
+    await through(database, web, [ASHA, {"phone": "09811122244", "email": "ben@example.com"}])
+    before = await everything(database)
+    [trial] = await tried(database, web, {"phone": "09811122233", "email": "ben@example.com"})
+    assert trial.outcome == "failed" and trial.failure is not None and trial.failure["kind"] == "conflict"
+    assert trial.reason is not None and "phone" in trial.reason and "email" in trial.reason
+    assert await everything(database) == before
