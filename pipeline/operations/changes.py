@@ -16,6 +16,7 @@ from pipeline.store.database import Database
 from pipeline.store.rehearsal import Rehearsal
 from pipeline.store.snapshot import snapshot
 from schemas.connector import Connector
+from schemas.fields import AS_SENT
 
 RECORDS = ("lead", "call", "activity")
 DONE = ("created", "updated", "unchanged")
@@ -88,7 +89,7 @@ def _of_record(
         how = _how(name, sent, defaults)
         said = sent.get(name, defaults.get(name))
         effect = _effect(old.get(name), new.get(name), said, how)
-        row = rows.get(f"{record}.{name}")
+        row = rows.get(f"{record}.{name.removesuffix(AS_SENT)}")  # a number as it was sent comes by the number's row
         shown = None if row is None else row.shown()
         found.append(FieldChange(record, name, old.get(name), new.get(name), said, how, effect, shown))
     return found
