@@ -83,7 +83,8 @@ def show_(conflict: Conflict, account: Account = DEFAULT_ACCOUNT, json: AsJson =
     )
     show.table(("key", "value", "names lead"), ((key.key, key.value, key.lead) for key in row["keys"]), title="\nkeys")
     for lead in row["leads"]:
-        show.pairs(lead["fields"], title=f"\nlead {lead['id']}, made {lead['created_at']:%Y-%m-%d %H:%M}Z")
+        show.copyable(f"\nlead {lead['id']}, made {lead['created_at']:%Y-%m-%d %H:%M}Z")
+        show.pairs(lead["fields"])
 
 
 @app.command()

@@ -105,7 +105,7 @@ def explain(
                 "  event": each["event"],
                 "  connector": each["connector"] and f"{each['connector']}, revision {each['revision']}",
                 "  row": each["row"] and row_told(each["row"]),
-                "  as of": _as_of(each),
+                "  as of": _minute(each["occurred_at"]) + (", as a default" if each["default"] else ""),
                 "  applied": each["applied_at"],
                 "  replaced": each["replaced"] and replaced_told(each["replaced"]),
             }
