@@ -17,6 +17,7 @@ from pipeline.api.read import body_value, query_values, segments
 from pipeline.api.route import BASE, Route, Table
 from pipeline.daemon.core import Core
 from pipeline.engine.outcome import Transient
+from pipeline.engine.transport import Unroutable
 from pipeline.operations.access import Actor, authenticate
 from pipeline.operations.errors import Refused
 from pipeline.store.database import Database
@@ -45,7 +46,7 @@ class Api:
             return answer.failed(refusal.status, refusal.detail, refusal.problems, refusal.headers)
         except Refused as error:
             return answer.refused(error)
-        except Transient as error:
+        except (Transient, Unroutable) as error:  # a queue that is not there is not declared yet
             log.warning("api unavailable", error=type(error).__name__)
             return answer.failed(503, "the database or the broker is away", headers={"Retry-After": str(AGAIN)})
         except Exception as error:  # a bug; its text may quote what was sent, so the log names its kind and place

@@ -8,9 +8,11 @@ from typing import Any
 
 import orjson
 
+from pipeline.engine.frame import unpack
 from pipeline.engine.outcome import DeadLetter, Drop, Forward
 from pipeline.engine.runner import decide
 from pipeline.engine.topology import Dead, Delivery, Work
+from pipeline.engine.transport import Parcel
 from pipeline.ingress.door import cut
 from pipeline.ingress.limits import Limits
 from pipeline.operations import connectors, fields, keys, plan, secrets, users
@@ -108,6 +110,21 @@ async def through(served: Served, connector: Connector, documents: Sequence[Any]
     for event in events:  # one after another, as if each had come by itself
         await again(served, event)
     return [event.id for event in events]
+
+
+async def arrived(served: Served) -> int:
+    """Work off what was sent through again, from the stage that it was sent to; how many events those were."""
+    topology, done = served.core.topology, 0
+    for name in topology.stages:
+        parcels: list[Parcel] = []
+        subscription = await served.core.transport.subscribe(Work(name), parcels.append, lambda: None, 1_000)
+        for parcel in parcels:
+            for delivery in unpack(parcel.body, 0):
+                await again(served, delivery.event, name)
+                done += 1
+        await subscription.ack(parcels)
+        await subscription.cancel()
+    return done
 
 
 async def again(served: Served, event: Event, stage: str | None = None) -> None:

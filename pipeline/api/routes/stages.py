@@ -7,6 +7,7 @@ from pydantic import Field
 from pipeline.api.call import Call
 from pipeline.api.listing import Shown
 from pipeline.api.route import Table
+from pipeline.engine.transport import BrokerUnavailable
 from pipeline.operations.queues import queues
 from pipeline.store import workers
 from schemas.access import Scope
@@ -38,4 +39,6 @@ class Stages(Shown):
 async def list_stages(call: Call) -> Stages:
     """Show how each stage does: depth, age, rate, consumers."""
     depths = await call.core.transport.depths()
+    if not depths:
+        raise BrokerUnavailable("its queues are not there yet")
     return Stages.model_validate(queues(call.core.topology, depths, await workers.live(call.database), []))
