@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipeline.cli.look import broker
 from pipeline.cli.progress import progress
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, WrongUse, account_id, database, play
+from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, account_id, acting, database, play
 from pipeline.cli.times import Limit, Since, Until, moment
 
 if TYPE_CHECKING:
@@ -177,6 +179,39 @@ def replay(
 
 
 @app.command()
+def edit(
+    letter: Letter,
+    file: Annotated[
+        Path,
+        typer.Argument(help="The event as its source would send it, as JSON; -: standard input.", allow_dash=True),
+    ],
+    account: Account = DEFAULT_ACCOUNT,
+) -> None:
+    """Send one dead letter through again with another document, from the first stage, as the same event.
+
+    The dead letter keeps what came; the event's journal row notes who edited it.
+    """
+    import orjson
+
+    try:
+        document = orjson.loads(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise typer.BadParameter(f"{file}: {error}") from error
+
+    async def run(settings: Settings) -> None:
+        from pipeline.engine.frame import Bounds
+        from pipeline.operations import dead
+
+        bounds = Bounds(settings.frame_events, settings.frame_bytes)
+        async with database(settings) as opened, broker(settings) as (topology, transport):
+            actor = await acting(opened, account)
+            await dead.replay_edited(opened, transport, topology, actor, letter, document, bounds)
+
+    play(run)
+    print(f"sent {letter} again, as edited")
+
+
+@app.command()
 def discard(
     letters: Annotated[list[int], typer.Argument(help="Ids of dead letters.")], account: Account = DEFAULT_ACCOUNT
 ) -> None:
@@ -217,22 +252,17 @@ async def _filter(
 ) -> Filter:
     from typing import cast
 
-    from pipeline.store import connectors
+    from pipeline.operations import dead
     from pipeline.store.dead_letters import Filter
     from pipeline.store.dead_letters import Status as Known
 
-    owner = await account_id(opened, account)
-    ids = {row["name"]: row["id"] for row in await connectors.list_all(opened, owner)}
-    if connector is not None and connector not in ids:
-        raise WrongUse(f"no connector {connector!r}; `leadpipe connector list` shows those there are")
     if status not in ("dead", "replayed", "discarded", "any"):
         raise typer.BadParameter(f"{status!r} is not a status; they are dead, replayed, discarded, any")
-    return Filter(
-        account=owner,
+    given = Filter(
         stage=stage,
-        connector=None if connector is None else ids[connector],
         error=error,
         since=moment(since),
         until=moment(until),
         status=None if status == "any" else cast(Known, status),
     )
+    return await dead.wanted(opened, await acting(opened, account), given, connector)

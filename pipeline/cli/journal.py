@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.cli.look import broker
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, WrongUse, account_id, acting, database, play
+from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, acting, database, play
 from pipeline.cli.times import Limit, Since, Until, moment
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="What came in, what became of it, and why.", no_args_is_help=True)
 
 FAILURE = ("stage", "field", "value", "rule", "error")  # what there is to tell of one beside its reason
-OUTCOMES = ("created", "updated", "unchanged", "dropped", "failed")
 BEHAVIOUR = {
     "capture": "created and updated",
     "create": "only created",
@@ -42,34 +41,29 @@ def list_(
 ) -> None:
     """List events, the newest first."""
     from pipeline.cli import show
-    from pipeline.store import connectors, journal
+    from pipeline.operations import journal
+    from pipeline.store.journal import Page
 
-    if outcome is not None and outcome not in OUTCOMES:
-        raise typer.BadParameter(f"{outcome!r} is not an outcome; they are {', '.join(OUTCOMES)}")
+    if outcome is not None and outcome not in journal.OUTCOMES:
+        raise typer.BadParameter(f"{outcome!r} is not an outcome; they are {', '.join(journal.OUTCOMES)}")
 
-    async def run(settings: Settings) -> tuple[journal.Page, dict[int, str]]:
+    async def run(settings: Settings) -> Page:
         async with database(settings) as opened:
-            owner = await account_id(opened, account)
-            names = {row["id"]: row["name"] for row in await connectors.list_all(opened, owner)}
-            ids = {name: id for id, name in names.items()}
-            if connector is not None and connector not in ids:
-                raise WrongUse(f"no connector {connector!r}; `leadpipe connector list` shows those there are")
-            wanted = journal.Filter(
-                connector=None if connector is None else ids[connector],
+            return await journal.page(
+                opened,
+                await acting(opened, account),
+                connector=connector,
                 outcome=outcome,
                 since=moment(since),
                 until=moment(until),
                 search=search,
+                after=after,
+                limit=limit,
             )
-            try:
-                return await journal.page(opened, owner, wanted, after, limit), names
-            except ValueError as error:
-                raise WrongUse(f"--after {after!r} is not what a page ends with: a time, a blank, an id") from error
 
-    page, names = play(run)
+    page = play(run)
     if json:
-        rows = [{**row, "connector": names.get(row["connector_id"])} for row in page.rows]
-        show.as_json({"rows": rows, "next": page.next})
+        show.as_json({"rows": page.rows, "next": page.next})
         return
     show.lines(
         ("received UTC", "event", "outcome", "connector", "lead", "by"),
@@ -78,7 +72,7 @@ def list_(
                 show.moment(row["received_at"]),
                 row["event_id"],
                 row["outcome"],
-                names.get(row["connector_id"]),
+                row["connector"],
                 row["lead_id"],
                 row["matched_by"],
             )
@@ -98,16 +92,15 @@ def show_(
 ) -> None:
     """Show one event: the request, its outcome and reason, the records it touched, and its way through the stages."""
     from pipeline.cli import show
-    from pipeline.store import connectors, journal
+    from pipeline.operations import journal
+    from pipeline.operations.errors import NotFound
 
     async def run(settings: Settings) -> dict[str, Any]:
         async with database(settings) as opened:
-            owner = await account_id(opened, account)
-            row = await journal.show(opened, owner, event)
-            if row is None:
-                raise Failed(f"no event {event!r} in the journal; if it was just accepted, it may still be under way")
-            names = {each["id"]: each["name"] for each in await connectors.list_all(opened, owner)}
-            return {**row, "connector": names.get(row["connector_id"])}
+            try:
+                return await journal.show(opened, await acting(opened, account), event)
+            except NotFound as error:
+                raise Failed(str(error)) from error
 
     row = play(run)
     if json:

@@ -15,6 +15,7 @@ from pipeline.operations.access import Actor
 from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
 from pipeline.operations.replay import StageGone, replay, replay_from_start, replay_one
 from pipeline.operations.visible import Visible, visible
+from pipeline.operations.who import who
 from pipeline.store import connectors, dead_letters
 from pipeline.store.database import Database
 from pipeline.store.dead_letters import Filter, Letter
@@ -99,7 +100,7 @@ async def replay_edited(
         topology,
         letter,
         orjson.dumps(clean).decode(),
-        f"edited by {actor.email or 'hand'}",
+        f"edited by {who(actor)}",
         bounds,
     )
 

@@ -46,7 +46,7 @@ async def page(
     try:
         found = await journal.page(database, actor.account, wanted, after, limit)
     except ValueError as error:
-        rule = "must be what a page ended with: a time, a blank, an id"
+        rule = f"{after!r} is not what a page ended with: a time, a blank, an id"
         raise Invalid("no such page", [Problem("after", rule, after)]) from error
     return Page([{**row, "connector": seen.names.get(row["connector_id"])} for row in found.rows], found.next)
 

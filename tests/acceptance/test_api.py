@@ -136,6 +136,37 @@ async def test_lead_sync_is_set_up_over_http_alone_and_the_same_by_a_file(leadpi
     assert await ask("GET", "/connectors/account-two/export") == exported
 
 
+async def test_a_dead_letter_is_edited_by_command(leadpipe: Leadpipe, tmp_path: Path) -> None:
+    [url] = leadpipe.apply("website").values()
+    failed = await ended(url, {"event_id": "e1", "phone": PHONE, "budget": "maybe"})
+    assert failed["outcome"] == "failed"
+    [letter] = await eventually_some(leadpipe, "dead", "list", "--connector", "website")
+    file = tmp_path / "event.json"
+    file.write_text('{"phone": "+919822012399", "budget": "45000"')
+    leadpipe.run("dead", "edit", str(letter["id"]), str(file), code=2)
+    file.write_text('{"phone": "+919822012399", "budget": "45000"}')
+    leadpipe.run("dead", "edit", "999999", str(file), code=2)
+    leadpipe.run("dead", "edit", str(letter["id"]), str(file))
+    [row] = await eventually_some(leadpipe, "journal", "list", "--outcome", "created", "--connector", "website")
+    assert row["event_id"] == failed["id"] and any(note.startswith("edited by") for note in row["notes"])
+    assert leadpipe.json("journal", "list", "--connector", "website", "--outcome", "failed")["rows"] == []
+    assert "no connector" in leadpipe.run("dead", "list", "--connector", "nope", code=2)
+    assert "what a page ended with" in leadpipe.run("journal", "list", "--after", "x", code=2)
+
+
+async def eventually_some(leadpipe: Leadpipe, *command: str) -> list[Any]:
+    """What a list shows, as soon as it shows something."""
+    found: list[Any] = []
+
+    async def look() -> bool:
+        shown = leadpipe.json(*command)
+        found[:] = shown["rows"] if isinstance(shown, dict) else shown
+        return bool(found)
+
+    await eventually(look, " ".join(command))
+    return found
+
+
 def test_accounts_users_and_keys_by_command(leadpipe: Leadpipe) -> None:
     leadpipe.run("account", "create", "acme")
     leadpipe.run("account", "create", "acme", code=1)

@@ -96,7 +96,7 @@ def test_wrong_use_is_said_in_one_line(leadpipe: Leadpipe, tmp_path: Path) -> No
         (("dead", "replay", "--connector", "webside"), "no connector 'webside'"),
         (("connector", "apply", str(bad)), "no-such-preset"),
         (("send", str(text), "--connector", "website"), "line 2 is not JSON"),
-        (("journal", "list", "--after", "there"), "--after 'there'"),
+        (("journal", "list", "--after", "there"), "'there' is not what a page ended with"),
     ):
         [line] = leadpipe.run(*arguments, code=2).splitlines()
         assert line.startswith("leadpipe: ") and told in line

@@ -25,7 +25,7 @@ from schemas.strict import Strict
 
 api = Table()
 TAG = "Try before you save"
-EXAMPLE = {"document": {"name": "Asha Rao", "phone": "98220 12345", "form": {"budget": "45,000"}}}
+EXAMPLE = {"document": {"name": "Asha Rao", "phone": "98220 12345", "form": {"budget": "45000"}}}
 
 
 class Payload(Strict):
