@@ -98,6 +98,26 @@ async def broker_freezes(w: World) -> None:
     await _until_recovered(w, 60)
 
 
+@scenario("AWAY", "broker frozen 2 min, nobody waits", brokers=RABBITMQ, rate=200, small={"rate": 100})
+async def broker_is_away(w: World) -> None:
+    async def faults() -> None:
+        w.servers.node.freeze()
+        await asyncio.sleep(120 if w.long else 10)
+        w.servers.node.thaw()
+        w.mend()
+
+    async def figures(w: World) -> None:
+        slow = w.load.told.quantile(0.99)
+        w.verdict.notes |= {"p50_ms": round(w.load.told.quantile(0.5)), "p99_ms": round(slow)}
+        w.verdict.require(set(w.load.told.statuses) == {"202"}, f"answers {w.load.told.statuses}")
+        w.verdict.require(slow <= 100 or not w.long, f"answered within {slow:.0f} ms at p99")
+        await recovered(60)(w)
+
+    w.figures = figures
+    await w.loaded(125 if w.long else 14, faults)
+    await _until_recovered(w, 90)
+
+
 @scenario("R7", "memory and disk alarms", brokers=RABBITMQ, rate=150, small={"rate": 100})
 async def alarms(w: World) -> None:
     async def faults() -> None:
