@@ -75,7 +75,11 @@ def test_an_old_key_opens_and_the_first_one_seals() -> None:
             Seals(nothing).seal(VALUE, 1, "a")
 
 
-@pytest.mark.parametrize("key", ["short", KEY[:-4], KEY + KEY, "é" * 44, f"{KEY};{OTHER}"])
+@pytest.mark.parametrize(
+    "key",
+    ["short", KEY[:-4], KEY + KEY, "é" * 44, f"{KEY};{OTHER}"],
+    ids=["short", "cut off", "twice", "not ASCII", "by a semicolon"],
+)
 def test_a_key_that_is_none_is_refused_and_not_repeated(key: str) -> None:
     with pytest.raises(SettingsError, match="32 bytes in base64") as caught:
         load({"LEADPIPE_SECRET_KEY": key})
