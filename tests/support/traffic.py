@@ -34,7 +34,7 @@ class Person:
     def __init__(self, number: int) -> None:
         self.first = FIRST[number % len(FIRST)]
         self.last = LAST[(number // len(FIRST)) % len(LAST)]
-        self.national = f"{('98', '97', '99', '96')[number % 4]}{number * 7919 % 10**8:08}"
+        self.national = f"{('98', '97', '99', '96')[number % 4]}{(number * 7919 + 1_234) % 10**8:08}"
         self.email = f"{self.first}.{self.last}{number}@example.com".lower()
         self.city, self.state = CITIES[number % len(CITIES)]
         self.uuid = str(UUID(int=0x5EED_0000_0000_4000_8000_0000_0000_0000 + number))
