@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import structlog
 
 from pipeline.engine.outcome import Forward
-from pipeline.store import notifications
+from pipeline.store import connectors, notifications
 from pipeline.store.database import Database
+from schemas.connector import ConnectorSettings
 from schemas.event import Event, Failure
 from stages.notify import notify
 from tests.support.events import ACCOUNT, NOON, mapped, run
@@ -46,6 +48,24 @@ async def test_what_did_not_fail_passes_in_silence(database: Database) -> None:
     with structlog.testing.capture_logs() as lines:
         assert await run(notify, database, event) == [Forward(event)]
     assert (lines, await notifications.latest(database, ACCOUNT)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "recipient"),
+    [
+        ({"user": "sam@example.com"}, "sam@example.com"),
+        ({"user": "sam@example.com", "enabled": False}, None),
+        (None, None),
+    ],
+)
+async def test_a_failure_is_for_the_user_whom_the_connector_names(
+    database: Database, wanted: dict[str, object] | None, recipient: str | None
+) -> None:
+    named = ConnectorSettings.model_validate({"name": "web", "preset": "generic-json", "notify": wanted})
+    connector = (await connectors.apply(database, ACCOUNT, named)).id
+    await run(notify, database, failed(connector=connector))
+    [told] = await notifications.latest(database, ACCOUNT)
+    assert told["recipient"] == recipient
 
 
 async def test_accounts_are_told_of_their_own(database: Database) -> None:
