@@ -81,7 +81,10 @@ class Fakes:
                 same = (fake.valid, fake.region) == (known.valid, known.region)
                 if same and drawn != digits[-len(drawn) :] and len(set(drawn)) > 1:
                     return drawn
-        return "".join(str(self._random.randrange(10)) for _ in range(min(6, len(digits) - 2)))
+        own = digits[-min(6, len(digits) - 2) :]
+        while (drawn := "".join(str(self._random.randrange(10)) for _ in own)) == own:
+            pass
+        return drawn
 
     def _address(self, local: str, domain: str) -> str:
         if domain.casefold() not in self._domains:
