@@ -28,28 +28,27 @@ def register(app: typer.Typer) -> None:
 
 
 def stages(json: AsJson = False) -> None:
-    """Show how each stage does: depth, age, rate, consumers, dead letters in the broker."""
+    """Show how each stage does: depth, age, rate, consumers, dead letters."""
     from pipeline.cli import show
-    from pipeline.operations.queues import queues
-    from pipeline.store import spools, workers
+    from pipeline.operations.queues import look
 
     async def run(settings: Settings) -> Queues:
         async with database(settings) as opened, broker(settings) as (topology, transport):
-            depths = await transport.depths()
-            return queues(topology, depths, await workers.live(opened), await spools.waiting(opened))
+            return await look(opened, transport, topology)
 
     seen = play(run)
     if json:
         show.as_json(asdict(seen))
         return
     show.lines(
-        ("stage", "ready", "in hand", "oldest s", "events/s", "consumers", "dead"),
-        ((s.stage, s.ready, s.in_hand, s.oldest_s, s.rate, s.consumers, s.dead) for s in seen.stages),
+        ("stage", "ready", "in hand", "oldest s", "events/s", "consumers", "dead", "undrained"),
+        ((s.stage, s.ready, s.in_hand, s.oldest_s, s.rate, s.consumers, s.dead, s.undrained) for s in seen.stages),
         below=(s.waiting and f"waits: {s.waiting}" for s in seen.stages),
     )
     rungs = ", ".join(f"{rung.partition('.')[2]} {frames}" for rung, frames in seen.rungs.items())
     show.console.print(
-        f"\nretry ladder: {rungs}\nready, dead, ladder: frames in the broker; in hand: events", markup=False
+        f"\nretry ladder: {rungs}\nready, undrained, ladder: frames in the broker; in hand: events; dead: dead letters",
+        markup=False,
     )
     for spool in seen.spools:
         show.console.print(

@@ -13,8 +13,8 @@ from datetime import datetime
 
 from pipeline.engine.topology import Topology
 from pipeline.engine.transport import Transport
-from pipeline.operations.queues import Queues, queues
-from pipeline.store import receipts, spools, workers
+from pipeline.operations.queues import Queues, look
+from pipeline.store import receipts
 from pipeline.store.database import Database
 from pipeline.store.receipts import Balance
 
@@ -45,8 +45,7 @@ async def audit(
     deadline = asyncio.get_running_loop().time() + patience
     before: Balance | None = None
     while True:
-        spooled = await spools.waiting(database)
-        seen = queues(topology, await transport.depths(), await workers.live(database), spooled)
+        seen = await look(database, transport, topology)
         balance = await receipts.balance(database, since)
         final = not seen.under_way and balance == before
         if final or asyncio.get_running_loop().time() >= deadline:

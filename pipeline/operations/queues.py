@@ -1,4 +1,4 @@
-"""How each stage does: depth, age, rate, consumers, dead. In: the broker's queues and the processes' beats."""
+"""How each stage does. In: the broker's queues, the processes' beats, the dead-letter store. Out: a row a stage."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.engine.topology import Dead, Topology, Work, rung_queue
-from pipeline.engine.transport import Depth
+from pipeline.engine.transport import BrokerUnavailable, Depth, Transport
+from pipeline.store import dead_letters, spools, workers
+from pipeline.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,8 @@ class StageState:
     oldest_s: float  # about how long the oldest event has waited; 0 when nothing waits
     rate: float  # events a second, over the last beats
     consumers: int
-    dead: int  # frames in its dead queue that are not drained yet
+    dead: int  # its dead letters that wait for a decision
+    undrained: int  # frames in its dead queue that are not in the dead-letter store yet
     waiting: str | None  # why its processes hold their batches, when they do
 
 
@@ -40,22 +43,25 @@ class Queues:
         return at_stages or any(self.rungs.values()) or bool(self.spools)
 
 
-def queues(
-    topology: Topology,
-    depths: Mapping[str, Depth],
-    workers: Sequence[Mapping[str, Any]],
-    spools: Sequence[dict[str, Any]],
-) -> Queues:
-    """Put together what the broker and the processes tell."""
+async def look(database: Database, transport: Transport, topology: Topology, account: int | None = None) -> Queues:
+    """Put together what the broker, the processes and the dead-letter store tell; dead letters of one account, or all.
+
+    Raises BrokerUnavailable when the broker is away or has no queues yet, StoreUnavailable when PostgreSQL is.
+    """
+    depths = await transport.depths()
+    if not depths:
+        raise BrokerUnavailable("its queues are not there yet")
+    processes = await workers.live(database)
+    dead = await dead_letters.by_stage(database, account)
     return Queues(
-        [_state(name, depths, workers) for name in topology.stages],
+        [_state(name, depths, processes, dead.get(name, 0)) for name in topology.stages],
         {rung_queue(seconds): depths[rung_queue(seconds)].ready for seconds in topology.rungs},
-        list(spools),
+        await spools.waiting(database),
     )
 
 
-def _state(name: str, depths: Mapping[str, Depth], workers: Sequence[Mapping[str, Any]]) -> StageState:
-    beats = [(worker["beat_at"], worker["stages"][name]) for worker in workers if name in worker["stages"]]
+def _state(name: str, depths: Mapping[str, Depth], processes: Sequence[Mapping[str, Any]], dead: int) -> StageState:
+    beats = [(worker["beat_at"], worker["stages"][name]) for worker in processes if name in worker["stages"]]
     work = depths[Work(name).queue]
     in_hand = sum(beat["in_hand"] for _, beat in beats)
     return StageState(
@@ -65,7 +71,8 @@ def _state(name: str, depths: Mapping[str, Depth], workers: Sequence[Mapping[str
         oldest_s=_oldest(beats) if work.ready or in_hand else 0.0,
         rate=sum(beat["rate"] for _, beat in beats),
         consumers=work.consumers,
-        dead=depths[Dead(name).queue].ready,
+        dead=dead,
+        undrained=depths[Dead(name).queue].ready,
         waiting=next((beat["waiting"] for _, beat in beats if beat["waiting"]), None),
     )
 

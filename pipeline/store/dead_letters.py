@@ -111,9 +111,10 @@ async def count(database: Database, wanted: Filter = Filter()) -> int:
     return int(await database.fetchval(f"SELECT count(*) FROM dead_letter WHERE {where}", *where.values))
 
 
-async def by_stage(database: Database) -> dict[str, int]:
-    """How many wait for a decision, by stage."""
-    rows = await database.fetch("SELECT stage, count(*) FROM dead_letter WHERE status = 'dead' GROUP BY stage")
+async def by_stage(database: Database, account: int | None = None) -> dict[str, int]:
+    """How many wait for a decision, by stage; of one account, or of all."""
+    where = _where(Filter(account=account))
+    rows = await database.fetch(f"SELECT stage, count(*) FROM dead_letter WHERE {where} GROUP BY stage", *where.values)
     return {row["stage"]: row["count"] for row in rows}
 
 

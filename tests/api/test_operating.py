@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from pipeline.store import dead_letters
 from pipeline.transport.memory import MemoryTransport
 from tests.api.conftest import World
 from tests.support.stock import OPEN, arrived, saved, settings_of, through
@@ -158,6 +159,14 @@ async def test_a_comparison_names_what_a_draft_does_otherwise(world: World) -> N
     assert wrong.status == 422
     case = await api.done("POST", f"/journal/{has.event}/capture", {"name": "maybe"})
     assert case["path"] == f"{has.connector}.tests/maybe.toml" and "9822012346" not in case["toml"]
+
+
+async def test_stages_tell_the_dead_letters_of_this_account_alone(world: World) -> None:
+    shown = (await world.api.done("GET", "/stages"))["stages"]
+    letters = (await world.api.done("GET", "/dead-letters"))["items"]
+    assert len(letters) == 2 < await dead_letters.count(world.api.database)
+    assert {each["stage"]: each["dead"] for each in shown if each["dead"]} == {"map": 1, "dedupe": 1}
+    assert {each["undrained"] for each in shown} == {0}
 
 
 async def test_while_the_broker_is_away_what_needs_it_says_so(world: World) -> None:

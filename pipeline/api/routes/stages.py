@@ -1,4 +1,4 @@
-"""`/stages`: how each stage of the chain does, for all accounts together."""
+"""`/stages`: how each stage of the chain does, for all accounts together, but for the dead letters."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from pydantic import Field
 from pipeline.api.call import Call
 from pipeline.api.listing import Shown
 from pipeline.api.route import Table
-from pipeline.engine.transport import BrokerUnavailable
-from pipeline.operations.queues import queues
-from pipeline.store import workers
+from pipeline.operations.queues import look
 from schemas.access import Scope
 
 api = Table()
@@ -24,7 +22,8 @@ class StageShown(Shown):
     oldest_s: float = Field(description="about how long the oldest event has waited; 0 when nothing waits")
     rate: float = Field(description="events a second, over the last seconds")
     consumers: int
-    dead: int = Field(description="frames in its dead queue that are not in the dead-letter store yet")
+    dead: int = Field(description="its dead letters that wait for a decision, of this account")
+    undrained: int = Field(description="frames in its dead queue that are not in the dead-letter store yet")
     waiting: str | None = Field(description="why its processes hold their batches, when they do")
 
 
@@ -37,8 +36,6 @@ class Stages(Shown):
 
 @api.route("GET", "/stages", scope=Scope.STAGES_READ, tag="Stages")
 async def list_stages(call: Call) -> Stages:
-    """Show how each stage does: depth, age, rate, consumers."""
-    depths = await call.core.transport.depths()
-    if not depths:
-        raise BrokerUnavailable("its queues are not there yet")
-    return Stages.model_validate(queues(call.core.topology, depths, await workers.live(call.database), []))
+    """Show how each stage does: depth, age, rate, consumers, dead letters."""
+    core = call.core
+    return Stages.model_validate(await look(call.database, core.transport, core.topology, call.account))
