@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.cli.author import Note, author
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, account_id, database, play
+from pipeline.cli.files import write
+from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, account_id, database, play
 
 if TYPE_CHECKING:
     from pipeline.operations.plan import Plan
@@ -123,8 +124,11 @@ def export(
     if into is None:
         sys.stdout.write(to_toml(exported[0]))
         return
-    _write_folder(into, {f"{each.name}.toml": to_toml(each, f"./{json_schema.FILE}") for each in exported})
-    _write_folder(into, {json_schema.FILE: schema_text()}, quiet=True)
+    for each in exported:
+        file = into / f"{each.name}.toml"
+        write(file, to_toml(each, f"./{json_schema.FILE}"))
+        print(f"wrote {file}")
+    write(into / json_schema.FILE, schema_text())
 
 
 def schema(
@@ -137,7 +141,7 @@ def schema(
     if output is None:
         sys.stdout.write(schema_text())
     else:
-        output.write_text(schema_text(), encoding="utf-8")
+        write(output, schema_text())
         print(f"wrote {output}")
 
 
@@ -148,17 +152,6 @@ def schema_text() -> str:
     from pipeline.operations.json_schema import connector_schema
 
     return orjson.dumps(connector_schema(), option=orjson.OPT_INDENT_2).decode() + "\n"
-
-
-def _write_folder(folder: Path, files: dict[str, str], *, quiet: bool = False) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            (folder / name).write_text(text, encoding="utf-8")
-            if not quiet:
-                print(f"wrote {folder / name}")
-    except OSError as error:
-        raise Failed(f"{folder} cannot be written: {error}") from error
 
 
 def _confirm(made: Plan) -> None:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.cli import files
 from pipeline.cli.author import Note, author
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, Failed, account_id, database, play
+from pipeline.cli.session import DEFAULT_ACCOUNT, Account, account_id, database, play
 
 if TYPE_CHECKING:
     from pipeline.operations.plan import Plan
@@ -85,9 +86,7 @@ def unmap(
 
 
 def edit(name: Name, note: Note = None, account: Account = DEFAULT_ACCOUNT) -> None:
-    """Open the connector's settings in the editor ($EDITOR); see what changes, and save it or not."""
-    import click
-
+    """Open the connector's settings in the editor ($VISUAL, $EDITOR); see what changes, and save it or not."""
     from pipeline.cli.connector_code import schema_text, show_plan
     from pipeline.operations import json_schema
     from pipeline.operations.as_code import to_toml
@@ -100,10 +99,7 @@ def edit(name: Name, note: Note = None, account: Account = DEFAULT_ACCOUNT) -> N
         before = to_toml(_settings(name, account), f"./{json_schema.FILE}")
         file.write_text(before, encoding="utf-8")
         while True:
-            try:
-                click.edit(filename=str(file))
-            except click.ClickException as error:
-                raise Failed(f"the editor could not be used: {error.message}") from error
+            files.edit(file)
             if file.read_text(encoding="utf-8") == before:
                 print("nothing was changed")
                 return

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.files import write
 from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, account_id, clear_errors, database, play
 
 if TYPE_CHECKING:
@@ -43,11 +44,7 @@ def capture(
     with clear_errors():
         if file.exists() and not force:
             raise Failed(f"{file} is there already; choose another --name, or --force")
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(captured.toml, encoding="utf-8")
-        except OSError as error:
-            raise Failed(f"{file} cannot be written: {error}") from error
+    write(file, captured.toml)
     print(f"wrote {file}")
     if not captured.faithful:
         show.messages.print("the stand-ins change how the event ends; see `about` in the file", markup=False)

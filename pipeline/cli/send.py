@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.files import write
 from pipeline.cli.progress import progress
 from pipeline.cli.session import (
     DEFAULT_ACCOUNT,
@@ -52,6 +53,8 @@ def send(
 
     if (connector is None) == (url is None):
         raise typer.BadParameter("give either --connector or --url")
+    if ids is not None:
+        write(ids, "")  # at once: what was answered is told this once, and must find its place
     with clear_errors():
         try:
             total = sum(1 for _ in read(file))
@@ -73,7 +76,7 @@ def send(
         except DoorClosed as error:
             raise Failed(f"{error}; is the ingress running? Start it with: leadpipe up") from error
     if ids is not None:
-        ids.write_text("".join(f"{id}\n" for id in sent.ids))
+        write(ids, "".join(f"{id}\n" for id in sent.ids))
     if json:
         show.as_json({"accepted": sent.accepted, "refused": sent.refused, "refusals": sent.refusals})
     else:

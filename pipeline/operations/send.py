@@ -97,9 +97,15 @@ async def send(
                 await _post(session, target, headers, body, len(group), sent)
                 on_progress(len(group))
 
-        async with asyncio.TaskGroup() as feeding:
-            for _ in range(in_flight):
-                feeding.create_task(feed())
+        try:
+            async with asyncio.TaskGroup() as feeding:
+                for _ in range(in_flight):
+                    feeding.create_task(feed())
+        except ExceptionGroup as failed:
+            closed, other = failed.split(DoorClosed)
+            if closed is None or other is not None:
+                raise
+            raise closed.exceptions[0] from None  # several may have found it closed; one is enough to say so
     return sent
 
 
@@ -119,7 +125,8 @@ async def _post(
                 pause = max(pause, _seconds(answer.headers.get("Retry-After")))
         except (aiohttp.ClientError, TimeoutError) as error:
             problem = f"{type(error).__name__}: {error}"
-        await asyncio.sleep(pause)
+        if attempt < TRIES - 1:
+            await asyncio.sleep(pause)
     raise DoorClosed(f"gave up after {TRIES} tries: {problem}")
 
 

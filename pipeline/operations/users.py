@@ -106,7 +106,10 @@ async def remove_field(database: Database, account: int, name: str) -> None:
 
 
 async def create_account(database: Database, name: str) -> dict[str, Any]:
-    """A new account. Raises InUse: the name is taken."""
+    """A new account. Raises Invalid (a name that nobody can read), InUse (the name is taken)."""
+    if not name.strip() or not name.isprintable():
+        rule = "must have at least one character, and none that cannot be printed"
+        raise Invalid("no account is made", [Problem("name", rule, name)])
     id = await accounts.add(database, name)
     row = None if id is None else await accounts.get(database, id)
     if row is None:

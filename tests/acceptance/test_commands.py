@@ -1,0 +1,69 @@
+"""What commands say when a file, an editor or a name will not do: one line, and never a trace."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support.daemon import Leadpipe, installed
+
+CONNECTOR = 'name = "shop"\npreset = "generic-json"\ndefault_country = "IN"\n'
+
+
+@pytest.fixture
+def leadpipe(database_url: str, tmp_path: Path) -> Iterator[Leadpipe]:
+    with installed(tmp_path, database_url) as one:
+        file = tmp_path / "shop.toml"
+        file.write_text(CONNECTOR)
+        one.run("connector", "apply", str(file))
+        yield one
+
+
+def with_editor(leadpipe: Leadpipe, editor: str) -> Leadpipe:
+    return replace(leadpipe, environment={**leadpipe.environment, "VISUAL": "", "EDITOR": editor})
+
+
+def test_a_file_that_cannot_be_written_is_said_in_one_line(leadpipe: Leadpipe, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    events = tmp_path / "one.json"
+    events.write_text('{"name": "Sam", "phone": "98220 12345"}')
+    beyond = str(tmp_path / "taken" / "beyond")
+    for arguments in (
+        ("connector", "export", "shop", "--into", beyond),
+        ("connector", "schema", "--output", beyond),
+        ("send", str(events), "--connector", "shop", "--ids", beyond),
+    ):
+        [line] = leadpipe.run(*arguments, code=1).splitlines()
+        assert line.startswith("leadpipe: ") and "cannot be written" in line and beyond in line
+
+
+def test_an_exported_folder_holds_each_connector_and_the_schema(leadpipe: Leadpipe, tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "folder"
+    assert leadpipe.run("connector", "export", "--all", "--into", str(folder)) == f"wrote {folder / 'shop.toml'}\n"
+    assert sorted(file.name for file in folder.iterdir()) == ["connector.schema.json", "shop.toml"]
+
+
+def test_an_editor_that_is_not_there_or_fails_is_said_in_one_line(leadpipe: Leadpipe) -> None:
+    for editor, told in (("no-such-editor", "no-such-editor"), ("false", "exit code 1"), ('"', "No closing quotation")):
+        [line] = with_editor(leadpipe, editor).run("connector", "edit", "shop", code=1).splitlines()
+        assert line.startswith("leadpipe: the editor ") and told in line
+
+
+def test_what_the_editor_leaves_as_it_is_stays(leadpipe: Leadpipe, tmp_path: Path) -> None:
+    assert with_editor(leadpipe, "true").run("connector", "edit", "shop") == "nothing was changed\n"
+    script = tmp_path / "misspell.py"
+    script.write_text("import sys\nwith open(sys.argv[-1], 'a') as file:\n    file.write('colour = 1\\n')\n")
+    told = with_editor(leadpipe, f"{sys.executable} {script}").run("connector", "edit", "shop", code=1)
+    assert "refused shop" in told and "colour" in told and "Edit again?" in told
+    assert leadpipe.json("connector", "list")[0]["revision"] == 1
+
+
+def test_an_account_has_a_name_that_can_be_read(leadpipe: Leadpipe) -> None:
+    for name in ("", " ", "two\nlines"):
+        [line] = leadpipe.run("account", "create", name, code=2).splitlines()
+        assert line.startswith("leadpipe: no account is made: name: must have")
+    assert [row["name"] for row in leadpipe.json("account", "list")] == ["default"]
