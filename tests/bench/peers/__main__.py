@@ -55,8 +55,10 @@ def main(events: int) -> None:
     ):
         folder = Path(name)
         python = installed_python(folder)
-        faststream = [str(python.parent / "faststream"), "run", "with_faststream:app", "--workers", "2"]
+        faststream = [str(python.parent / "faststream"), "run", "with_faststream:app"]
         rates = {"FastStream": rate(faststream, HERE, {}, python, postgres, rabbit, events)}
+        workers = [*faststream, "--workers", "2"]
+        rates["FastStream 2 workers"] = rate(workers, HERE, {}, python, postgres, rabbit, events)
         rates["aio-pika"] = rate([str(python), "with_aio_pika.py"], HERE, {}, python, postgres, rabbit, events)
         if modules := installed_node(folder):
             node = ["node", str(HERE / "with_node.js")]
