@@ -78,6 +78,14 @@ class Event:
             raise TypeError(f"an event has no {', '.join(changes.keys() - set(NAMES))}")
         return event
 
+    def after(self, step: Step) -> Self:
+        """This event, one step further on its way; what every event costs at every stage."""
+        event = object.__new__(type(self))
+        attributes = event.__dict__
+        attributes.update(self.__dict__)
+        attributes["trail"] = (*self.trail, step)
+        return event
+
     @classmethod
     def of(cls, attributes: dict[str, Any]) -> Self:
         """The event with these attributes; TypeError if one is missing or not an event's."""

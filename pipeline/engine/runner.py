@@ -31,6 +31,9 @@ log = structlog.get_logger(__name__)
 
 Patience = Callable[[Callable[[], Awaitable[list[Outcome]]]], Awaitable[list[Outcome]]]
 
+Arrival = tuple[int, float]  # the attempt that an event is on, and the milliseconds that its frame had waited
+AT_ONCE: Arrival = (1, 0.0)  # handed on in memory
+
 LONGEST_TEXT = 2_000  # characters kept of an exception's text
 LONGEST_TRACE = 20_000  # and of its trace
 
@@ -96,18 +99,25 @@ class Runner:
 
     async def _through(self, batch: Batch, reports: list[tuple[Runner, Report]]) -> list[Exit]:
         """What leaves this process once every stage here has had its turn, in the order of the chain."""
-        waiting: dict[str, list[Delivery]] = {self.stage.name: batch.deliveries}
+        waiting: dict[str, list[Event]] = {self.stage.name: _events(batch)}
         leaving: list[Exit] = []
         for name in self._topology.stages:
             if name not in waiting:
                 continue
-            runner, deliveries = self._here[name], waiting.pop(name)
-            outcomes, spent_ms = await runner._decide(deliveries, self.consumer.patiently, apart=batch.suspicious)
-            reports.append((runner, _report(name, deliveries, outcomes, spent_ms)))
-            for exit in runner._exits(deliveries, outcomes, spent_ms, datetime.now(UTC)):
-                to, event, _ = exit
-                if type(to) is Work and to.stage in self._here:
-                    waiting.setdefault(to.stage, []).append(Delivery(event))
+            runner, events = self._here[name], waiting.pop(name)
+            arrivals = _arrivals(batch) if runner is self else [AT_ONCE] * len(events)
+            outcomes, spent_ms = await runner._decide(events, self.consumer.patiently, apart=batch.suspicious)
+            reports.append((runner, _report(name, arrivals, outcomes, spent_ms)))
+            steps = _steps(name, arrivals, spent_ms)
+            forwarded, others = self._topology.parted(name, events, outcomes, steps, datetime.now(UTC))
+            for fed in self._topology.feeds[name]:
+                if fed in self._here:
+                    waiting.setdefault(fed, []).extend(forwarded)
+                else:
+                    leaving += [Exit(Work(fed), event) for event in forwarded]
+            for exit in others:
+                if type(exit.to) is Work and exit.to.stage in self._here:
+                    waiting.setdefault(exit.to.stage, []).append(exit.event)
                 else:
                     leaving.append(exit)
         return leaving
@@ -118,20 +128,19 @@ class Runner:
         That event alone gets another outcome, as if the stage had raised on it; the others go on by the broker. What
         the stages behind have done already they will do again, to no effect.
         """
-        outcomes, spent_ms = await self._decide(batch.deliveries, self.consumer.patiently, apart=batch.suspicious)
-        outcomes = [
-            self._portable(delivery, outcome) for delivery, outcome in zip(batch.deliveries, outcomes, strict=True)
-        ]
-        reports.append((self, _report(self.stage.name, batch.deliveries, outcomes, spent_ms)))
+        name, events, arrivals = self.stage.name, _events(batch), _arrivals(batch)
+        outcomes, spent_ms = await self._decide(events, self.consumer.patiently, apart=batch.suspicious)
+        steps = _steps(name, arrivals, spent_ms)
+        outcomes = [self._portable(*each) for each in zip(events, outcomes, steps, strict=True)]
+        reports.append((self, _report(name, arrivals, outcomes, spent_ms)))
         now = datetime.now(UTC)
-        return pack(self._exits(batch.deliveries, outcomes, spent_ms, now), now.timestamp(), self._bounds)
+        return pack(self._topology.exits(name, events, outcomes, steps, now), now.timestamp(), self._bounds)
 
     async def _decide(
-        self, deliveries: Sequence[Delivery], patiently: Patience, *, apart: bool
+        self, events: Sequence[Event], patiently: Patience, *, apart: bool
     ) -> tuple[list[Outcome], float]:
         """This stage's outcomes, and the milliseconds they took."""
         started = time.perf_counter()
-        events = [delivery.event for delivery in deliveries]
         if self._trial is not None and apart:
             outcomes = await decide_apart(self.stage.name, events, self._trial, patiently)
         else:
@@ -144,31 +153,35 @@ class Runner:
         await self.consumer.patiently(partial(self._transport.publish, anew))
         log.info("frame sent anew", stage=self.stage.name, deliveries=batch.handed_out)
 
-    def _exits(
-        self, deliveries: Sequence[Delivery], outcomes: Sequence[Outcome], spent_ms: float, now: datetime
-    ) -> list[Exit]:
-        name, route = self.stage.name, self._topology.route
-        steps: dict[tuple[int, float], Step] = {}  # deliveries of one frame share theirs
-        exits: list[Exit] = []
-        for delivery, outcome in zip(deliveries, outcomes, strict=True):
-            _, attempt, waited_ms = delivery
-            step = steps.get((attempt, waited_ms))
-            if step is None:
-                step = steps[attempt, waited_ms] = Step(name, attempt, round(waited_ms, 2), round(spent_ms, 2))
-            exits += route(name, delivery, outcome, step, now)
-        return exits
-
-    def _portable(self, delivery: Delivery, outcome: Outcome) -> Outcome:
+    def _portable(self, event: Event, outcome: Outcome, step: Step) -> Outcome:
         """The outcome, if what follows from it can travel; else the verdict on what stands in the way."""
         try:
-            pack(self._exits([delivery], [outcome], 0.0, datetime.now(UTC)), 0.0, self._bounds)
+            exits = self._topology.route(
+                self.stage.name, Delivery(event, step.attempt), outcome, step, datetime.now(UTC)
+            )
+            pack(exits, 0.0, self._bounds)
         except (TypeError, ValueError) as error:
             return verdict_on(error)
         return outcome
 
 
-def _report(stage: str, deliveries: Sequence[Delivery], outcomes: list[Outcome], spent_ms: float) -> Report:
-    waited_ms = max((delivery.waited_ms for delivery in deliveries), default=0.0)
+def _events(batch: Batch) -> list[Event]:
+    return [delivery.event for delivery in batch.deliveries]
+
+
+def _arrivals(batch: Batch) -> list[Arrival]:
+    return [(delivery.attempt, delivery.waited_ms) for delivery in batch.deliveries]
+
+
+def _steps(stage: str, arrivals: Sequence[Arrival], spent_ms: float) -> list[Step]:
+    """What each event's trail gets; events that arrived alike, as those of one frame do, share theirs."""
+    spent = round(spent_ms, 2)
+    steps = {arrival: Step(stage, arrival[0], round(arrival[1], 2), spent) for arrival in set(arrivals)}
+    return [steps[arrival] for arrival in arrivals]
+
+
+def _report(stage: str, arrivals: Sequence[Arrival], outcomes: list[Outcome], spent_ms: float) -> Report:
+    waited_ms = max((waited_ms for _, waited_ms in set(arrivals)), default=0.0)
     return report_of(stage, outcomes, spent_ms / 1000, waited_ms)
 
 

@@ -6,7 +6,7 @@ In: the stages, an event's delivery and the outcome it got. Out: where to publis
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -134,6 +134,26 @@ class Topology:
             return self.rungs[attempt - 1]
         return next((seconds for seconds in self.rungs if seconds >= delay), self.rungs[-1])
 
+    def exits(
+        self, name: str, events: Sequence[Event], outcomes: Sequence[Outcome], steps: Sequence[Step], at: datetime
+    ) -> list[Exit]:
+        """Where a batch goes now: for each event what `route` says, what is forwarded first."""
+        forwarded, others = self.parted(name, events, outcomes, steps, at)
+        return self._onward(name, forwarded) + others
+
+    def parted(
+        self, name: str, events: Sequence[Event], outcomes: Sequence[Outcome], steps: Sequence[Step], at: datetime
+    ) -> tuple[list[Event], list[Exit]]:
+        """A batch as `exits` has it, with what is forwarded, to each of the stages that this one feeds, apart."""
+        forwarded: list[Event] = []
+        others: list[Exit] = []
+        for event, outcome, step in zip(events, outcomes, steps, strict=True):
+            if type(outcome) is Forward:
+                forwarded.append(outcome.event.after(step))
+            else:
+                others += self.route(name, Delivery(event, step.attempt), outcome, step, at)
+        return forwarded, others
+
     def route(self, name: str, delivery: Delivery, outcome: Outcome, step: Step, at: datetime) -> list[Exit]:
         """Where this event goes now. An empty list means that its way ends here.
 
@@ -143,8 +163,7 @@ class Topology:
         """
         match outcome:
             case Forward(event):
-                ahead = event.evolve(trail=(*event.trail, step))
-                return [Exit(work, ahead) for work in self._ahead[name]]
+                return self._onward(name, [event.after(step)])
             case Retry() if delivery.attempt < self.max_attempts:
                 rung = Rung(self.rung(delivery.attempt, outcome.delay), name)
                 return [Exit(rung, delivery.event, delivery.attempt + 1)]
@@ -164,7 +183,7 @@ class Topology:
                     trace=outcome.trace,
                 )
                 died = delivery.event.evolve(failure=failure)
-                told = died.evolve(trail=(*died.trail, step))
+                told = died.after(step)
                 return [Exit(Dead(name), died), *(Exit(Work(h), told) for h in self.hearers(name))]
             case Drop(reason, result):
                 dropped = delivery.event.evolve(
@@ -172,6 +191,10 @@ class Topology:
                     trail=(*delivery.event.trail, step),
                 )
                 return [Exit(Work(h), dropped) for h in self.hearers(name)]
+
+    def _onward(self, name: str, events: Iterable[Event]) -> list[Exit]:
+        """To each of the stages that this one feeds."""
+        return [Exit(work, event) for event in events for work in self._ahead[name]]
 
 
 def _fed_by(stages: list[Stage]) -> dict[str, str | None]:

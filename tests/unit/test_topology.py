@@ -82,6 +82,20 @@ def test_the_delivery_policy(stage: str, attempt: int, outcome: Outcome, expecte
     assert places(stage, attempt, outcome) == expected
 
 
+@pytest.mark.parametrize("stage", CHAIN.stages)
+def test_a_batch_goes_where_each_of_its_events_would_go_alone(stage: str) -> None:
+    rows = [(attempt, outcome) for name, attempt, outcome, _ in POLICY if name == stage]
+    steps = [Step(stage, attempt, 3.0, 1.0) for attempt, _ in rows]
+    together = CHAIN.exits(stage, [INCOMING] * len(rows), [outcome for _, outcome in rows], steps, AT)
+    alone = [exit for attempt, outcome in rows for exit in exits(stage, attempt, outcome)]
+    assert together == alone
+
+
+def test_a_batch_needs_an_outcome_and_a_step_for_each_event() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        CHAIN.exits("upsert", [INCOMING] * 2, [FORWARD], [Step("upsert", 1, 3.0, 1.0)] * 2, AT)
+
+
 def test_a_rung_knows_the_stage_it_returns_to() -> None:
     [out] = exits("upsert", 1, RETRY)
     assert out.to == Rung(5, "upsert")
