@@ -34,7 +34,7 @@ from pipeline.store import journal, receipts
 from schemas.auth import network
 
 log = structlog.get_logger(__name__)
-LAST = 2.0  # seconds for what runs beside to end
+LAST = 2.0  # seconds for what runs beside to end, and for requests that all of a leave was not enough for
 LOOK = 5.0  # seconds between two looks at the queues, for the metrics
 
 Beside = Callable[[Core], AbstractAsyncContextManager[Sequence[web.RouteDef]]]
@@ -57,7 +57,7 @@ async def serve(settings: Settings, *, supervised: bool = False, beside_it: Besi
         spool = Spool(settings.data_dir, settings.spool_bytes)
         ingress = ingress_of(core, spool)
         leaving = asyncio.Event()
-        runner = web.AppRunner(polite(build_app(ingress, further), leaving), shutdown_timeout=10.0, **SERVER)
+        runner = web.AppRunner(polite(build_app(ingress, further), leaving), shutdown_timeout=LAST, **SERVER)
         await runner.setup()
         if runner.server is not None:
             shorten(runner.server, ingress.receive, leaving)

@@ -1,21 +1,22 @@
 """How the door leaves. In: a runner that no longer listens. Out: its connections answered once more, and closed.
 
 A kept-alive connection that is closed while it is idle may be closed under a request that is on its way, which the
-client then sees fail. So each answer says that it is the last one on its connection; those whose clients send nothing
-more are closed after a while, and only when nothing waits in them unread.
+client then sees fail. So each answer says that it is the last one on its connection, and who sends nothing more is
+waited for as long as at any other time: until the server's `keepalive_timeout` closes the connection.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 
+import structlog
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
 
-PATIENCE = 3.0  # seconds in which clients may send one more request on the connections they have
-LAST = 2.0  # and then to answer those that came in the meantime
+from pipeline.ingress.app import SERVER
+
+log = structlog.get_logger(__name__)
+
+PATIENCE = SERVER["keepalive_timeout"] + 2.0  # seconds; the last to come have so much for their bodies and answers
 LOOK_AGAIN = 0.05
 
 
@@ -24,34 +25,27 @@ def polite(app: web.Application, leaving: asyncio.Event) -> web.Application:
 
     async def last(_: web.Request, response: web.StreamResponse) -> None:
         if leaving.is_set():
+            response.headers["Connection"] = "close"  # said here: aiohttp has its own headers ready by now
             response.force_close()
 
     app.on_response_prepare.append(last)
     return app
 
 
-async def take_leave(runner: web.AppRunner, leaving: asyncio.Event) -> None:
-    """Return when the connections have gone, or after PATIENCE and LAST."""
+async def take_leave(runner: web.AppRunner, leaving: asyncio.Event, patience: float = PATIENCE) -> None:
+    """Return when the connections have gone, or after `patience` seconds.
+
+    Nothing is closed from here: a connection of aiohttp's that is told to `close()` while it is idle stays open until
+    the runner is cleaned up, and throws away whatever its client sends.
+    """
     leaving.set()
     now = asyncio.get_running_loop().time
-    late = now() + PATIENCE
-    while now() < late + LAST:  # aiohttp tells nobody when the last connection has gone
-        await asyncio.sleep(LOOK_AGAIN)  # and what the loop has just accepted is shown in its next turn
-        if runner.server is None or not runner.server.connections:
+    late = now() + patience
+    while runner.server is not None:
+        await asyncio.sleep(LOOK_AGAIN)  # aiohttp tells nobody; and what the loop has just accepted is shown next turn
+        open_ = len(runner.server.connections)
+        if not open_:
             return
         if now() >= late:
-            for connection in runner.server.connections:
-                if not _has_unread(connection):
-                    connection.close()  # after the answer in hand, if there is one
-
-
-def _has_unread(connection: RequestHandler) -> bool:
-    """Whether its client has sent something that this process has not read yet."""
-    if connection.transport is None:
-        return False
-    speaking = connection.transport.get_extra_info("socket")
-    try:
-        with socket.socket(fileno=os.dup(speaking.fileno())) as copy:
-            return bool(copy.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
-    except OSError:  # nothing there, or nobody any more
-        return False
+            log.warning("leaving under open connections", connections=open_)
+            return

@@ -59,14 +59,15 @@ class _Discreet(logging.Filter):
 _server_log = logging.getLogger("leadpipe.http")
 _server_log.addFilter(_Discreet())
 
-# What the server must be given. aiohttp closes a connection that sends half a header after `keepalive_timeout` only,
-# whose default is an hour; it inflates without our cap unless told not to; a client that goes must not stop a commit.
+# What the server must be given. aiohttp keeps an idle connection for an hour unless told not to. As long as its own
+# client does, 15 s, would be wrong: a client that takes its oldest connection first would meet those that just close.
+# It inflates without our cap unless told not to; a client that goes must not stop a commit.
 SERVER: Final[dict[str, Any]] = {
     "access_log": None,
     "logger": _server_log,
     "auto_decompress": False,
     "handler_cancellation": False,
-    "keepalive_timeout": 15,
+    "keepalive_timeout": 20,
     "lingering_time": 2.0,
     "max_line_size": 8190,
     "max_field_size": 8190,

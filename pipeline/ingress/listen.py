@@ -17,9 +17,12 @@ import structlog
 from aiohttp import web
 
 from pipeline.ingress import metrics
+from pipeline.ingress.connection import HEADERS, Connection
+from pipeline.ingress.deafen import deafen
 
 log = structlog.get_logger(__name__)
 
+HANDSHAKE = 0.25  # seconds for one that has begun to end: a round trip between continents; below a client's second
 OWN = 100  # descriptors kept for files, the database and the broker
 FULL: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nContent-Length: 89\r\n"
@@ -51,13 +54,17 @@ class Listening:
         return tuple(self._server.sockets)
 
     async def close(self) -> None:
-        """Listen no more; who has connected by now is served.
+        """Listen no more; who has connected by now is served, and who knocks meanwhile comes to the next process.
 
-        With SO_REUSEPORT each process has a queue of its own, and the kernel resets the connections that still wait
-        in it when its socket is closed, although another process listens on the port.
+        With SO_REUSEPORT each process has a queue of its own. When its socket is closed, the kernel resets the
+        connections that wait in it, and those whose handshake is under way, although another process listens on the
+        port. So the last of them are let in before: who begins one now is not heard, and asks again after a second.
         """
         loop = asyncio.get_running_loop()
         copies = [socket.socket(fileno=os.dup(each.fileno())) for each in self._server.sockets]
+        deaf = [deafen(copy) for copy in copies]
+        if any(deaf):
+            await asyncio.sleep(HANDSHAKE)
         self._server.close()
         came: list[socket.socket] = []
         for copy in copies:
@@ -80,11 +87,13 @@ def _waiting(listening: socket.socket) -> Iterator[socket.socket]:
         yield connection
 
 
-async def listen(runner: web.AppRunner, most: int, **address: Any) -> Listening:
+async def listen(runner: web.AppRunner, most: int, headers: float = HEADERS, **address: Any) -> Listening:
     """Listen for a runner that is set up; `address` as of `loop.create_server`. Raises OSError.
 
-    At most `most` connections, or what the process' limit of open files leaves, are served at a time.
+    At most `most` connections, or what the process' limit of open files leaves, are served at a time. One that has
+    brought no request after `headers` seconds is closed.
     """
+    loop = asyncio.get_running_loop()
     server = runner.server
     if server is None:
         raise RuntimeError("the runner is not set up")
@@ -93,9 +102,9 @@ async def listen(runner: web.AppRunner, most: int, **address: Any) -> Listening:
         log.warning("fewer connections than set, for want of open files", connections=cap)
 
     def protocol() -> asyncio.BaseProtocol:
-        return server() if len(server.connections) < cap else _Refuse()
+        return Connection(server, headers, loop=loop) if len(server.connections) < cap else _Refuse()
 
-    return Listening(await asyncio.get_running_loop().create_server(protocol, **address), protocol)
+    return Listening(await loop.create_server(protocol, **address), protocol)
 
 
 def _files(wanted: int) -> int:
