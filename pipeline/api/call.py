@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from pipeline.daemon.core import Core
 from pipeline.operations.access import Actor
+from pipeline.operations.chain import Chain
 from pipeline.operations.errors import Busy
 from pipeline.settings import Settings
 from pipeline.store.database import Database
@@ -34,6 +35,10 @@ class Call:
     @property
     def account(self) -> int:
         return self.actor.account
+
+    @property
+    def chain(self) -> Chain:
+        return Chain(self.core.topology, self.core.transport, self.core.bounds)
 
     @property
     def settings(self) -> Settings:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from pipeline.cli.look import broker
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, acting, database, play
+from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, in_account, in_chain
 
 if TYPE_CHECKING:
-    from pipeline.settings import Settings
+    from pipeline.store.conflicts import State
 
 app = typer.Typer(help="Events whose keys name several leads: say whose they are.", no_args_is_help=True)
 STATES = ("open", "decided", "discarded", "any")
@@ -27,23 +26,17 @@ def list_(
     json: AsJson = False,
 ) -> None:
     """List conflicts, the newest first."""
-    from typing import cast
-
     from pipeline.cli import show
     from pipeline.operations import conflicts
-    from pipeline.store.conflicts import State
 
     if state not in STATES:
         raise typer.BadParameter(f"{state!r} is not a state; they are {', '.join(STATES)}")
 
-    async def run(settings: Settings) -> list[dict[str, Any]]:
-        async with database(settings) as opened:
-            actor = await acting(opened, account)
-            return await conflicts.page(
-                opened, actor, cast(State, state), connector=connector, after=after, limit=limit
-            )
-
-    rows = play(run)
+    wanted = cast("State", state)
+    rows = in_account(
+        account,
+        lambda opened, actor: conflicts.page(opened, actor, wanted, connector=connector, after=after, limit=limit),
+    )
     if json:
         show.as_json(rows)
         return
@@ -62,11 +55,7 @@ def show_(conflict: Conflict, account: Account = DEFAULT_ACCOUNT, json: AsJson =
     from pipeline.cli import show
     from pipeline.operations import conflicts
 
-    async def run(settings: Settings) -> dict[str, Any]:
-        async with database(settings) as opened:
-            return await conflicts.show(opened, await acting(opened, account), conflict)
-
-    row = play(run)
+    row = in_account(account, lambda opened, actor: conflicts.show(opened, actor, conflict))
     if json:
         show.as_json(row)
         return
@@ -99,16 +88,12 @@ def resolve(
 ) -> None:
     """Say whose the event is, and send it on. Of two people who decide at once one does; the other one is told."""
     from pipeline.cli import show
-    from pipeline.engine.frame import Bounds
     from pipeline.operations import conflicts
 
-    async def run(settings: Settings) -> dict[str, Any]:
-        bounds = Bounds(settings.frame_events, settings.frame_bytes)
-        async with database(settings) as opened, broker(settings) as (topology, transport):
-            actor = await acting(opened, account)
-            return await conflicts.resolve(opened, transport, topology, actor, conflict, bounds, use=use, merge=merge)
-
-    decision = play(run)
+    decision = in_chain(
+        account,
+        lambda opened, chain, actor: conflicts.resolve(opened, chain, actor, conflict, use=use, merge=merge),
+    )
     if json:
         show.as_json(decision)
         return

@@ -5,19 +5,20 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from pipeline.cli.look import broker
 from pipeline.cli.progress import progress
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, account_id, acting, database, play
+from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, in_account, in_chain
 from pipeline.cli.times import Limit, Since, Until, moment
 
 if TYPE_CHECKING:
-    from pipeline.settings import Settings
+    from pipeline.operations.access import Actor
+    from pipeline.operations.chain import Chain
     from pipeline.store.database import Database
     from pipeline.store.dead_letters import Filter
+    from pipeline.store.dead_letters import Status as Known
 
 app = typer.Typer(help="Look at dead letters, and send them through again.", no_args_is_help=True)
 
@@ -25,6 +26,7 @@ Stage = Annotated[str | None, typer.Option("--stage", help="Only those that died
 Connector = Annotated[str | None, typer.Option("--connector", help="Only this connector's.")]
 Error = Annotated[str | None, typer.Option("--error", help="Only with this text in the reason, the rule or the error.")]
 Status = Annotated[str, typer.Option("--status", help="dead, replayed, discarded, or any.")]
+STATUSES = ("dead", "replayed", "discarded", "any")
 COLUMNS = ("stage", "kind", "attempts", "event_id")
 FRAME = 2_000  # characters shown of a frame that cannot be read
 Letter = Annotated[int, typer.Argument(help="The dead letter's id.")]
@@ -50,16 +52,12 @@ def list_(
     if unreadable and connector:
         raise typer.BadParameter("what cannot be read belongs to no connector: give --unreadable or --connector")
     from pipeline.cli import show
-    from pipeline.store import dead_letters
+    from pipeline.operations import dead
 
-    async def run(settings: Settings) -> list[dict[str, Any]]:
-        async with database(settings) as opened:
-            wanted = await _filter(opened, account, stage, connector, error, since, until, status)
-            if unreadable:
-                wanted = replace(wanted, account=None, unreadable=True)
-            return await dead_letters.page(opened, wanted, after=after, limit=limit)
-
-    rows = play(run)
+    given = replace(_filter(stage, error, since, until, status), unreadable=unreadable)
+    rows = in_account(
+        account, lambda opened, actor: dead.page(opened, actor, given, connector, after=after, limit=limit)
+    )
     if json:
         show.as_json(rows)
         return
@@ -81,14 +79,10 @@ def groups(
 ) -> None:
     """Show how many died of what."""
     from pipeline.cli import show
-    from pipeline.store import dead_letters
+    from pipeline.operations import dead
 
-    async def run(settings: Settings) -> list[dict[str, Any]]:
-        async with database(settings) as opened:
-            wanted = await _filter(opened, account, None, None, None, since, until, "dead")
-            return await dead_letters.groups(opened, wanted)
-
-    rows = play(run)
+    given = _filter(None, None, since, until, "dead")
+    rows = in_account(account, lambda opened, actor: dead.groups(opened, actor, given))
     if json:
         show.as_json(rows)
         return
@@ -113,15 +107,11 @@ def groups(
 def show_(letter: Letter, account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
     """Show one dead letter: why it died, the trace, and the event as it came to the stage."""
     from pipeline.cli import show
+    from pipeline.operations import dead
 
-    async def run(settings: Settings) -> dict[str, Any]:
-        async with database(settings) as opened:
-            row = await _seen(opened, letter, await account_id(opened, account))
-            if row is None:
-                raise Failed(f"no dead letter {letter}; `leadpipe dead list` shows those there are")
-            return row
-
-    row = play(run)
+    row = in_account(account, lambda opened, actor: dead.show(opened, actor, letter, unreadable=True))
+    if row["unreadable"] is not None:
+        row["unreadable"] = row["unreadable"].decode("utf-8", "backslashreplace")
     if json:
         show.as_json(row)
         return
@@ -154,28 +144,23 @@ def replay(
     if (letter is not None) + (all_ or narrowed) != 1:
         raise typer.BadParameter("give one id, or options that say which, or --all")
 
-    async def run(settings: Settings) -> int:
-        from pipeline.engine.frame import Bounds
-        from pipeline.operations.replay import StageGone, replay_one
-        from pipeline.operations.replay import replay as replay_all
-        from pipeline.store import dead_letters
+    from pipeline.operations import dead
+    from pipeline.operations.replay import replay as replay_all
+    from pipeline.store import dead_letters
 
-        bounds = Bounds(settings.frame_events, settings.frame_bytes)
-        async with database(settings) as opened, broker(settings) as (topology, transport):
-            try:
-                if letter is not None:
-                    found = await dead_letters.letter(opened, letter, await account_id(opened, account))
-                    if found is None:
-                        raise Failed(f"no dead letter {letter} that can be read; `leadpipe dead list` shows them")
-                    await replay_one(opened, transport, topology, found, bounds)
-                    return 1
-                wanted = await _filter(opened, account, stage, connector, error, since, until, "dead")
-                with progress("replaying", await dead_letters.count(opened, wanted)) as advance:
-                    return await replay_all(opened, transport, topology, wanted, bounds, advance)
-            except StageGone as gone:
-                raise Failed(str(gone)) from gone
+    given = _filter(stage, error, since, until, "dead")
 
-    print(f"replayed {play(run):,}")
+    async def run(opened: Database, chain: Chain, actor: Actor) -> int:
+        if letter is not None:
+            if (await dead.show(opened, actor, letter, unreadable=True))["unreadable"] is not None:
+                raise Failed(f"dead letter {letter} is no event that can be read; it can only be discarded")
+            await dead.replay_letter(opened, chain, actor, letter)
+            return 1
+        wanted = await dead.wanted(opened, actor, given, connector)
+        with progress("replaying", await dead_letters.count(opened, wanted)) as advance:
+            return await replay_all(opened, chain, wanted, advance)
+
+    print(f"replayed {in_chain(account, run):,}")
 
 
 @app.command()
@@ -193,21 +178,14 @@ def edit(
     """
     import orjson
 
+    from pipeline.operations import dead
+
     try:
         document = orjson.loads(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
     except (OSError, orjson.JSONDecodeError) as error:
         raise typer.BadParameter(f"{file}: {error}") from error
 
-    async def run(settings: Settings) -> None:
-        from pipeline.engine.frame import Bounds
-        from pipeline.operations import dead
-
-        bounds = Bounds(settings.frame_events, settings.frame_bytes)
-        async with database(settings) as opened, broker(settings) as (topology, transport):
-            actor = await acting(opened, account)
-            await dead.replay_edited(opened, transport, topology, actor, letter, document, bounds)
-
-    play(run)
+    in_chain(account, lambda opened, chain, actor: dead.replay_edited(opened, chain, actor, letter, document))
     print(f"sent {letter} again, as edited")
 
 
@@ -216,53 +194,21 @@ def discard(
     letters: Annotated[list[int], typer.Argument(help="Ids of dead letters.")], account: Account = DEFAULT_ACCOUNT
 ) -> None:
     """Set dead letters aside for good; they stay in the store, and in the journal as failed."""
-    from pipeline.store import dead_letters
-
-    async def run(settings: Settings) -> int:
-        async with database(settings) as opened:
-            owner = await account_id(opened, account)
-            unknown = [id for id in letters if not await _seen(opened, id, owner)]
-            if unknown:
-                raise Failed(f"no dead letter {unknown[0]}, so none is discarded; `leadpipe dead list` shows them")
-            return await dead_letters.mark(opened, letters, "discarded")
-
-    print(f"discarded {play(run):,}")
-
-
-async def _seen(opened: Database, letter: int, owner: int) -> dict[str, Any] | None:
-    """A dead letter of this account, or one that belongs to none; its unreadable bytes as text."""
-    from pipeline.store import dead_letters
-
-    row = await dead_letters.show(opened, letter)
-    if row is None or row["account_id"] not in (owner, None):
-        return None
-    frame = row["unreadable"]
-    return {**row, "unreadable": None if frame is None else frame.decode("utf-8", "backslashreplace")}
-
-
-async def _filter(
-    opened: Database,
-    account: str,
-    stage: str | None,
-    connector: str | None,
-    error: str | None,
-    since: str | None,
-    until: str | None,
-    status: str,
-) -> Filter:
-    from typing import cast
-
     from pipeline.operations import dead
-    from pipeline.store.dead_letters import Filter
-    from pipeline.store.dead_letters import Status as Known
 
-    if status not in ("dead", "replayed", "discarded", "any"):
-        raise typer.BadParameter(f"{status!r} is not a status; they are dead, replayed, discarded, any")
-    given = Filter(
+    count = in_account(account, lambda opened, actor: dead.discard(opened, actor, letters, unreadable=True))
+    print(f"discarded {count:,}")
+
+
+def _filter(stage: str | None, error: str | None, since: str | None, until: str | None, status: str) -> Filter:
+    from pipeline.store.dead_letters import Filter
+
+    if status not in STATUSES:
+        raise typer.BadParameter(f"{status!r} is not a status; they are {', '.join(STATUSES)}")
+    return Filter(
         stage=stage,
         error=error,
         since=moment(since),
         until=moment(until),
-        status=None if status == "any" else cast(Known, status),
+        status=None if status == "any" else cast("Known", status),
     )
-    return await dead.wanted(opened, await acting(opened, account), given, connector)

@@ -100,11 +100,12 @@ async def _send(folder: Path, urls: dict[str, str]) -> int:
 
 
 async def _results(settings: Settings, database: Database, started: datetime, accepted: int) -> None:
-    from pipeline.cli.look import broker, verdict
+    from pipeline.cli.look import verdict
+    from pipeline.cli.session import broker
 
     account = await accounts.find(database) or 0
-    async with broker(settings) as (topology, transport):
-        found = await audit(database, transport, topology, started, WAIT)
+    async with broker(settings) as chain:
+        found = await audit(database, chain.transport, chain.topology, started, WAIT)
     counts = await journal.counts(database, account, started)
     known = ("created", "updated", "unchanged", "dropped", "failed")
     ended = [counts.get(outcome, 0) for outcome in known]

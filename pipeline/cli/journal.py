@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.look import broker
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, acting, database, play
+from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, in_account, in_chain
 from pipeline.cli.times import Limit, Since, Until, moment
 
 if TYPE_CHECKING:
-    from pipeline.settings import Settings
+    from pipeline.operations.access import Actor
+    from pipeline.operations.chain import Chain
+    from pipeline.store.database import Database
+    from pipeline.store.journal import Page
 
 app = typer.Typer(help="What came in, what became of it, and why.", no_args_is_help=True)
 
@@ -42,26 +44,24 @@ def list_(
     """List events, the newest first."""
     from pipeline.cli import show
     from pipeline.operations import journal
-    from pipeline.store.journal import Page
 
     if outcome is not None and outcome not in journal.OUTCOMES:
         raise typer.BadParameter(f"{outcome!r} is not an outcome; they are {', '.join(journal.OUTCOMES)}")
 
-    async def run(settings: Settings) -> Page:
-        async with database(settings) as opened:
-            return await journal.page(
-                opened,
-                await acting(opened, account),
-                connector=connector,
-                outcome=outcome,
-                since=moment(since),
-                until=moment(until),
-                search=search,
-                after=after,
-                limit=limit,
-            )
+    async def run(opened: Database, actor: Actor) -> Page:
+        return await journal.page(
+            opened,
+            actor,
+            connector=connector,
+            outcome=outcome,
+            since=moment(since),
+            until=moment(until),
+            search=search,
+            after=after,
+            limit=limit,
+        )
 
-    page = play(run)
+    page = in_account(account, run)
     if json:
         show.as_json({"rows": page.rows, "next": page.next})
         return
@@ -95,14 +95,13 @@ def show_(
     from pipeline.operations import journal
     from pipeline.operations.errors import NotFound
 
-    async def run(settings: Settings) -> dict[str, Any]:
-        async with database(settings) as opened:
-            try:
-                return await journal.show(opened, await acting(opened, account), event)
-            except NotFound as error:
-                raise Failed(str(error)) from error
+    async def run(opened: Database, actor: Actor) -> dict[str, Any]:
+        try:
+            return await journal.show(opened, actor, event)
+        except NotFound as error:  # no wrong use: it may have been accepted a moment ago
+            raise Failed(str(error)) from error
 
-    row = play(run)
+    row = in_account(account, run)
     if json:
         show.as_json(row)
         return
@@ -146,18 +145,14 @@ def retry(
 ) -> None:
     """Send events through again, once what they failed of is mended; the mapping counts as it is now."""
 
-    async def run(settings: Settings) -> int:
-        from pipeline.engine.frame import Bounds
-        from pipeline.operations import journal
+    from pipeline.operations import journal
 
-        bounds = Bounds(settings.frame_events, settings.frame_bytes)
-        async with database(settings) as opened, broker(settings) as (topology, transport):
-            actor = await acting(opened, account)
-            for event in events:
-                await journal.retry(opened, transport, topology, actor, event, bounds)
+    async def run(opened: Database, chain: Chain, actor: Actor) -> int:
+        for event in events:
+            await journal.retry(opened, chain, actor, event)
         return len(events)
 
-    print(f"sent again {play(run):,}")
+    print(f"sent again {in_chain(account, run):,}")
 
 
 def decided(decision: dict[str, Any]) -> str:

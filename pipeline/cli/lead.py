@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, acting, database, play
+from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, in_account
 
-if TYPE_CHECKING:
-    from pipeline.operations.access import Actor
-    from pipeline.settings import Settings
-    from pipeline.store.database import Database
-
-T = TypeVar("T")
 app = typer.Typer(help="Find people, and see what is known of them.", no_args_is_help=True)
 COLUMNS = ("name", "phone", "email", "city", "lead source", "updated")
 Lead = Annotated[str, typer.Argument(help="The lead's id.")]
@@ -35,7 +29,7 @@ def find(
     from pipeline.cli import show
     from pipeline.operations import leads
 
-    rows = _run(account, lambda opened, actor: leads.find(opened, actor, query, after=after, limit=limit))
+    rows = in_account(account, lambda opened, actor: leads.find(opened, actor, query, after=after, limit=limit))
     if json:
         show.as_json(rows)
         return
@@ -50,7 +44,7 @@ def show_(lead: Lead, account: Account = DEFAULT_ACCOUNT, json: AsJson = False) 
     from pipeline.cli import show
     from pipeline.operations import leads
 
-    row = _run(account, lambda opened, actor: leads.show(opened, actor, lead))
+    row = in_account(account, lambda opened, actor: leads.show(opened, actor, lead))
     if json:
         show.as_json(row)
         return
@@ -89,7 +83,7 @@ def explain(
     from pipeline.cli import show
     from pipeline.operations import leads
 
-    found = _run(account, lambda opened, actor: leads.explain(opened, actor, lead, field))
+    found = in_account(account, lambda opened, actor: leads.explain(opened, actor, lead, field))
     if json:
         show.as_json(found)
         return
@@ -132,7 +126,7 @@ def history(
     from pipeline.cli import show
     from pipeline.operations import leads
 
-    rows = _run(account, lambda opened, actor: leads.history(opened, actor, lead, field, limit))
+    rows = in_account(account, lambda opened, actor: leads.history(opened, actor, lead, field, limit))
     if json:
         show.as_json(rows)
         return
@@ -152,7 +146,7 @@ def merge(
     """Make one lead of two: keys, calls and activities move, and per field the newest value stays."""
     from pipeline.operations import leads
 
-    done = _run(account, lambda opened, actor: leads.merge(opened, actor, winner, loser))
+    done = in_account(account, lambda opened, actor: leads.merge(opened, actor, winner, loser))
     _tell(done, f"merged {done['loser']} into {done['winner']}", json)
 
 
@@ -165,7 +159,7 @@ def unmerge(
     """Undo a merge: what it moved goes back; what arrived since stays with the other lead."""
     from pipeline.operations import leads
 
-    done = _run(account, lambda opened, actor: leads.unmerge(opened, actor, lead))
+    done = in_account(account, lambda opened, actor: leads.unmerge(opened, actor, lead))
     _tell(done, f"took {done['loser']} out of {done['winner']}", json)
 
 
@@ -209,13 +203,3 @@ def _as_of(row: dict[str, Any]) -> str:
 
 def _minute(time: str) -> str:
     return f"{datetime.fromisoformat(time):%Y-%m-%d %H:%M}"
-
-
-def _run(account: str, work: Callable[[Database, Actor], Awaitable[T]]) -> T:
-    """Do it with the database, as whoever sits at the command line."""
-
-    async def run(settings: Settings) -> T:
-        async with database(settings) as opened:
-            return await work(opened, await acting(opened, account))
-
-    return play(run)

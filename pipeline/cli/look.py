@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.session import AsJson, database, play
+from pipeline.cli.session import AsJson, broker, database, play
 from pipeline.cli.times import Since, moment
 
 if TYPE_CHECKING:
-    from pipeline.engine.topology import Topology
-    from pipeline.engine.transport import Transport
     from pipeline.operations.audit import Audit
     from pipeline.operations.queues import Queues
     from pipeline.settings import Settings
@@ -33,8 +29,8 @@ def stages(json: AsJson = False) -> None:
     from pipeline.operations.queues import look
 
     async def run(settings: Settings) -> Queues:
-        async with database(settings) as opened, broker(settings) as (topology, transport):
-            return await look(opened, transport, topology)
+        async with database(settings) as opened, broker(settings) as chain:
+            return await look(opened, chain.transport, chain.topology)
 
     seen = play(run)
     if json:
@@ -70,8 +66,8 @@ def audit(
     start = moment(since) or datetime(2000, 1, 1, tzinfo=UTC)
 
     async def run(settings: Settings) -> Audit:
-        async with database(settings) as opened, broker(settings) as (topology, transport):
-            return await run_audit(opened, transport, topology, start, patience)
+        async with database(settings) as opened, broker(settings) as chain:
+            return await run_audit(opened, chain.transport, chain.topology, start, patience)
 
     found = play(run)
     if json:
@@ -94,19 +90,3 @@ def verdict(found: Audit) -> str:
     if not found.final:
         return f"{balance.missing:,} accepted events are still under way; run this again"
     return f"NOT balanced: {balance.missing:,} events are missing, {balance.double:,} are in the journal twice"
-
-
-@asynccontextmanager
-async def broker(settings: Settings) -> AsyncIterator[tuple[Topology, Transport]]:
-    """The chain, and the broker that it runs over."""
-    from pipeline.daemon.core import broker_url, topology_of
-    from pipeline.transport import transport_for
-
-    topology = topology_of(settings)
-    transport = transport_for(broker_url(settings), settings.broker_prefix)
-    try:
-        await transport.open()
-        await transport.declare(topology)
-        yield topology, transport
-    finally:
-        await transport.close()

@@ -12,6 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from pipeline.operations.access import Actor
+    from pipeline.operations.chain import Chain
     from pipeline.settings import Settings
     from pipeline.store.database import Database
 
@@ -91,6 +92,44 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
         yield opened
     finally:
         await opened.close()
+
+
+@asynccontextmanager
+async def broker(settings: Settings) -> AsyncIterator[Chain]:
+    """The stages, with the broker that they run over open. Raises BrokerUnavailable."""
+    from pipeline.daemon.core import broker_url, topology_of
+    from pipeline.engine.frame import Bounds
+    from pipeline.operations.chain import Chain
+    from pipeline.transport import transport_for
+
+    topology = topology_of(settings)
+    transport = transport_for(broker_url(settings), settings.broker_prefix)
+    try:
+        await transport.open()
+        await transport.declare(topology)
+        yield Chain(topology, transport, Bounds(settings.frame_events, settings.frame_bytes))
+    finally:
+        await transport.close()
+
+
+def in_account(account: str, work: Callable[[Database, Actor], Awaitable[T]]) -> T:
+    """Run `work` on the database, as whoever sits at the command line, in this account."""
+
+    async def run(settings: Settings) -> T:
+        async with database(settings) as opened:
+            return await work(opened, await acting(opened, account))
+
+    return play(run)
+
+
+def in_chain(account: str, work: Callable[[Database, Chain, Actor], Awaitable[T]]) -> T:
+    """The same with the broker, for what sends events on."""
+
+    async def run(settings: Settings) -> T:
+        async with database(settings) as opened, broker(settings) as chain:
+            return await work(opened, chain, await acting(opened, account))
+
+    return play(run)
 
 
 async def account_id(database: Database, name: str) -> int:

@@ -9,12 +9,10 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from pipeline.engine.frame import Bounds
-from pipeline.engine.topology import Topology
-from pipeline.engine.transport import Transport
 from pipeline.operations.access import Actor
+from pipeline.operations.chain import Chain
 from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
-from pipeline.operations.replay import StageGone, replay_one
+from pipeline.operations.replay import replay_one
 from pipeline.operations.visible import visible
 from pipeline.operations.who import who
 from pipeline.store import conflicts, dead_letters, leads
@@ -40,29 +38,21 @@ async def page(
     seen = await visible(database, actor)
     ids = seen.ids if connector is None else [seen.id_of(connector)]
     rows = await conflicts.page(database, actor.account, state, connectors=ids, after=after, limit=limit)
-    return [{**row, "connector": seen.names.get(row["connector_id"])} for row in rows]
+    return [seen.named(row) for row in rows]
 
 
 async def show(database: Database, actor: Actor, id: int) -> dict[str, Any]:
     """One conflict, its leads with their fields. Raises NotFound."""
     seen = await visible(database, actor)
     row = await conflicts.show(database, actor.account, id)
-    if row is None or not (seen.is_all or row["connector_id"] in seen.names):
+    if row is None or not seen.holds(row):
         raise NotFound(f"no conflict {id}")
     found = [await leads.show(database, actor.account, lead) for lead in row["leads"]]
-    return {**row, "connector": seen.names.get(row["connector_id"]), "leads": [lead for lead in found if lead]}
+    return {**seen.named(row), "leads": [lead for lead in found if lead]}
 
 
 async def resolve(
-    database: Database,
-    transport: Transport,
-    topology: Topology,
-    actor: Actor,
-    id: int,
-    bounds: Bounds,
-    *,
-    use: str | None = None,
-    merge: bool = False,
+    database: Database, chain: Chain, actor: Actor, id: int, *, use: str | None = None, merge: bool = False
 ) -> dict[str, Any]:
     """Decide, and send the event on: to the lead `use`, or, with `merge`, to one lead made of all of them.
 
@@ -88,8 +78,5 @@ async def resolve(
     letter = await dead_letters.letter(database, id, actor.account)
     if letter is None:
         raise AssertionError("a conflict is a readable dead letter")
-    try:
-        await replay_one(database, transport, topology, letter, bounds)
-    except StageGone as gone:
-        raise InUse(str(gone)) from gone
+    await replay_one(database, chain, letter)
     return decision

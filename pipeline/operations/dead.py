@@ -8,12 +8,10 @@ from typing import Any
 
 import orjson
 
-from pipeline.engine.frame import Bounds
-from pipeline.engine.topology import Topology
-from pipeline.engine.transport import Transport
 from pipeline.operations.access import Actor
+from pipeline.operations.chain import Chain
 from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
-from pipeline.operations.replay import StageGone, replay, replay_from_start, replay_one
+from pipeline.operations.replay import replay, replay_from_start, replay_one
 from pipeline.operations.visible import Visible, visible
 from pipeline.operations.who import who
 from pipeline.store import connectors, dead_letters
@@ -27,9 +25,7 @@ MOST = 10_000  # letters that one call sends again; the command line has no boun
 
 async def wanted(database: Database, actor: Actor, given: Filter, connector: str | None) -> Filter:
     """The filter, narrowed to the caller's account, to the connectors that he sees, and to this one. NotFound."""
-    seen = await visible(database, actor)
-    narrowed = replace(given, account=actor.account, connectors=seen.ids)
-    return narrowed if connector is None else replace(narrowed, connector=seen.id_of(connector))
+    return _narrowed(await visible(database, actor), actor, given, connector)
 
 
 async def page(
@@ -40,45 +36,39 @@ async def page(
     after: int | None = None,
     limit: int = 50,
 ) -> list[dict[str, Any]]:
-    """Dead letters without their events, the newest first, each with its connector's name."""
+    """Dead letters without their events, the newest first, each with its connector's name.
+
+    With `given.unreadable` the frames that nobody could read, of whatever account: only for the command line.
+    """
     seen = await visible(database, actor)
-    filtered = await wanted(database, actor, given, connector)
-    rows = await dead_letters.page(database, filtered, after=after, limit=limit)
-    return [_named(row, seen) for row in rows]
+    filtered = _narrowed(seen, actor, given, connector)
+    return [seen.named(row) for row in await dead_letters.page(database, filtered, after=after, limit=limit)]
 
 
 async def groups(database: Database, actor: Actor, given: Filter, connector: str | None = None) -> list[dict[str, Any]]:
     """How many died of what, the most first."""
     seen = await visible(database, actor)
-    return [
-        _named(row, seen)
-        for row in await dead_letters.groups(database, await wanted(database, actor, given, connector))
-    ]
+    return [seen.named(row) for row in await dead_letters.groups(database, _narrowed(seen, actor, given, connector))]
 
 
-async def show(database: Database, actor: Actor, id: int) -> dict[str, Any]:
-    """One dead letter with its event and trace. Raises NotFound."""
+async def show(database: Database, actor: Actor, id: int, *, unreadable: bool = False) -> dict[str, Any]:
+    """One dead letter with its event and trace. Raises NotFound.
+
+    `unreadable`: also a frame that nobody could read, which belongs to no account; only for the command line.
+    """
     seen = await visible(database, actor)
-    row = await dead_letters.show(database, id, actor.account)
-    if row is None or not (seen.is_all or row["connector_id"] in seen.names):
-        raise NotFound(f"no dead letter {id}")
-    return _named(row, seen)
+    row = await dead_letters.show(database, id, actor.account, unreadable=unreadable)
+    if row is None or not seen.holds(row):
+        raise _unknown(id)
+    return seen.named(row)
 
 
-async def replay_letter(
-    database: Database, transport: Transport, topology: Topology, actor: Actor, id: int, bounds: Bounds
-) -> None:
+async def replay_letter(database: Database, chain: Chain, actor: Actor, id: int) -> None:
     """Send one through again, from the stage that gave it up. Raises NotFound, InUse."""
-    letter = await _letter(database, actor, id)
-    try:
-        await replay_one(database, transport, topology, letter, bounds)
-    except StageGone as gone:
-        raise InUse(str(gone)) from gone
+    await replay_one(database, chain, await _letter(database, actor, id))
 
 
-async def replay_edited(
-    database: Database, transport: Transport, topology: Topology, actor: Actor, id: int, document: Any, bounds: Bounds
-) -> None:
+async def replay_edited(database: Database, chain: Chain, actor: Actor, id: int, document: Any) -> None:
     """Send one through again with another document, from the first stage, as the same event.
 
     What the event was before stays in the dead-letter store; its journal row says that it was edited, and by whom.
@@ -94,40 +84,27 @@ async def replay_edited(
         clean, _ = redacted(document, preset(source).door)
     except (TooDeep, UnknownPreset) as error:
         raise Invalid("nothing is sent", [Problem("document", str(error))]) from error
-    await replay_from_start(
-        database,
-        transport,
-        topology,
-        letter,
-        orjson.dumps(clean).decode(),
-        f"edited by {who(actor)}",
-        bounds,
-    )
+    await replay_from_start(database, chain, letter, orjson.dumps(clean).decode(), f"edited by {who(actor)}")
 
 
-async def replay_matching(
-    database: Database,
-    transport: Transport,
-    topology: Topology,
-    actor: Actor,
-    given: Filter,
-    connector: str | None,
-    bounds: Bounds,
-) -> int:
+async def replay_matching(database: Database, chain: Chain, actor: Actor, given: Filter, connector: str | None) -> int:
     """Send all that match through again; returns how many. Raises InUse: more than ten thousand, or a stage is gone."""
     narrowed = await wanted(database, actor, given, connector)
     if (found := await dead_letters.count(database, narrowed)) > MOST:
         raise InUse(f"{found:,} match, and one call sends {MOST:,}; narrow it down, or use `leadpipe dead replay`")
-    try:
-        return await replay(database, transport, topology, narrowed, bounds)
-    except StageGone as gone:
-        raise InUse(str(gone)) from gone
+    return await replay(database, chain, narrowed)
 
 
-async def discard(database: Database, actor: Actor, ids: Sequence[int]) -> int:
-    """Set dead letters aside for good: all of them, or, if one is not there, none. Raises NotFound."""
-    for id in ids:
-        await show(database, actor, id)
+async def discard(database: Database, actor: Actor, ids: Sequence[int], *, unreadable: bool = False) -> int:
+    """Set dead letters aside for good: all of them, or, if one is not there, none. Raises NotFound.
+
+    `unreadable`: as with `show`.
+    """
+    seen = await visible(database, actor)
+    rows = await dead_letters.connectors_of(database, ids, actor.account, unreadable=unreadable)
+    there = {row["id"] for row in rows if seen.holds(row)}
+    if missing := [id for id in ids if id not in there]:
+        raise _unknown(missing[0])
     return await dead_letters.mark(database, list(ids), "discarded")
 
 
@@ -139,5 +116,11 @@ async def _letter(database: Database, actor: Actor, id: int) -> Letter:
     return letter
 
 
-def _named(row: dict[str, Any], seen: Visible) -> dict[str, Any]:
-    return {**row, "connector": seen.names.get(row["connector_id"])}
+def _narrowed(seen: Visible, actor: Actor, given: Filter, connector: str | None) -> Filter:
+    account = None if given.unreadable else actor.account
+    narrowed = replace(given, account=account, connectors=seen.ids)
+    return narrowed if connector is None else replace(narrowed, connector=seen.id_of(connector))
+
+
+def _unknown(id: int) -> NotFound:
+    return NotFound(f"no dead letter {id}; the list of dead letters shows those there are")

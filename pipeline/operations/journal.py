@@ -7,10 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pipeline.engine.frame import Bounds
-from pipeline.engine.topology import Topology
-from pipeline.engine.transport import Transport
 from pipeline.operations.access import Actor
+from pipeline.operations.chain import Chain
 from pipeline.operations.dead import replay_letter
 from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
 from pipeline.operations.replay import replay_from_start, start
@@ -48,21 +46,19 @@ async def page(
     except ValueError as error:
         rule = f"{after!r} is not what a page ended with: a time, a blank, an id"
         raise Invalid("no such page", [Problem("after", rule, after)]) from error
-    return Page([{**row, "connector": seen.names.get(row["connector_id"])} for row in found.rows], found.next)
+    return Page([seen.named(row) for row in found.rows], found.next)
 
 
 async def show(database: Database, actor: Actor, event: str) -> dict[str, Any]:
     """The whole row of one event, with its connector's name. Raises NotFound."""
     seen = await visible(database, actor)
     row = await journal.show(database, actor.account, event)
-    if row is None or not (seen.is_all or row["connector_id"] in seen.names):
+    if row is None or not seen.holds(row):
         raise NotFound(f"no event {event!r} in the journal; if it was just accepted, it may still be under way")
-    return {**row, "connector": seen.names.get(row["connector_id"])}
+    return seen.named(row)
 
 
-async def retry(
-    database: Database, transport: Transport, topology: Topology, actor: Actor, event: str, bounds: Bounds
-) -> int | None:
+async def retry(database: Database, chain: Chain, actor: Actor, event: str) -> int | None:
     """Send an event through again that failed or was dropped; returns the id of its dead letter, if it had one.
 
     What a rule said no to, and what was dropped, begins at the first stage, so that a mapping or a behaviour that was
@@ -71,7 +67,7 @@ async def retry(
     """
     row = await show(database, actor, event)
     if row["outcome"] == "dropped":
-        await start(database, transport, topology, _anew(row), None, bounds)
+        await start(database, chain, _anew(row), None)
         return None
     if row["outcome"] != "failed":
         raise InUse(f"event {event} was {row['outcome']}; only one that failed or was dropped is sent again")
@@ -81,9 +77,9 @@ async def retry(
     if letter is None:
         raise InUse(f"event {event} was sent again already, or its dead letter was set aside, or is not stored yet")
     if found[0]["kind"] == "poison" or letter.decision is not None:
-        await replay_letter(database, transport, topology, actor, letter.id, bounds)
+        await replay_letter(database, chain, actor, letter.id)
     else:
-        await replay_from_start(database, transport, topology, letter, letter.event.raw, None, bounds)
+        await replay_from_start(database, chain, letter, letter.event.raw, None)
     return letter.id
 
 

@@ -8,79 +8,61 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from pipeline.engine.frame import Bounds, pack
+from pipeline.engine.frame import pack
 from pipeline.engine.topology import Exit, Topology, Work
-from pipeline.engine.transport import Transport
+from pipeline.operations.chain import Chain
+from pipeline.operations.errors import InUse
 from pipeline.store import connectors, dead_letters
 from pipeline.store.database import Database
 from pipeline.store.dead_letters import Filter, Letter
 from schemas.event import Event
 
 
-class StageGone(LookupError):
+class StageGone(InUse):
     """A dead letter died in a stage that the chain no longer has."""
 
 
 async def replay(
-    database: Database,
-    transport: Transport,
-    topology: Topology,
-    wanted: Filter,
-    bounds: Bounds,
-    on_progress: Callable[[int], None] = lambda _: None,
+    database: Database, chain: Chain, wanted: Filter, on_progress: Callable[[int], None] = lambda _: None
 ) -> int:
     """Replay every readable dead letter that matches; returns how many. Raises StageGone, having sent those before."""
-    return await _send(dead_letters.matching(database, wanted), database, transport, topology, bounds, on_progress)
+    return await _send(dead_letters.matching(database, wanted), database, chain, on_progress)
 
 
-async def replay_one(
-    database: Database, transport: Transport, topology: Topology, letter: Letter, bounds: Bounds
-) -> None:
+async def replay_one(database: Database, chain: Chain, letter: Letter) -> None:
     """Replay this one, whatever its status. Raises StageGone."""
 
     async def page() -> AsyncIterator[list[Letter]]:
         yield [letter]
 
-    await _send(page(), database, transport, topology, bounds, lambda _: None)
+    await _send(page(), database, chain, lambda _: None)
 
 
-async def replay_from_start(
-    database: Database,
-    transport: Transport,
-    topology: Topology,
-    letter: Letter,
-    raw: str,
-    note: str | None,
-    bounds: Bounds,
-) -> None:
+async def replay_from_start(database: Database, chain: Chain, letter: Letter, raw: str, note: str | None) -> None:
     """Replay this one, with this document, from the first stage; the note goes with it."""
-    await start(database, transport, topology, dead_letters.revived(letter.event).evolve(raw=raw), note, bounds)
+    await start(database, chain, dead_letters.revived(letter.event).evolve(raw=raw), note)
     await dead_letters.mark(database, [letter.id], "replayed")
 
 
-async def start(
-    database: Database, transport: Transport, topology: Topology, event: Event, note: str | None, bounds: Bounds
-) -> None:
+async def start(database: Database, chain: Chain, event: Event, note: str | None) -> None:
     """Send an event to the first stage, as if nothing had been made of it yet, with the connector as it is now.
 
     It names the revision that is in force, so that a worker which has not heard of that yet asks for it.
     """
     revision = await connectors.revision_of(database, event.connector)
     fresh = event.evolve(data={}, notes=() if note is None else (note,), revision=revision)
-    await transport.publish(pack([Exit(Work(topology.entry), fresh)], time.time(), bounds))
+    await chain.transport.publish(pack([Exit(Work(chain.topology.entry), fresh)], time.time(), chain.bounds))
 
 
 async def _send(
     pages: AsyncIterator[list[Letter]],
     database: Database,
-    transport: Transport,
-    topology: Topology,
-    bounds: Bounds,
+    chain: Chain,
     on_progress: Callable[[int], None],
 ) -> int:
     sent = 0
     async for letters in pages:
-        await transport.publish(pack(_exits(letters, topology), time.time(), bounds))
+        await chain.transport.publish(pack(_exits(letters, chain.topology), time.time(), chain.bounds))
         await dead_letters.mark(database, [letter.id for letter in letters], "replayed")
         sent += len(letters)
         on_progress(len(letters))

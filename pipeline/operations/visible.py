@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -19,6 +20,7 @@ class Visible:
     """The connectors that somebody sees, by id; removed ones too, for an administrator, since their journal stays."""
 
     names: dict[int, str]
+    removed: frozenset[int]
     is_all: bool
 
     def id_of(self, given: str) -> int:
@@ -30,6 +32,14 @@ class Visible:
             if given == (str(id) if given.isdecimal() else name):
                 return id
         raise NotFound(f"no connector {given!r}; the list of connectors shows those there are")
+
+    def holds(self, row: Mapping[str, Any]) -> bool:
+        """Whether what came by the connector of this row is open to him; for an administrator all of the account."""
+        return self.is_all or row["connector_id"] in self.names
+
+    def named(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The row, with its connector's name."""
+        return {**row, "connector": self.names.get(row["connector_id"])}
 
     @property
     def ids(self) -> list[int] | None:
@@ -45,7 +55,8 @@ async def visible(database: Database, actor: Actor) -> Visible:
         for row in rows
         if actor.is_admin or (row["removed_at"] is None and actor.sees(_access(row["access"])))
     }
-    return Visible(names, actor.is_admin)
+    removed = frozenset(row["id"] for row in rows if row["removed_at"] is not None)
+    return Visible(names, removed, actor.is_admin)
 
 
 def _access(stored: object) -> Access | None:
@@ -59,10 +70,10 @@ def _access(stored: object) -> Access | None:
 async def named(database: Database, actor: Actor, given: str) -> str:
     """The name of the connector that the caller means by its name or id. Raises NotFound, also if it is removed."""
     seen = await visible(database, actor)
-    name = seen.names[seen.id_of(given)]
-    if name not in await connectors.stored(database, actor.account):
-        raise NotFound(f"connector {name!r} is removed")
-    return name
+    id = seen.id_of(given)
+    if id in seen.removed:
+        raise NotFound(f"connector {seen.names[id]!r} is removed")
+    return seen.names[id]
 
 
 async def may_save(database: Database, actor: Actor, settings: Sequence[ConnectorSettings]) -> None:

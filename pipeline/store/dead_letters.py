@@ -118,12 +118,35 @@ async def by_stage(database: Database, account: int | None = None) -> dict[str, 
     return {row["stage"]: row["count"] for row in rows}
 
 
-async def show(database: Database, id: int, account: int | None = None) -> dict[str, Any] | None:
-    """One dead letter with its event (decoded) or its unreadable bytes, and the trace; None if there is none."""
+async def show(
+    database: Database, id: int, account: int | None = None, *, unreadable: bool = False
+) -> dict[str, Any] | None:
+    """One dead letter with its event (decoded) or its unreadable bytes, and the trace; None if there is none.
+
+    `account`: of this one alone, or, with `unreadable`, also a frame that nobody could read: it belongs to no account.
+    """
     row = await database.fetchrow(
-        "SELECT * FROM dead_letter WHERE id = $1 AND ($2::bigint IS NULL OR account_id = $2)", id, account
+        "SELECT * FROM dead_letter"
+        " WHERE id = $1 AND ($2::bigint IS NULL OR account_id = $2 OR ($3 AND account_id IS NULL))",
+        id,
+        account,
+        unreadable,
     )
     return None if row is None else _shown(row)
+
+
+async def connectors_of(
+    database: Database, ids: Sequence[int], account: int, *, unreadable: bool = False
+) -> list[dict[str, Any]]:
+    """Which of these dead letters the account has, or, with `unreadable`, belong to none: id, connector_id."""
+    rows = await database.fetch(
+        "SELECT id, connector_id FROM dead_letter"
+        " WHERE id = ANY ($1::bigint[]) AND (account_id = $2 OR ($3 AND account_id IS NULL))",
+        list(ids),
+        account,
+        unreadable,
+    )
+    return [dict(row) for row in rows]
 
 
 async def matching(

@@ -16,6 +16,7 @@ from pipeline.engine.outcome import DeadLetter, Drop, Forward, Outcome
 from pipeline.engine.topology import Dead, Delivery, Topology, Work
 from pipeline.operations import conflicts
 from pipeline.operations.access import Actor
+from pipeline.operations.chain import Chain
 from pipeline.operations.errors import InUse, Invalid, NotFound
 from pipeline.operations.replay import replay
 from pipeline.settings import Settings
@@ -47,9 +48,11 @@ class Held:
     id: int = 0
 
     async def resolve(self, actor: Actor = SAM, **decision: Any) -> dict[str, Any]:
-        return await conflicts.resolve(
-            self.database, self.transport, self.topology, actor, self.id, Bounds(), **decision
-        )
+        return await conflicts.resolve(self.database, self.chain, actor, self.id, **decision)
+
+    @property
+    def chain(self) -> Chain:
+        return Chain(self.topology, self.transport, Bounds())
 
     def sent(self) -> list[Event]:
         return [delivery.event for body in self.hands.bodies for delivery in unpack(body, 0.0)]
@@ -175,7 +178,7 @@ async def test_a_decision_that_was_not_sent_is_sent_with_the_next_call_or_a_repl
         await held.resolve(KIM, use=held.phone_lead)
     assert (await held.resolve(KIM, use=held.email_lead))["by"] == "sam@example.com"
     wanted = dead_letters.Filter(kind="conflict", status=None)
-    assert await replay(held.database, held.transport, held.topology, wanted, Bounds()) == 1
+    assert await replay(held.database, held.chain, wanted) == 1
     rows = [await held.go(sent) for sent in held.sent()]
     assert [row["lead_id"] for row in rows] == [held.email_lead] * 2
     assert await held.database.fetchval("SELECT count(*) FROM applied_event WHERE lead_id = $1", held.email_lead) == 2

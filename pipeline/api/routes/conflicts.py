@@ -108,11 +108,8 @@ async def resolve_conflict(call: Call, id: Id, body: Decision) -> DecisionShown:
     """
     if body.merge:
         call.actor.need(Scope.LEADS_WRITE)
-    core = call.core
     use = None if body.use is None else str(body.use)
-    made = await conflicts.resolve(
-        call.database, core.transport, core.topology, call.actor, id, core.bounds, use=use, merge=body.merge
-    )
+    made = await conflicts.resolve(call.database, call.chain, call.actor, id, use=use, merge=body.merge)
     return DecisionShown(**made)
 
 

@@ -143,8 +143,7 @@ async def show_letter(call: Call, id: Id) -> WholeLetterShown:
 @api.route("POST", "/dead-letters/{id}/replay", scope=Scope.DEAD_WRITE, tag=TAG, status=202, errors=[409])
 async def replay_letter(call: Call, id: Id) -> Count:
     """Send one dead letter through again, from the stage that gave it up."""
-    core = call.core
-    await dead.replay_letter(call.database, core.transport, core.topology, call.actor, id, core.bounds)
+    await dead.replay_letter(call.database, call.chain, call.actor, id)
     return Count(letters=1)
 
 
@@ -154,18 +153,14 @@ async def edit_letter(call: Call, id: Id, body: Edited) -> Count:
 
     The dead letter keeps what came; the event's journal row notes who edited it.
     """
-    core = call.core
-    await dead.replay_edited(call.database, core.transport, core.topology, call.actor, id, body.document, core.bounds)
+    await dead.replay_edited(call.database, call.chain, call.actor, id, body.document)
     return Count(letters=1)
 
 
 @api.route("POST", "/dead-letters/replay", scope=Scope.DEAD_WRITE, tag=TAG, status=202, errors=[404, 409])
 async def replay_letters(call: Call, body: Which) -> Count:
     """Send all dead letters that match through again, each from the stage that gave it up: at most ten thousand."""
-    core = call.core
-    sent = await dead.replay_matching(
-        call.database, core.transport, core.topology, call.actor, body.filter(), body.connector, core.bounds
-    )
+    sent = await dead.replay_matching(call.database, call.chain, call.actor, body.filter(), body.connector)
     return Count(letters=sent)
 
 

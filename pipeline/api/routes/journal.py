@@ -115,6 +115,4 @@ async def retry_event(call: Call, event: UUID) -> Sent:
     Do this when what it failed of is mended: what a rule refused begins at the first stage, with the mapping as it is
     now. Look at its journal row for what becomes of it.
     """
-    core = call.core
-    letter = await journal.retry(call.database, core.transport, core.topology, call.actor, str(event), core.bounds)
-    return Sent(letter=letter)
+    return Sent(letter=await journal.retry(call.database, call.chain, call.actor, str(event)))
