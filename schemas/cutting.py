@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import is_not
 from typing import Any
 
 import orjson
 
-from schemas.normal.path import find, is_absent
+from schemas.normal.path import ROOT, find
 from schemas.preset import Door
 
 REDACTED = "[redacted]"
@@ -40,6 +41,8 @@ SECRET_NAMES = frozenset(
     }
 )
 _LONGEST_NAME = 64
+_MOST_NAMES = 10_000  # that are remembered: a flood of new ones costs time, and no memory
+_HOLDERS = frozenset((dict, list))
 _SEPARATORS = str.maketrans("", "", "_- .")
 
 
@@ -55,7 +58,10 @@ def events_in(document: Any, door: Door) -> list[object]:
     the door says so. A body in which no path holds anything is one event as a whole, so that it ends in the journal
     and not in silence.
     """
-    if isinstance(document, list) and not (door.pairs and is_pairs(document)):
+    many = isinstance(document, list) and not (door.pairs and is_pairs(document))
+    if door.events[:1] == [ROOT]:  # each body is its own event: nothing to look for
+        return list(document) if many else [document]
+    if many:
         return [event for entry in document for event in _events_of_one(entry, door)]
     return _events_of_one(document, door)
 
@@ -77,12 +83,10 @@ def producer_id(event: Any, paths: Sequence[str]) -> str | None:
     Numbers count as their digits, so that `"42"` and `42` are one id. A number too large to be read exactly is no
     id: two of them could look the same, and the second event would be taken for the first.
     """
-    if not paths:
-        return None
+    if len(paths) == 1:
+        return _id_text(find(event, paths[0])) or None
     parts = [_id_text(find(event, path)) for path in paths]
-    if "" in parts:
-        return None
-    return parts[0] if len(parts) == 1 else orjson.dumps(parts).decode()
+    return orjson.dumps(parts).decode() if parts and "" not in parts else None
 
 
 def redacted(event: Any, door: Door) -> tuple[Any, bool]:
@@ -91,8 +95,7 @@ def redacted(event: Any, door: Door) -> tuple[Any, bool]:
     Secrets are the values of members named in `SECRET_NAMES` or in `door.redact`, at any depth, without regard to
     case and separators, also where the name is that of an attribute/value pair. Raises TooDeep.
     """
-    own = frozenset(map(_plain, door.redact))
-    clean = _without_secrets(event, own, DEEPEST)
+    clean = _without_secrets(event, _names(tuple(door.redact)), DEEPEST)
     return clean, clean is not event
 
 
@@ -110,57 +113,68 @@ def pair_name(entry: Any) -> str | None:
 
 def _id_text(value: Any) -> str:
     """An id as text; empty if it is none."""
-    if is_absent(value) or isinstance(value, bool):
-        return ""
     if isinstance(value, str):
         return value.replace("\0", "").strip()
-    if isinstance(value, int):
+    if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return str(int(value))
     return ""
 
 
-def _without_secrets(value: Any, own: frozenset[str], levels: int) -> Any:
-    """The value, or a copy if anything in it had to change."""
-    if isinstance(value, dict):
-        _check(levels)
-        changed = {}
-        hidden = PAIR_VALUE in value and _is_secret(pair_name(value) or "", own)
-        for name, member in value.items():
-            if (hidden and name == PAIR_VALUE) or _is_secret(name, own):
-                clean = REDACTED if _says_something(member) else member
-            elif isinstance(member, dict | list):
-                clean = _without_secrets(member, own, levels - 1)
-            else:
-                continue
-            if clean is not member:
-                changed[name] = clean
-        return {**value, **changed} if changed else value
-    if isinstance(value, list):
-        _check(levels)
-        members = [_without_secrets(m, own, levels - 1) if isinstance(m, dict | list) else m for m in value]
-        return members if any(new is not old for new, old in zip(members, value, strict=True)) else value
-    return value
+class _Names:
+    """The member names whose values are secrets at one kind of door, and those seen there whose values are none."""
+
+    def __init__(self, redact: Sequence[str]) -> None:
+        self._secret = SECRET_NAMES | frozenset(map(_plain, redact))
+        self.harmless: set[str] = set()
+
+    def hidden(self, members: dict[str, Any]) -> dict[str, str]:
+        """What takes the place of the members that are secrets and say something."""
+        of_pair = PAIR_VALUE in members and self._is_secret(pair_name(members) or "")
+        return {
+            name: REDACTED
+            for name, member in members.items()
+            if (self._is_secret(name) or (of_pair and name == PAIR_VALUE)) and _says_something(member)
+        }
+
+    def _is_secret(self, name: str) -> bool:
+        if name in self.harmless or len(name) > _LONGEST_NAME:
+            return False
+        if _plain(name) in self._secret:
+            return True
+        if len(self.harmless) >= _MOST_NAMES:
+            self.harmless.clear()
+        self.harmless.add(name)
+        return False
 
 
-def _check(levels: int) -> None:
+@lru_cache(maxsize=1_000)
+def _names(redact: tuple[str, ...]) -> _Names:
+    return _Names(redact)
+
+
+def _without_secrets(value: Any, names: _Names, levels: int) -> Any:
+    """The object or list, or a copy if anything in it had to change."""
     if levels <= 0:
         raise TooDeep(f"the document is nested deeper than {DEEPEST} levels")
+    if isinstance(value, dict):
+        looks_harmless = value.keys() <= names.harmless and PAIR_VALUE not in value
+        changed: dict[str, Any] = {} if looks_harmless else names.hidden(value)
+        for name, member in value.items():
+            if type(member) in _HOLDERS and name not in changed:
+                clean = _without_secrets(member, names, levels - 1)
+                if clean is not member:
+                    changed[name] = clean
+        return {**value, **changed} if changed else value
+    if isinstance(value, list):
+        members = [_without_secrets(m, names, levels - 1) if type(m) in _HOLDERS else m for m in value]
+        return members if any(map(is_not, members, value)) else value
+    return value
 
 
 def _says_something(value: Any) -> bool:
     return value not in (None, "", REDACTED)
-
-
-def _is_secret(name: str, own: frozenset[str]) -> bool:
-    return len(name) <= _LONGEST_NAME and _is_listed(name, own)
-
-
-@lru_cache(maxsize=10_000)
-def _is_listed(name: str, own: frozenset[str]) -> bool:
-    plain = _plain(name)
-    return plain in SECRET_NAMES or plain in own
 
 
 def _plain(name: str) -> str:
