@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.session import AsJson, database, play
+from pipeline.cli.options import AsJson
+from pipeline.cli.session import database, play
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings
@@ -41,8 +42,4 @@ def list_(json: AsJson = False) -> None:
         async with database(settings) as opened:
             return await accounts.list_all(opened)
 
-    rows = play(run)
-    if json:
-        show.as_json(rows)
-    else:
-        show.lines(("id", "name", "created UTC"), ((row["id"], row["name"], row["created_at"]) for row in rows))
+    show.rows(("id", "name", "created_at"), play(run), json=json)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.cli.options import AsJson
 from pipeline.cli.progress import progress
-from pipeline.cli.session import AsJson, Failed, WrongUse, clear_errors, loop_run
+from pipeline.cli.session import Failed, WrongUse, clear_errors, loop_run
 
 if TYPE_CHECKING:
     from pipeline.operations.bench.load import Load

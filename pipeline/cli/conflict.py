@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, in_account, in_chain
+from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AfterId, AsJson, Limit, OfConnector
+from pipeline.cli.session import in_account, in_chain
 
 if TYPE_CHECKING:
     from pipeline.store.conflicts import State
@@ -19,9 +20,9 @@ Conflict = Annotated[int, typer.Argument(help="The conflict's id.")]
 @app.command(name="list")
 def list_(
     state: Annotated[str, typer.Option("--state", help="open, decided, discarded, or any.")] = "open",
-    connector: Annotated[str | None, typer.Option("--connector", help="Only this connector's.")] = None,
-    after: Annotated[int | None, typer.Option("--after", help="Continue after this id.")] = None,
-    limit: Annotated[int, typer.Option("--limit", help="How many at most.", min=1, max=1000)] = 20,
+    connector: OfConnector = None,
+    after: AfterId = None,
+    limit: Limit = 20,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:

@@ -11,9 +11,11 @@ import typer
 
 from pipeline.cli.author import Note, author
 from pipeline.cli.files import write
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, account_id, database, play
+from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson
+from pipeline.cli.session import account_id, database, in_account, play
 
 if TYPE_CHECKING:
+    from pipeline.operations.access import Actor
     from pipeline.operations.plan import Plan
     from pipeline.settings import Settings
     from pipeline.store.database import Database
@@ -43,18 +45,17 @@ def apply(
     from pipeline.operations.plan import carry_out, refusal, wishes
     from pipeline.operations.plan import plan as make
 
-    async def planned(settings: Settings) -> Plan:
-        async with database(settings) as opened:
-            return await make(opened, await account_id(opened, account), wishes(files), prune=prune)
+    async def planned(opened: Database, actor: Actor) -> Plan:
+        return await make(opened, actor.account, wishes(files), prune=prune)
 
     if plan:
-        made = play(planned)
+        made = in_account(account, planned)
         show_plan(made, json=json)
         if made.refused:
             raise typer.Exit(2)
         return
     if prune and not yes:
-        _confirm(play(planned))
+        _confirm(in_account(account, planned))
 
     async def run(settings: Settings) -> list[dict[str, Any]]:
         from pipeline.operations.connectors import webhook_url
@@ -107,20 +108,18 @@ def export(
     account: Account = DEFAULT_ACCOUNT,
 ) -> None:
     """Write connectors as TOML: one to the terminal, or one or all into a folder, with their JSON Schema."""
-    from pipeline.operations import json_schema
+    from pipeline.operations import connectors, json_schema
     from pipeline.operations.as_code import to_toml
 
     if (name is None) != all_ or (all_ and into is None):
         raise typer.BadParameter("name one connector, or say --all --into FOLDER")
 
-    async def run(settings: Settings) -> list[ConnectorSettings]:
-        from pipeline.operations.connectors import all_settings, settings_of
+    async def run(opened: Database, actor: Actor) -> list[ConnectorSettings]:
+        if name is None:
+            return await connectors.all_settings(opened, actor.account)
+        return [await connectors.settings_of(opened, actor.account, name)]
 
-        async with database(settings) as opened:
-            owner = await account_id(opened, account)
-            return await all_settings(opened, owner) if name is None else [await settings_of(opened, owner, name)]
-
-    exported = play(run)
+    exported = in_account(account, run)
     if into is None:
         sys.stdout.write(to_toml(exported[0]))
         return

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from pipeline.cli.author import Note, author
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, account_id, database, play
-
-if TYPE_CHECKING:
-    from pipeline.operations.differences import Difference
-    from pipeline.operations.revisions import Revision
-    from pipeline.settings import Settings
-    from pipeline.store.connectors import Applied
-
-Name = Annotated[str, typer.Argument(help="The connector's name.")]
+from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson, ConnectorName
+from pipeline.cli.session import in_account
 
 
 def register(app: typer.Typer) -> None:
@@ -25,16 +18,12 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def revisions(name: Name, account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
+def revisions(name: ConnectorName, account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
     """List a connector's revisions, the newest first: when, who, why, and what changed."""
     from pipeline.cli import show
     from pipeline.operations import revisions as operations
 
-    async def run(settings: Settings) -> list[Revision]:
-        async with database(settings) as opened:
-            return await operations.revisions(opened, await account_id(opened, account), name)
-
-    found = play(run)
+    found = in_account(account, lambda opened, actor: operations.revisions(opened, actor.account, name))
     if json:
         show.as_json([asdict(each) for each in found])
         return
@@ -46,7 +35,7 @@ def revisions(name: Name, account: Account = DEFAULT_ACCOUNT, json: AsJson = Fal
 
 
 def diff(
-    name: Name,
+    name: ConnectorName,
     old: Annotated[int, typer.Argument(help="A revision.")],
     new: Annotated[int | None, typer.Argument(help="Another one; left out: the newest.")] = None,
     account: Account = DEFAULT_ACCOUNT,
@@ -57,11 +46,7 @@ def diff(
     from pipeline.cli.connector_code import show_differences
     from pipeline.operations.revisions import difference
 
-    async def run(settings: Settings) -> list[Difference]:
-        async with database(settings) as opened:
-            return await difference(opened, await account_id(opened, account), name, old, new)
-
-    found = play(run)
+    found = in_account(account, lambda opened, actor: difference(opened, actor.account, name, old, new))
     if json:
         show.as_json([asdict(each) for each in found])
     elif found:
@@ -71,7 +56,7 @@ def diff(
 
 
 def restore(
-    name: Name,
+    name: ConnectorName,
     revision: Annotated[int, typer.Argument(help="The revision to go back to.")],
     note: Note = None,
     account: Account = DEFAULT_ACCOUNT,
@@ -79,10 +64,7 @@ def restore(
     """Save the settings of an old revision as a new one."""
     from pipeline.operations import revisions as operations
 
-    async def run(settings: Settings) -> Applied:
-        async with database(settings) as opened:
-            return await operations.restore(opened, await account_id(opened, account), name, revision, author(note))
-
-    done = play(run)
+    by = author(note)
+    done = in_account(account, lambda opened, actor: operations.restore(opened, actor.account, name, revision, by))
     said = "is what is in force already" if done.state == "unchanged" else f"restored as revision {done.revision}"
     print(f"revision {revision} of {name} {said}")

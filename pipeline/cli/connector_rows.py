@@ -13,14 +13,15 @@ import typer
 
 from pipeline.cli import files
 from pipeline.cli.author import Note, author
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, account_id, database, play
+from pipeline.cli.options import DEFAULT_ACCOUNT, Account, ConnectorName
+from pipeline.cli.session import in_account
 
 if TYPE_CHECKING:
+    from pipeline.operations.access import Actor
     from pipeline.operations.plan import Plan
-    from pipeline.settings import Settings
+    from pipeline.store.database import Database
     from schemas.settings import ConnectorSettings
 
-Name = Annotated[str, typer.Argument(help="The connector's name.")]
 Target = Annotated[str, typer.Argument(metavar="RECORD.FIELD", help="Such as lead.budget.")]
 Planned = Annotated[bool, typer.Option("--plan", help="Only show what would change.")]
 
@@ -33,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 
 def map_(
-    name: Name,
+    name: ConnectorName,
     source: Annotated[str, typer.Argument(metavar="PATH", help="A path in the source's document, such as mx_Budget.")],
     to: Target,
     type: Annotated[
@@ -65,7 +66,7 @@ def map_(
 
 
 def unmap(
-    name: Name,
+    name: ConnectorName,
     to: Target,
     source_field: Annotated[
         str | None, typer.Option("--source-field", metavar="PATH", help="Delete this custom source field too.")
@@ -85,18 +86,20 @@ def unmap(
     _save(name, account, note, change, plan=plan)
 
 
-def edit(name: Name, note: Note = None, account: Account = DEFAULT_ACCOUNT) -> None:
+def edit(name: ConnectorName, note: Note = None, account: Account = DEFAULT_ACCOUNT) -> None:
     """Open the connector's settings in the editor ($VISUAL, $EDITOR); see what changes, and save it or not."""
     from pipeline.cli.connector_code import schema_text, show_plan
     from pipeline.operations import json_schema
     from pipeline.operations.as_code import to_toml
+    from pipeline.operations.connectors import settings_of
     from pipeline.operations.plan import plan as make
     from pipeline.operations.plan import wishes
 
     with tempfile.TemporaryDirectory(prefix="leadpipe-") as folder:
         file = Path(folder) / f"{name}.toml"
         (Path(folder) / json_schema.FILE).write_text(schema_text(), encoding="utf-8")
-        before = to_toml(_settings(name, account), f"./{json_schema.FILE}")
+        old = in_account(account, lambda opened, actor: settings_of(opened, actor.account, name))
+        before = to_toml(old, f"./{json_schema.FILE}")
         file.write_text(before, encoding="utf-8")
         while True:
             files.edit(file)
@@ -104,11 +107,7 @@ def edit(name: Name, note: Note = None, account: Account = DEFAULT_ACCOUNT) -> N
                 print("nothing was changed")
                 return
 
-            async def planned(settings: Settings) -> Plan:
-                async with database(settings) as opened:
-                    return await make(opened, await account_id(opened, account), wishes([file]))
-
-            made = play(planned)
+            made = in_account(account, lambda opened, actor: make(opened, actor.account, wishes([file])))
             show_plan(made, json=False)
             [entry] = made.entries
             if entry.settings is not None and entry.name == name:
@@ -134,17 +133,15 @@ def _save(
     from pipeline.operations.plan import Wish, carry_out
     from pipeline.operations.plan import plan as make
 
-    async def run(settings: Settings) -> tuple[Plan, int | None]:
-        async with database(settings) as opened:
-            owner = await account_id(opened, account)
-            wanted = change(await settings_of(opened, owner, name))
-            made = await make(opened, owner, [Wish("the connector", wanted)])
-            if plan:
-                return made, None
-            [applied] = await carry_out(opened, owner, made, author(note))
-            return made, None if applied is None else applied.revision
+    async def run(opened: Database, actor: Actor) -> tuple[Plan, int | None]:
+        wanted = change(await settings_of(opened, actor.account, name))
+        made = await make(opened, actor.account, [Wish("the connector", wanted)])
+        if plan:
+            return made, None
+        [applied] = await carry_out(opened, actor.account, made, author(note))
+        return made, None if applied is None else applied.revision
 
-    made, revision = play(run)
+    made, revision = in_account(account, run)
     show_plan(made, json=False, wrote=revision is not None)
     if revision is not None:
         print(f"{name} is at revision {revision}")
@@ -154,16 +151,6 @@ def _save(
 
 def _instead(wanted: ConnectorSettings, _: ConnectorSettings) -> ConnectorSettings:
     return wanted
-
-
-def _settings(name: str, account: str) -> ConnectorSettings:
-    async def run(settings: Settings) -> ConnectorSettings:
-        from pipeline.operations.connectors import settings_of
-
-        async with database(settings) as opened:
-            return await settings_of(opened, await account_id(opened, account), name)
-
-    return play(run)
 
 
 def _toml(text: str) -> Any:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from pipeline.cli.files import write
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, account_id, clear_errors, database, play
-
-if TYPE_CHECKING:
-    from pipeline.operations.capture import Captured
-    from pipeline.settings import Settings
+from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson
+from pipeline.cli.session import Failed, clear_errors, in_account
 
 Folder = Annotated[Path, typer.Option("--into", "-o", help="The folder of the connector's file.", file_okay=False)]
 
@@ -35,11 +32,7 @@ def capture(
     from pipeline.cli import show
     from pipeline.operations.capture import capture as run_capture
 
-    async def run(settings: Settings) -> Captured:
-        async with database(settings) as opened:
-            return await run_capture(opened, await account_id(opened, account), event, name)
-
-    captured = play(run)
+    captured = in_account(account, lambda opened, actor: run_capture(opened, actor.account, event, name))
     file = into / captured.path
     with clear_errors():
         if file.exists() and not force:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, WrongUse, account_id, database, play
+from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson, ConnectorName
+from pipeline.cli.session import WrongUse, account_id, database, play
 
 if TYPE_CHECKING:
     from pipeline.operations.compare import Comparison
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from pipeline.store.database import Database
     from schemas.connector import Connector
 
-Name = Annotated[str, typer.Argument(help="The connector's name.")]
 TYPES = {
     ".ndjson": "application/x-ndjson",
     ".jsonl": "application/x-ndjson",
@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
 
 
 def try_(
-    name: Name,
+    name: ConnectorName,
     payload: Annotated[
         Path, typer.Argument(help="A body as the source sends it; - is standard input.", allow_dash=True)
     ],
@@ -75,7 +75,7 @@ def try_(
 
 
 def compare(
-    name: Name,
+    name: ConnectorName,
     draft: Annotated[Path, typer.Option("--draft", help="The file whose settings to compare.", exists=True)],
     last: Annotated[int, typer.Option("--last", help="How many of the latest events.", min=1)] = 1_000,
     first: Annotated[int, typer.Option("--show", help="How many differing events to show field by field.", min=0)] = 5,

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, account_id, database, play
+from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson, ConnectorName
+from pipeline.cli.session import account_id, database, play
 
 if TYPE_CHECKING:
     from pipeline.operations.urls import Url
     from pipeline.settings import Settings
-
-Name = Annotated[str, typer.Argument(help="The connector's name.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -21,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def url(
-    name: Name,
+    name: ConnectorName,
     rotate: Annotated[bool, typer.Option("--rotate", help="Make a new URL in place of this one.")] = False,
     keep: Annotated[
         str | None, typer.Option("--keep", help="With --rotate: how long the old ones go on working, such as 24h.")

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AfterId, AsJson, Limit, OfConnector, Since, Until
 from pipeline.cli.progress import progress
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, in_account, in_chain
-from pipeline.cli.times import Limit, Since, Until, moment
+from pipeline.cli.session import Failed, in_account, in_chain
+from pipeline.cli.times import moment
 
 if TYPE_CHECKING:
     from pipeline.operations.access import Actor
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Look at dead letters, and send them through again.", no_args_is_help=True)
 
 Stage = Annotated[str | None, typer.Option("--stage", help="Only those that died in this stage.")]
-Connector = Annotated[str | None, typer.Option("--connector", help="Only this connector's.")]
 Error = Annotated[str | None, typer.Option("--error", help="Only with this text in the reason, the rule or the error.")]
 Status = Annotated[str, typer.Option("--status", help="dead, replayed, discarded, or any.")]
 STATUSES = ("dead", "replayed", "discarded", "any")
@@ -35,12 +35,12 @@ Letter = Annotated[int, typer.Argument(help="The dead letter's id.")]
 @app.command(name="list")
 def list_(
     stage: Stage = None,
-    connector: Connector = None,
+    connector: OfConnector = None,
     error: Error = None,
     since: Since = None,
     until: Until = None,
     status: Status = "dead",
-    after: Annotated[int | None, typer.Option("--after", help="Continue after this id.")] = None,
+    after: AfterId = None,
     limit: Limit = 20,
     unreadable: Annotated[
         bool, typer.Option("--unreadable", help="Frames that could not be read; they belong to no account.")
@@ -133,7 +133,7 @@ def replay(
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="Replay all, with no other option to narrow it down.")] = False,
     stage: Stage = None,
-    connector: Connector = None,
+    connector: OfConnector = None,
     error: Error = None,
     since: Since = None,
     until: Until = None,

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, WrongUse, account_id, database, play
+from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson, Yes
+from pipeline.cli.session import WrongUse, in_account, told
 
 if TYPE_CHECKING:
-    from pipeline.settings import Settings
+    from pipeline.operations.access import Actor
+    from pipeline.store.database import Database
     from pipeline.store.fields import Listed
     from schemas.fields import Field, RecordKind
 
@@ -32,11 +34,7 @@ def list_(
 
     wanted = None if record is None else _kind(record)
 
-    async def run(settings: Settings) -> list[Listed]:
-        async with database(settings) as opened:
-            return await fields.page(opened, await account_id(opened, account), wanted)
-
-    rows = play(run)
+    rows = in_account(account, lambda opened, actor: fields.page(opened, actor.account, wanted))
     if json:
         show.as_json([_document(row) for row in rows])
     else:
@@ -75,18 +73,16 @@ def set_(
     given = {"type": type, "label": label, "options": option, "required": required, "unique": unique}
     said = {what: value for what, value in given.items() if value is not None}
 
-    async def run(settings: Settings) -> tuple[str, Listed]:
-        async with database(settings) as opened:
-            owner = await account_id(opened, account)
-            try:
-                old = (await fields.get(opened, owner, kind, name)).field.model_dump(mode="json")
-            except NotFound:
-                old = {"label": name}
-            wanted = _field(name, {**({} if file else old), **said, "name": name}, file)
-            state = await fields.put(opened, owner, kind, wanted)
-            return state, await fields.get(opened, owner, kind, name)
+    async def run(opened: Database, actor: Actor) -> tuple[str, Listed]:
+        try:
+            old = (await fields.get(opened, actor.account, kind, name)).field.model_dump(mode="json")
+        except NotFound:
+            old = {"label": name}
+        wanted = _field({**({} if file else old), **said, "name": name}, file)
+        state = await fields.put(opened, actor.account, kind, wanted)
+        return state, await fields.get(opened, actor.account, kind, name)
 
-    state, row = play(run)
+    state, row = in_account(account, run)
     if json:
         show.as_json({**_document(row), "state": state})
     else:
@@ -97,7 +93,7 @@ def set_(
 def remove(
     name: Name,
     record: Record = "lead",
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     account: Account = DEFAULT_ACCOUNT,
 ) -> None:
     """Remove a field of the account's own, or have a standard one as it ships. Stored values stay stored."""
@@ -107,14 +103,12 @@ def remove(
     if not yes:
         typer.confirm(f"Remove the field {record}.{name}?", abort=True)
 
-    async def run(settings: Settings) -> str:
-        async with database(settings) as opened:
-            return await fields.remove(opened, await account_id(opened, account), kind, name)
-
-    print(f"{play(run)} {record}.{name}")
+    done = in_account(account, lambda opened, actor: fields.remove(opened, actor.account, kind, name))
+    print(f"{done} {record}.{name}")
 
 
-def _field(name: str, said: dict[str, Any], file: Path | None) -> Field:
+def _field(said: dict[str, Any], file: Path | None) -> Field:
+    """The field that the file says, and over it what the options say."""
     import tomllib
 
     from pydantic import ValidationError
@@ -124,11 +118,7 @@ def _field(name: str, said: dict[str, Any], file: Path | None) -> Field:
     try:
         return Field(**{**(tomllib.loads(file.read_text()) if file else {}), **said})
     except ValidationError as error:
-        problems = [
-            f"{'.'.join(map(str, each['loc'])) or name}: {each['msg']}, not {each['input']!r}"
-            for each in error.errors(include_url=False)
-        ]
-        raise WrongUse("; ".join(problems)) from error
+        raise WrongUse(told(error, said["name"])) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise WrongUse(f"{file}: {error}") from error
 

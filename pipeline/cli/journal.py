@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, in_account, in_chain
-from pipeline.cli.times import Limit, Since, Until, moment
+from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson, Limit, OfConnector, Since, Until
+from pipeline.cli.session import Failed, in_account, in_chain
+from pipeline.cli.times import moment
 
 if TYPE_CHECKING:
     from pipeline.operations.access import Actor
@@ -29,7 +30,7 @@ BEHAVIOUR = {
 
 @app.command(name="list")
 def list_(
-    connector: Annotated[str | None, typer.Option("--connector", help="Only this connector's.")] = None,
+    connector: OfConnector = None,
     outcome: Annotated[
         str | None, typer.Option("--outcome", help="created, updated, unchanged, dropped or failed.")
     ] = None,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, account_id, database, play
+from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson
+from pipeline.cli.session import ALL, in_account
 
 if TYPE_CHECKING:
     from pipeline.operations.access import Actor
     from pipeline.operations.keys import Made
-    from pipeline.settings import Settings
     from pipeline.store.database import Database
 
 app = typer.Typer(help="Make, list, rotate and revoke keys of the API.", no_args_is_help=True)
@@ -35,24 +35,20 @@ def create(
 
     Use it as `Authorization: Bearer KEY` with the API, whose page is /api/docs.
     """
-    from datetime import UTC, datetime
-
     from pipeline.operations import keys, users
     from schemas.access import Scope
 
-    try:
-        scopes = None if scope is None else [Scope(text) for text in scope]
-    except ValueError as error:
-        raise typer.BadParameter(f"{error}; the scopes are {', '.join(Scope)}") from None
+    if unknown := [text for text in scope or () if text not in set(Scope)]:
+        raise typer.BadParameter(f"{unknown[0]!r} is not a scope; they are {', '.join(Scope)}")
+    scopes = None if scope is None else [Scope(text) for text in scope]
 
-    async def run(settings: Settings) -> Made:
-        async with database(settings) as opened:
-            actor = await _actor(opened, account)
-            await users.first_admin(opened, actor.account, user)
-            until = None if days is None else datetime.now(UTC) + timedelta(days=days)
-            return await keys.create(opened, actor, name, email=user, scopes=scopes, expires_at=until)
+    until = None if days is None else datetime.now(UTC) + timedelta(days=days)
 
-    _print(play(run), json)
+    async def run(opened: Database, actor: Actor) -> Made:
+        await users.first_admin(opened, actor.account, user)
+        return await keys.create(opened, actor, name, email=user, scopes=scopes, expires_at=until)
+
+    _print(in_account(account, run), json)
 
 
 @app.command(name="list")
@@ -61,15 +57,8 @@ def list_(account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
     from pipeline.cli import show
     from pipeline.operations import keys
 
-    async def run(settings: Settings) -> list[dict[str, Any]]:
-        async with database(settings) as opened:
-            return await keys.page(opened, await _actor(opened, account), limit=100_000)
-
-    rows = play(run)
-    if json:
-        show.as_json(rows)
-    else:
-        show.lines(COLUMNS, ([row[column] for column in COLUMNS] for row in rows))
+    found = in_account(account, lambda opened, actor: keys.page(opened, actor, limit=ALL))
+    show.rows(COLUMNS, found, json=json)
 
 
 @app.command()
@@ -84,11 +73,8 @@ def rotate(
     """Make the key that follows this one, and print it."""
     from pipeline.operations import keys
 
-    async def run(settings: Settings) -> Made:
-        async with database(settings) as opened:
-            return await keys.rotate(opened, await _actor(opened, account), key, timedelta(hours=hours))
-
-    _print(play(run), json)
+    overlap = timedelta(hours=hours)
+    _print(in_account(account, lambda opened, actor: keys.rotate(opened, actor, key, overlap)), json)
 
 
 @app.command()
@@ -96,18 +82,8 @@ def revoke(key: Key, account: Account = DEFAULT_ACCOUNT) -> None:
     """Have a key work no more."""
     from pipeline.operations import keys
 
-    async def run(settings: Settings) -> None:
-        async with database(settings) as opened:
-            await keys.revoke(opened, await _actor(opened, account), key)
-
-    play(run)
+    in_account(account, lambda opened, actor: keys.revoke(opened, actor, key))
     print(f"revoked key {key}")
-
-
-async def _actor(opened: Database, account: str) -> Actor:
-    from pipeline.operations.access import Actor
-
-    return Actor.local(await account_id(opened, account), account)
 
 
 def _print(made: Made, json: bool) -> None:

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, in_account
+from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson, Limit
+from pipeline.cli.session import in_account
 
 app = typer.Typer(help="Find people, and see what is known of them.", no_args_is_help=True)
 COLUMNS = ("name", "phone", "email", "city", "lead source", "updated")
@@ -20,7 +21,7 @@ def find(
     query: Annotated[
         str, typer.Argument(help="A phone number, an e-mail address, an id, or a text; none: the newest.")
     ] = "",
-    limit: Annotated[int, typer.Option("--limit", help="How many at most.", min=1, max=1000)] = 20,
+    limit: Limit = 20,
     after: Annotated[str | None, typer.Option("--after", help="Continue after this lead.")] = None,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
@@ -118,7 +119,7 @@ def number_told(number: Mapping[str, Any]) -> str:
 def history(
     lead: Lead,
     field: Annotated[str | None, typer.Option("--field", help="Only this field.")] = None,
-    limit: Annotated[int, typer.Option("--limit", help="How many at most.", min=1, max=1000)] = 50,
+    limit: Limit = 50,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:

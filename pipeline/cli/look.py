@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.session import AsJson, broker, database, play
-from pipeline.cli.times import Since, moment
+from pipeline.cli.options import AsJson, Since
+from pipeline.cli.session import broker, database, play
+from pipeline.cli.times import moment
 
 if TYPE_CHECKING:
     from pipeline.operations.audit import Audit

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.session import AsJson, Failed, WrongUse, clear_errors, loop_run, play
+from pipeline.cli.options import AsJson
+from pipeline.cli.session import Failed, WrongUse, clear_errors, loop_run, play
 from pipeline.daemon import heap
 
 if TYPE_CHECKING:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, Failed, account_id, database, play
+from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson
+from pipeline.cli.session import Failed, account_id, database, in_account, play
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings
@@ -40,16 +41,8 @@ def list_(account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
     from pipeline.cli import show
     from pipeline.operations import secrets
 
-    async def run(settings: Settings) -> list[dict[str, Any]]:
-        async with database(settings) as opened:
-            return await secrets.listed(opened, await account_id(opened, account))
-
-    rows = play(run)
-    if json:
-        show.as_json(rows)
-    else:
-        columns = ("name", "used_by", "created_at", "updated_at")
-        show.lines(columns, ([row[column] for column in columns] for row in rows))
+    found = in_account(account, lambda opened, actor: secrets.listed(opened, actor.account))
+    show.rows(("name", "used_by", "created_at", "updated_at"), found, json=json)
 
 
 @app.command()
@@ -57,11 +50,7 @@ def remove(name: Name, account: Account = DEFAULT_ACCOUNT) -> None:
     """Forget a secret that no connector names."""
     from pipeline.operations import secrets
 
-    async def run(settings: Settings) -> None:
-        async with database(settings) as opened:
-            await secrets.remove(opened, await account_id(opened, account), name)
-
-    play(run)
+    in_account(account, lambda opened, actor: secrets.remove(opened, actor.account, name))
     print(f"removed {name}")
 
 
@@ -78,14 +67,14 @@ def reseal() -> None:
     """Seal all secrets with the first key of LEADPIPE_SECRET_KEY; then the keys after it can go."""
     from pipeline.operations import secrets
 
-    async def run(settings: Settings) -> tuple[int, list[str]]:
+    async def run(settings: Settings) -> int:
         async with database(settings) as opened:
             done, troubles = await secrets.reseal(opened, settings)
             if troubles:
                 raise Failed("\n".join([f"{done} sealed anew; these are as they were:", *troubles]))
-            return done, troubles
+            return done
 
-    print(f"{play(run)[0]} sealed anew; every secret is sealed with the first key")
+    print(f"{play(run)} sealed anew; every secret is sealed with the first key")
 
 
 def _value() -> bytes:

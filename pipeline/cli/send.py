@@ -8,18 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.files import write
+from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson
 from pipeline.cli.progress import progress
-from pipeline.cli.session import (
-    DEFAULT_ACCOUNT,
-    Account,
-    AsJson,
-    Failed,
-    WrongUse,
-    clear_errors,
-    database,
-    loop_run,
-    play,
-)
+from pipeline.cli.session import Failed, WrongUse, account_id, clear_errors, database, loop_run, play
 
 if TYPE_CHECKING:
     from pipeline.operations.proving import Prove
@@ -89,8 +80,8 @@ def send(
 
 def _target(name: str, account: str) -> tuple[str, bool, Prove]:
     """A connector's URL, whether its events need a key of ours, and what makes requests to it believed."""
-    from pipeline.cli.connector import found
-    from pipeline.operations.connectors import webhook_url
+    from pipeline.operations import urls
+    from pipeline.operations.connectors import find
     from pipeline.operations.proving import prover
     from pipeline.secrets.references import Secrets
     from pipeline.secrets.seal import Seals
@@ -99,9 +90,11 @@ def _target(name: str, account: str) -> tuple[str, bool, Prove]:
 
     async def run(settings: Settings) -> tuple[str, bool, Prove]:
         async with database(settings) as opened:
-            connector, tokens = await found(opened, account, name)
+            owner = await account_id(opened, account)
+            connector = await find(opened, owner, name)
+            newest = await urls.newest_of(opened, settings, owner, name)
             sealed = await secrets.load_all(opened)
         found_here = Secrets(Seals(settings.secret_key), lambda owner, named: sealed.get((owner, named)))
-        return webhook_url(settings, tokens[0]), not connector.id_paths, prover(connector, found_here)
+        return newest.url, not connector.id_paths, prover(connector, found_here)
 
     return play(run)

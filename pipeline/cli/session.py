@@ -6,21 +6,20 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
+    from pydantic import ValidationError
+
     from pipeline.operations.access import Actor
     from pipeline.operations.chain import Chain
     from pipeline.settings import Settings
     from pipeline.store.database import Database
 
 T = TypeVar("T")
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-Account = Annotated[str, typer.Option("--account", envvar="LEADPIPE_CLI_ACCOUNT", help="The account to look at.")]
-DEFAULT_ACCOUNT = "default"
+ALL = 100_000  # of a list that commands print whole, such as the users of an account
 
 
 class Failed(Exception):
@@ -56,6 +55,16 @@ def clear_errors() -> Iterator[None]:
 def _end(error: object, code: int) -> None:
     print(f"leadpipe: {error}", file=sys.stderr)
     raise typer.Exit(code)
+
+
+def told(error: ValidationError, whole: str) -> str:
+    """What a model did not like: field, rule and value of each; what is wrong with all of it, by the name `whole`."""
+    problems = []
+    for each in error.errors(include_url=False):
+        rule = each["msg"].removeprefix("Value error, ")
+        at = ".".join(map(str, each["loc"]))
+        problems.append(f"{at}: {rule}, not {each['input']!r}" if at else f"{whole}: {rule}")
+    return "; ".join(problems)
 
 
 def play(work: Callable[[Settings], Awaitable[T]]) -> T:

@@ -1,16 +1,11 @@
-"""Points and lengths of time as people give them on the command line, and the options that many commands share."""
+"""Points and lengths of time as people give them on the command line. In: a text. Out: a time, or a length of one."""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
 
 import typer
-
-Since = Annotated[str | None, typer.Option("--since", help="From this time on: 2026-08-10T12:00, or an age: 24h, 7d.")]
-Until = Annotated[str | None, typer.Option("--until", help="Before this time.")]
-Limit = Annotated[int, typer.Option("--limit", help="How many at most.", min=1, max=1000)]
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 

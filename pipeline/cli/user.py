@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.session import DEFAULT_ACCOUNT, Account, AsJson, WrongUse, account_id, database, play
+from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson, Yes
+from pipeline.cli.session import ALL, WrongUse, in_account, told
 
 if TYPE_CHECKING:
-    from pipeline.settings import Settings
+    from pipeline.operations.access import Actor
+    from pipeline.store.database import Database
     from schemas.access import Role, UserField
 
 app = typer.Typer(help="Make users, give them roles, and list them.", no_args_is_help=True)
@@ -37,13 +39,11 @@ def create(
     """Make a user."""
     from pipeline.operations import users
 
-    async def run(settings: Settings) -> dict[str, Any]:
-        async with database(settings) as opened:
-            owner = await account_id(opened, account)
-            given = _values(field, await users.fields(opened, owner))
-            return await users.create(opened, owner, email, name=name, role=_role(role), fields=given)
+    async def run(opened: Database, actor: Actor) -> dict[str, Any]:
+        given = _values(field, await users.fields(opened, actor.account))
+        return await users.create(opened, actor.account, email, name=name, role=_role(role), fields=given)
 
-    _print(play(run), "created", json)
+    _print(in_account(account, run), "created", json)
 
 
 @app.command(name="set")
@@ -61,17 +61,15 @@ def set_(
     """Change a user: what is not named stays."""
     from pipeline.operations import users
 
-    async def run(settings: Settings) -> dict[str, Any]:
-        async with database(settings) as opened:
-            owner = await account_id(opened, account)
-            user = await users.find(opened, owner, email)
-            new: dict[str, Any] = {"name": name, "active": active, "role": None if role is None else _role(role)}
-            new = {what: value for what, value in new.items() if value is not None}
-            if field:
-                new["fields"] = _values(field, await users.fields(opened, owner))
-            return await users.change(opened, owner, user["id"], new)
+    async def run(opened: Database, actor: Actor) -> dict[str, Any]:
+        user = await users.find(opened, actor.account, email)
+        given = {"name": name, "active": active, "role": None if role is None else _role(role)}
+        new: dict[str, Any] = {what: value for what, value in given.items() if value is not None}
+        if field:
+            new["fields"] = _values(field, await users.fields(opened, actor.account))
+        return await users.change(opened, actor.account, user["id"], new)
 
-    _print(play(run), "changed", json)
+    _print(in_account(account, run), "changed", json)
 
 
 @app.command(name="list")
@@ -80,15 +78,8 @@ def list_(account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
     from pipeline.cli import show
     from pipeline.store import users
 
-    async def run(settings: Settings) -> list[dict[str, Any]]:
-        async with database(settings) as opened:
-            return await users.page(opened, await account_id(opened, account), limit=100_000)
-
-    rows = play(run)
-    if json:
-        show.as_json(rows)
-    else:
-        show.lines(COLUMNS, ([row[column] for column in COLUMNS] for row in rows))
+    found = in_account(account, lambda opened, actor: users.page(opened, actor.account, limit=ALL))
+    show.rows(COLUMNS, found, json=json)
 
 
 @fields.command(name="add")
@@ -106,25 +97,20 @@ def add_field(
     from pipeline.operations import users
     from schemas.access import UserField, UserFieldType
 
+    if type not in set(UserFieldType):
+        raise typer.BadParameter(f"{type!r} is not a type; they are {', '.join(UserFieldType)}")
     try:
         wanted = UserField(name=name, label=label or name, type=UserFieldType(type))
     except ValidationError as error:
-        raise typer.BadParameter("; ".join(f"{each['loc'][0]}: {each['msg']}" for each in error.errors())) from error
-    except ValueError as error:
-        raise typer.BadParameter(f"{error}; the types are {', '.join(UserFieldType)}") from error
-
-    async def run(settings: Settings) -> None:
-        async with database(settings) as opened:
-            await users.add_field(opened, await account_id(opened, account), wanted)
-
-    play(run)
+        raise typer.BadParameter(told(error, name)) from error
+    in_account(account, lambda opened, actor: users.add_field(opened, actor.account, wanted))
     print(f"added user field {name}")
 
 
 @fields.command(name="remove")
 def remove_field(
     name: Annotated[str, typer.Argument(help="The field's name.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     account: Account = DEFAULT_ACCOUNT,
 ) -> None:
     """Remove a field from the account's users, with its values."""
@@ -133,11 +119,7 @@ def remove_field(
     if not yes:
         typer.confirm(f"Remove the user field {name!r} and its values?", abort=True)
 
-    async def run(settings: Settings) -> None:
-        async with database(settings) as opened:
-            await users.remove_field(opened, await account_id(opened, account), name)
-
-    play(run)
+    in_account(account, lambda opened, actor: users.remove_field(opened, actor.account, name))
     print(f"removed user field {name}")
 
 
@@ -147,15 +129,8 @@ def list_fields(account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> Non
     from pipeline.cli import show
     from pipeline.operations import users
 
-    async def run(settings: Settings) -> list[UserField]:
-        async with database(settings) as opened:
-            return await users.fields(opened, await account_id(opened, account))
-
-    rows = play(run)
-    if json:
-        show.as_json([row.model_dump(mode="json") for row in rows])
-    else:
-        show.lines(("name", "label", "type"), ((row.name, row.label, row.type) for row in rows))
+    found = in_account(account, lambda opened, actor: users.fields(opened, actor.account))
+    show.rows(("name", "label", "type"), [each.model_dump(mode="json") for each in found], json=json)
 
 
 def _role(text: str) -> Role:

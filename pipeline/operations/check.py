@@ -95,7 +95,7 @@ async def _secrets(settings: Settings, database: Database) -> Finding:
     sealed = await secrets.load_all(database)
     found = Secrets(Seals(settings.secret_key), lambda account, name: sealed.get((account, name)))
     around = Surroundings(addresses_of(public_url(settings)), Proxies())
-    guards = [Guard(each, found, around) for each, _ in await connectors.load_all(database) if each.guarded]
+    guards = [Guard(each, found, around) for each in await connectors.load_all(database) if each.guarded]
     troubles = [f"{guard.connector.name}: {problem}" for guard in guards for problem in guard.problems]
     if troubles:
         told = "; ".join(troubles)

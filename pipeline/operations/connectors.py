@@ -78,11 +78,6 @@ def read_folder(folder: Path) -> list[ConnectorSettings]:
 
 async def find(database: Database, account: int, name: str) -> Connector:
     """A connector of the account; raises NotFound, and Invalid if it does not fit its preset any more."""
-    return (await with_tokens(database, account, name))[0]
-
-
-async def with_tokens(database: Database, account: int, name: str) -> tuple[Connector, list[str]]:
-    """The same, with the tokens of its webhook URLs, the newest first."""
     try:
         found = await connectors.get(database, account, name)
     except (ValueError, LookupError) as error:

@@ -54,7 +54,7 @@ class Catalog:
         version = await connectors.version(self._database)
         if version == self.known.version:
             return
-        loaded = [connector for connector, _ in await connectors.load_all(self._database)]
+        loaded = await connectors.load_all(self._database)
         self.take(Known(version, loaded, await tokens.load_all(self._database), await secrets.load_all(self._database)))
 
     def take(self, known: Known) -> None:

@@ -1,8 +1,7 @@
-"""Connectors: the configured inlets of an account. In: settings, checked. Out: rows, their history, and tokens."""
+"""Connectors: the configured inlets of an account. In: settings, checked. Out: rows, and their history."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +10,7 @@ from typing import Any, Literal
 
 import structlog
 
-from pipeline.store import field_table
+from pipeline.store import field_table, tokens
 from pipeline.store.database import Connection, Database
 from schemas.checking import check
 from schemas.connector import Connector, ConnectorSettings
@@ -23,13 +22,6 @@ from schemas.standard import STANDARD
 log = structlog.get_logger(__name__)
 
 COLUMNS = "id, account_id, name, revision, settings, enabled"
-
-# Tokens in force, the newest first.
-TOKENS = """
-SELECT connector_id, token FROM connector_token
-WHERE valid_until IS NULL OR valid_until > now()
-ORDER BY created_at DESC, token
-"""
 
 LIST = """
 SELECT id, name, preset, enabled, revision, created_at, updated_at FROM connector
@@ -85,20 +77,17 @@ async def version(database: Database) -> int:
     return int(await database.fetchval("SELECT version FROM connector_version"))
 
 
-async def load_all(database: Database) -> list[tuple[Connector, list[str]]]:
-    """Every connector that is not removed, also disabled ones, with its tokens.
+async def load_all(database: Database) -> list[Connector]:
+    """Every connector that is not removed, also disabled ones.
 
     One that no longer fits its preset is logged and left out, so that it harms no other.
     """
     rows = await database.fetch(f"SELECT {COLUMNS} FROM connector WHERE removed_at IS NULL ORDER BY id")
-    tokens: dict[int, list[str]] = {}
-    for row in await database.fetch(TOKENS):
-        tokens.setdefault(row["connector_id"], []).append(row["token"])
     fields = await field_table.of_all(database)
     loaded = []
     for row in rows:
         try:
-            loaded.append((_connector(row, fields.get(row["account_id"], STANDARD)), tokens.get(row["id"], [])))
+            loaded.append(_connector(row, fields.get(row["account_id"], STANDARD)))
         except (ValueError, LookupError) as error:
             log.error("connector left out", connector=row["name"], id=row["id"], reason=str(error))
     return loaded
@@ -132,15 +121,12 @@ async def preset_of(database: Database, account: int, id: int) -> str | None:
     return found
 
 
-async def get(database: Database, account: int, name: str) -> tuple[Connector, list[str]] | None:
-    """A connector with its tokens, the newest first; None: there is none. ValueError: it does not fit its preset."""
+async def get(database: Database, account: int, name: str) -> Connector | None:
+    """The connector of this name; None: there is none. ValueError, LookupError: it does not fit its preset."""
     row = await database.fetchrow(
         f"SELECT {COLUMNS} FROM connector WHERE account_id = $1 AND name = $2 AND removed_at IS NULL", account, name
     )
-    if row is None:
-        return None
-    tokens = [token["token"] for token in await database.fetch(TOKENS) if token["connector_id"] == row["id"]]
-    return _connector(row, await field_table.of_account(database, account)), tokens
+    return None if row is None else _connector(row, await field_table.of_account(database, account))
 
 
 async def identity_of(database: Database, account: int, name: str) -> tuple[int, int] | None:
@@ -261,13 +247,13 @@ async def _apply(
     stored = settings.model_dump(mode="json", by_alias=True, exclude_unset=True)
     old = await _locked(connection, account, settings.name)
     if old is not None and old["removed_at"] is None and _same(old["settings"], settings, alike):
-        return Applied(old["id"], old["revision"], "unchanged", await _token(connection, old["id"]))
+        return Applied(old["id"], old["revision"], "unchanged", await tokens.newest(connection, old["id"]))
     row = await connection.fetchrow(UPSERT, account, settings.name, settings.preset, stored, settings.enabled)
     if row is None:
         raise AssertionError("INSERT … RETURNING returns a row")
     await connection.execute(REVISION, row["id"], row["revision"], stored, author.who, author.note)
     state: State = "created" if old is None or old["removed_at"] is not None else "changed"
-    return Applied(row["id"], row["revision"], state, await _token(connection, row["id"]))
+    return Applied(row["id"], row["revision"], state, await tokens.newest(connection, row["id"]))
 
 
 def _same(stored: dict[str, Any], settings: ConnectorSettings, alike: Alike) -> bool:
@@ -284,16 +270,6 @@ async def _locked(connection: Connection, account: int, name: str) -> Any:
     return await connection.fetchrow(
         "SELECT id, revision, settings, removed_at FROM connector WHERE account_id = $1 AND name = $2", account, name
     )
-
-
-async def _token(connection: Connection, connector: int) -> str:
-    """The newest token in force; a new one if there is none."""
-    tokens = [row["token"] for row in await connection.fetch(TOKENS) if row["connector_id"] == connector]
-    if tokens:
-        return str(tokens[0])
-    token = secrets.token_urlsafe(24)
-    await connection.execute("INSERT INTO connector_token (token, connector_id) VALUES ($1, $2)", token, connector)
-    return token
 
 
 async def _bring(

@@ -61,17 +61,19 @@ async def in_force(database: Database, connector: int) -> list[Token]:
     return [Token(**row) for row in await database.fetch(OF_CONNECTOR, connector)]
 
 
+async def newest(connection: Connection, connector: int) -> str:
+    """The token to give to the source; a new one if none is in force."""
+    for row in await connection.fetch(OF_CONNECTOR, connector):
+        return str(row["token"])
+    return await _new(connection, connector)
+
+
 async def rotate(database: Database, connector: int, keep: timedelta) -> str:
     """A new token; those before it stay good for `keep`, at most."""
 
     async def work(connection: Connection) -> str:
-        token = secrets.token_urlsafe(BYTES)
         await connection.execute("SELECT 1 FROM connector WHERE id = $1 FOR UPDATE", connector)
-        await connection.execute(
-            "INSERT INTO connector_token (token, connector_id, created_at) VALUES ($1, $2, clock_timestamp())",
-            token,
-            connector,
-        )
+        token = await _new(connection, connector)
         await connection.execute(END_OTHERS, connector, keep, token)
         return token
 
@@ -81,6 +83,16 @@ async def rotate(database: Database, connector: int, keep: timedelta) -> str:
 async def withdraw(database: Database, connector: int) -> int:
     """End all tokens but the newest now; returns how many."""
     return await database.transaction(partial(_withdraw, connector))
+
+
+async def _new(connection: Connection, connector: int) -> str:
+    token = secrets.token_urlsafe(BYTES)
+    await connection.execute(
+        "INSERT INTO connector_token (token, connector_id, created_at) VALUES ($1, $2, clock_timestamp())",
+        token,
+        connector,
+    )
+    return token
 
 
 async def _withdraw(connector: int, connection: Connection) -> int:

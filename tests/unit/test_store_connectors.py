@@ -7,7 +7,7 @@ import asyncio
 import pytest
 import structlog
 
-from pipeline.store import accounts, connectors
+from pipeline.store import accounts, connectors, tokens
 from pipeline.store.catalog import Catalog, UnknownConnector
 from pipeline.store.database import Database
 from schemas.connector import ConnectorSettings
@@ -16,12 +16,17 @@ from tests.support.events import ACCOUNT
 WEB = ConnectorSettings(name="web", preset="generic-json")
 
 
+async def in_force(database: Database, applied: connectors.Applied) -> list[str]:
+    return [each.token for each in await tokens.in_force(database, applied.id)]
+
+
 async def test_a_new_connector_has_a_token_and_a_revision(database: Database) -> None:
     applied = await connectors.apply(database, ACCOUNT, WEB)
     assert (applied.state, applied.revision) == ("created", 1)
     assert len(applied.token) == 32
-    [(connector, tokens)] = await connectors.load_all(database)
-    assert (connector.id, connector.account, connector.settings, tokens) == (applied.id, ACCOUNT, WEB, [applied.token])
+    [connector] = await connectors.load_all(database)
+    assert (connector.id, connector.account, connector.settings) == (applied.id, ACCOUNT, WEB)
+    assert await in_force(database, applied) == [applied.token]
 
 
 async def test_applying_the_same_again_changes_nothing(database: Database) -> None:
@@ -61,7 +66,7 @@ async def test_a_disabled_connector_is_known_and_says_so(database: Database) -> 
     await connectors.apply(database, ACCOUNT, WEB)
     assert await connectors.enable(database, ACCOUNT, "web", False)
     found = await connectors.get(database, ACCOUNT, "web")
-    assert found is not None and not found[0].settings.enabled
+    assert found is not None and not found.settings.enabled
     assert [row["enabled"] for row in await connectors.list_all(database, ACCOUNT)] == [False]
     assert await connectors.enable(database, ACCOUNT, "web", True)
     assert not await connectors.enable(database, ACCOUNT, "nothing", True)
@@ -88,15 +93,14 @@ async def test_a_connector_that_no_longer_fits_is_left_out_alone(database: Datab
         )
     with structlog.testing.capture_logs() as lines:
         loaded = await connectors.load_all(database)
-    assert [connector.name for connector, _ in loaded] == ["web"]
+    assert [connector.name for connector in loaded] == ["web"]
     assert sorted(line["connector"] for line in lines if line["event"] == "connector left out") == ["bad", "gone"]
 
 
 async def test_an_expired_token_opens_nothing(database: Database) -> None:
     applied = await connectors.apply(database, ACCOUNT, WEB)
     await database.execute("UPDATE connector_token SET valid_until = now()")
-    [(_, tokens)] = await connectors.load_all(database)
-    assert tokens == []
+    assert await in_force(database, applied) == []
     assert (await connectors.apply(database, ACCOUNT, WEB)).token != applied.token
 
 

@@ -173,7 +173,7 @@ async def test_a_connector_brings_its_fields_along_and_holds_on_to_them(database
     again = [{"name": "pan", "label": "P", "type": "number"}]
     with pytest.raises(ValueError, match=r"fields row 1 \(pan\): the account has this field already, as text"):
         await connectors.apply(database, ACCOUNT, ConnectorSettings(name="b", preset="generic-json", fields=again))
-    [(connector, _)] = await connectors.load_all(database)
+    [connector] = await connectors.load_all(database)
     assert (connector.id, connector.keys) == (applied.id, ("phone", "email", "pan"))
 
 

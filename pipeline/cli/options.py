@@ -1,0 +1,19 @@
+"""Options and arguments that several commands share, so that each is called and explained the same everywhere."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+DEFAULT_ACCOUNT = "default"
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Account = Annotated[str, typer.Option("--account", envvar="LEADPIPE_CLI_ACCOUNT", help="The account to look at.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Limit = Annotated[int, typer.Option("--limit", help="How many at most.", min=1, max=1000)]
+AfterId = Annotated[int | None, typer.Option("--after", help="Continue after this id.")]
+Since = Annotated[str | None, typer.Option("--since", help="From this time on: 2026-08-10T12:00, or an age: 24h, 7d.")]
+Until = Annotated[str | None, typer.Option("--until", help="Before this time.")]
+ConnectorName = Annotated[str, typer.Argument(help="The connector's name.")]
+OfConnector = Annotated[str | None, typer.Option("--connector", help="Only this connector's.")]
