@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+from pytest import MonkeyPatch
 
 from pipeline.daemon.leave import polite, take_leave
 from pipeline.ingress.app import SERVER
@@ -137,8 +138,15 @@ async def test_a_request_in_hand_is_answered_and_so_is_the_next_one_on_its_conne
         await leaving  # the last connection has gone: its patience is not used up
 
 
-async def test_connections_whose_clients_send_nothing_more_are_closed_as_at_any_other_time() -> None:
-    async with opened(keepalive_timeout=0.2) as house:
+async def test_connections_whose_clients_send_nothing_more_are_closed_as_at_any_other_time(
+    monkeypatch: MonkeyPatch,
+) -> None:
+    async with opened() as house:
         clients = [await house.visit() for _ in range(3)]
-        await house.leave(60)
+        leaving = asyncio.create_task(house.leave(60))
+        await house.leaving.wait()
+        loop = asyncio.get_running_loop()
+        now = loop.time
+        monkeypatch.setattr(loop, "time", lambda: now() + SERVER["keepalive_timeout"])
         assert [await client.is_closed() for client in clients] == [True] * 3
+        await leaving  # its patience is not used up

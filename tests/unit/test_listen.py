@@ -9,15 +9,13 @@ from typing import Any
 from aiohttp import web
 from pytest import MonkeyPatch
 
-from pipeline.ingress.connection import HEADERS
 from pipeline.ingress.listen import Listening, listen
 
 WAITING = 20
-KEPT = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 ASKED = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
-async def _listening(answer: str, port: int = 0, headers: float = HEADERS) -> tuple[web.AppRunner, Listening]:
+async def _listening(answer: str, port: int = 0) -> tuple[web.AppRunner, Listening]:
     """A server that answers with this text; others may listen on its port."""
 
     async def say(_: web.Request) -> web.Response:
@@ -27,8 +25,7 @@ async def _listening(answer: str, port: int = 0, headers: float = HEADERS) -> tu
     app.router.add_get("/", say)
     runner = web.AppRunner(app)
     await runner.setup()
-    address: dict[str, Any] = {"host": "127.0.0.1", "port": port, "reuse_port": True, "backlog": WAITING}
-    return runner, await listen(runner, 100, headers, **address)
+    return runner, await listen(runner, 100, host="127.0.0.1", port=port, reuse_port=True, backlog=WAITING)
 
 
 async def test_connections_that_nobody_has_accepted_yet_are_served() -> None:
@@ -86,21 +83,3 @@ async def _ask(client: socket.socket) -> bytes:
         return await reader.read()
     finally:
         writer.close()
-
-
-async def test_a_connection_that_brings_no_request_in_time_is_closed_and_others_may_be_idle_for_longer() -> None:
-    runner, listening = await _listening("served", headers=0.1)
-    address = listening.sockets[0].getsockname()
-    idle, asking = await asyncio.open_connection(*address)
-    asking.write(KEPT)
-    await idle.readuntil(b"served")
-    for begun in (b"", KEPT[:10]):
-        reader, writer = await asyncio.open_connection(*address)
-        writer.write(begun)
-        assert await reader.read() == b""
-        writer.close()
-    asking.write(KEPT)
-    await idle.readuntil(b"served")
-    asking.close()
-    await listening.close()
-    await runner.cleanup()
