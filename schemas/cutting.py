@@ -159,7 +159,7 @@ def _without_secrets(value: Any, names: _Names, levels: int) -> Any:
     if levels <= 0:
         raise TooDeep(f"the document is nested deeper than {DEEPEST} levels")
     if isinstance(value, dict):
-        looks_harmless = value.keys() <= names.harmless and PAIR_VALUE not in value
+        looks_harmless = names.harmless.issuperset(value) and PAIR_VALUE not in value
         changed: dict[str, Any] = {} if looks_harmless else names.hidden(value)
         for name, member in value.items():
             if type(member) in _HOLDERS and name not in changed:

@@ -70,12 +70,11 @@ class Event:
 
     def evolve(self, **changes: Any) -> Self:
         """This event with some attributes changed; events are never changed in place, so a batch can run again."""
-        event = object.__new__(type(self))
-        attributes = event.__dict__
-        attributes.update(self.__dict__)
-        attributes.update(changes)
+        attributes = {**self.__dict__, **changes}
         if len(attributes) != len(NAMES):
             raise TypeError(f"an event has no {', '.join(changes.keys() - set(NAMES))}")
+        event = object.__new__(type(self))
+        object.__setattr__(event, "__dict__", attributes)
         return event
 
     def after(self, step: Step) -> Self:
@@ -88,11 +87,11 @@ class Event:
 
     @classmethod
     def of(cls, attributes: dict[str, Any]) -> Self:
-        """The event with these attributes; TypeError if one is missing or not an event's."""
+        """The event with these attributes, which it keeps; TypeError if one is missing or not an event's."""
         if tuple(attributes) != NAMES:
             return cls(**attributes)
         event = object.__new__(cls)
-        event.__dict__.update(attributes)
+        object.__setattr__(event, "__dict__", attributes)
         return event
 
 

@@ -19,8 +19,9 @@ import codecs
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from itertools import chain
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
 import orjson
@@ -40,9 +41,11 @@ LINES = frozenset(
     }
 )
 FORM = "application/x-www-form-urlencoded"
+PLAIN_JSON = frozenset({"application/json", "text/json"})
 UNSAID = frozenset({"", "text/plain", "application/octet-stream"})
 UTF8 = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii"})
 
+_HOLDERS: Final = frozenset((dict, list))
 _BLANK = b" \t\r\n"
 _LINE = re.compile(rb"[^ \t\r\n][^\n]*")
 _DIGITS_TO_0 = bytes.maketrans(b"123456789", b"000000000")
@@ -50,8 +53,7 @@ _LONG_DIGITS = b"0" * 19  # the fewest digits of an integer that may not fit 64 
 _SMALLEST, _GREATEST = -(2**63), 2**64 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """One decoded document, and its line where each line is one (from 1)."""
 
     value: Any
@@ -66,13 +68,15 @@ def documents(body: bytes, content_type: str, form_field: str | None, most: int)
     """The documents of a body that is not blank; raises Refusal. `form_field` names a form field that holds JSON."""
     media = _media_type(content_type)
     body = body.removeprefix(codecs.BOM_UTF8)
+    if media in PLAIN_JSON or media.endswith("+json"):
+        return [Document(_json(body))]
     if media in LINES:
         return _lines(body, most)
     if media == FORM and body.lstrip(_BLANK)[:1] not in (b"{", b"["):
         return [Document(_form(body, form_field))]
     if (media in UNSAID or media == FORM) and _is_lines(body):
         return _lines(body, most)
-    if media in UNSAID or media in (FORM, "application/json", "text/json") or media.endswith("+json"):
+    if media in UNSAID or media == FORM:
         return [Document(_json(body))]
     raise unsupported(f"content type {media!r} is not taken; send application/json, application/x-ndjson or {FORM}")
 
@@ -82,6 +86,7 @@ def is_blank(body: bytes) -> bool:
     return not body or not body.strip(_BLANK)
 
 
+@lru_cache(maxsize=100)
 def _media_type(content_type: str) -> str:
     media, *parameters = content_type.split(";")
     for parameter in parameters:
@@ -125,7 +130,7 @@ def _is_lines(body: bytes) -> bool:
 
 def _json(text: bytes) -> Any:
     containers = text.count(b"{") + text.count(b"[")
-    if containers > CONTAINERS or text.count(b",") > VALUES:
+    if len(text) > CONTAINERS and (containers > CONTAINERS or text.count(b",") > VALUES):
         raise too_large(f"more than {CONTAINERS} objects and lists, or {VALUES} values, in one JSON document")
     try:
         value = orjson.loads(text)
@@ -148,10 +153,8 @@ def _told(text: bytes, error: orjson.JSONDecodeError) -> str:
 def _is_too_deep(value: Any) -> bool:
     level = [value]
     for _ in range(DEEPEST):
-        members: list[Any] = []
-        for holder in level:
-            members.extend(_members(holder))
-        level = [member for member in members if type(member) is dict or type(member) is list]
+        members = chain.from_iterable(map(_members, level))
+        level = [member for member in members if type(member) in _HOLDERS]
         if not level:
             return False
     return True
@@ -174,7 +177,7 @@ def _has_vast_float(value: Any) -> bool:
     ahead = [value]
     while ahead:
         value = ahead.pop()
-        if isinstance(value, dict | list):
+        if type(value) in _HOLDERS:
             ahead.extend(_members(value))
         elif isinstance(value, float) and abs(value) >= -_SMALLEST:
             return True
@@ -182,9 +185,9 @@ def _has_vast_float(value: Any) -> bool:
 
 
 def _members(value: Any) -> Any:
-    if isinstance(value, dict):
+    if type(value) is dict:
         return value.values()
-    return value if isinstance(value, list) else ()
+    return value if type(value) is list else ()
 
 
 def _check_integers(text: bytes) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import orjson
+from aiohttp.hdrs import CONTENT_TYPE
 
 from pipeline.ingress.body import Document, documents
 from pipeline.ingress.identity import ids_of, key_of
@@ -16,10 +16,12 @@ from pipeline.ingress.refusal import malformed, too_large
 from schemas.connector import Connector
 from schemas.cutting import TooDeep, events_in, is_pairs, redacted
 from schemas.event import Event
+from schemas.preset import Door
+
+_FRESH: Final = Event("", 0, 0, "", datetime.fromtimestamp(0, UTC), "").evolve()  # copies of a copy cost least
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(NamedTuple):
     """The events of one request, and about how many bytes they are."""
 
     events: list[Event]
@@ -41,7 +43,7 @@ def cut(
     """
     key = signed_key or key_of(headers)
     door = connector.preset.door
-    found = documents(body, headers.get("Content-Type", ""), door.form, limits.events)
+    found = documents(body, headers.get(CONTENT_TYPE, ""), door.form, limits.events)
     values: list[Any] = []
     texts: list[str] = []
     size = 0
@@ -50,25 +52,32 @@ def cut(
         if len(values) + len(cut_out) > limits.events:
             raise too_large(f"more than {limits.events} events in one request", **document.where)
         for index, value in enumerate(cut_out):
-            where = _where(document, index, value)
-            text = _text(value, connector, where)
+            text = _text(value, door, document, index)
             if len(text) > limits.event:
+                where = _where(document, index, value)
                 raise too_large(f"{_named(where)} is larger than {limits.event} bytes", **where)
-            values.append(value)
             texts.append(text.decode())
             size += len(text)
+        values += cut_out
     ids = ids_of(connector, key, values, signed=signed_key is not None)
-    now, kind = datetime.now(UTC), connector.preset.kind
-    one = Event("", connector.account, connector.id, kind, now, "", revision=connector.revision)
+    one = _FRESH.evolve(
+        account=connector.account,
+        connector=connector.id,
+        kind=connector.preset.kind,
+        received_at=datetime.now(UTC),
+        revision=connector.revision,
+    )
     return Cut([one.evolve(id=id, raw=text) for id, text in zip(ids, texts, strict=True)], size)
 
 
-def _text(value: Any, connector: Connector, where: dict[str, int]) -> bytes:
-    if not isinstance(value, dict) and not (isinstance(value, list) and is_pairs(value)):
+def _text(value: Any, door: Door, document: Document, index: int) -> bytes:
+    if not isinstance(value, dict) and not is_pairs(value):
+        where = _where(document, index, value)
         raise malformed("Not an event", f"{_named(where)} is {_kind(value)}; an event is a JSON object", **where)
     try:
-        clean, _ = redacted(value, connector.preset.door)
+        clean, _ = redacted(value, door)
     except TooDeep as error:
+        where = _where(document, index, value)
         raise malformed("Too deep", f"{_named(where)}: {error}", **where) from None
     return orjson.dumps(clean)
 

@@ -10,16 +10,20 @@ was signed once takes effect once, whatever is changed around it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from itertools import zip_longest
+from typing import Final
+
+from multidict import istr
 
 from pipeline.ingress.refusal import malformed
-from pipeline.store.ids import derived_id, new_id
+from pipeline.store.ids import ids_under, new_id
 from schemas.connector import Connector
 from schemas.cutting import producer_id
 
 # draft-ietf-httpapi-idempotency-key-header; Standard Webhooks; Svix (vendor-facts §6). The first one present counts.
-HEADERS = ("Idempotency-Key", "webhook-id", "svix-id")
+HEADERS: Final = tuple(map(istr, ("Idempotency-Key", "webhook-id", "svix-id")))
 LONGEST = 255
 
 
@@ -52,4 +56,9 @@ def ids_of(connector: Connector, key: str | None, events: Sequence[object], *, s
 
 def stable_id(account: int, connector: int, key: str) -> str:
     """The id of the event that a producer calls `key`. A header may hold bytes that are no UTF-8: they count too."""
-    return derived_id(account, connector, key.encode("utf-8", "surrogateescape"))
+    return _under(account, connector)(key.encode("utf-8", "surrogateescape"))
+
+
+@lru_cache(maxsize=10_000)
+def _under(account: int, connector: int) -> Callable[[bytes], str]:
+    return ids_under(account, connector)

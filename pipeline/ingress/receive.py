@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 
 from aiohttp import ClientError, web
+from aiohttp.hdrs import CONTENT_ENCODING
 from aiohttp.http_exceptions import HttpProcessingError
 
 from pipeline.ingress.inflate import Inflater
@@ -33,7 +34,7 @@ class Receiver:
         length = request.content_length
         if length is not None and length > self._limits.body:
             raise self._too_large()
-        encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+        encoding = request.headers.get(CONTENT_ENCODING, "identity").strip().lower()
         if encoding not in ("identity", "gzip", "x-gzip", ""):
             raise unsupported(f"Content-Encoding {encoding!r} is not taken; send gzip, or no encoding")
         inflater = Inflater(self._limits.body) if encoding.endswith("gzip") else None

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from aiohttp import HttpVersion11, StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.hdrs import EXPECT
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler
 
@@ -95,7 +96,7 @@ def _token(message: RawRequestMessage) -> str | None:
     if message.method != "POST" or message.should_close or message.version != HttpVersion11 or message.upgrade:
         return None
     found = TARGET.match(message.path)
-    return None if found is None or "Expect" in message.headers else found[1]
+    return None if found is None or EXPECT in message.headers else found[1]
 
 
 @lru_cache(maxsize=4)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from collections.abc import Callable, Iterable
 from typing import Final
 
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 0b11] for digit in "0123456789abcdef"}  # RFC 9562 §4.1
@@ -18,11 +19,27 @@ def new_id() -> str:
 
 def derived_id(*parts: str | int | bytes) -> str:
     """The UUID of version 8 (RFC 9562 §5.8) that belongs to these parts: the same ones always give the same id."""
+    return _stamped(_digest_of(parts).hexdigest(), 8)
+
+
+def ids_under(*parts: str | int | bytes) -> Callable[[bytes], str]:
+    """`derived_id(*parts, last)` as a function of the last part, for many that share the others."""
+    shared = _digest_of(parts)
+
+    def id_of(last: bytes) -> str:
+        digest = shared.copy()
+        digest.update(b"%d:%b" % (len(last), last))
+        return _stamped(digest.hexdigest(), 8)
+
+    return id_of
+
+
+def _digest_of(parts: Iterable[str | int | bytes]) -> hashlib.blake2b:
     told = bytearray()
     for part in parts:
         encoded = part if isinstance(part, bytes) else str(part).encode("utf-8", "replace")
         told += b"%d:%b" % (len(encoded), encoded)
-    return _stamped(hashlib.blake2b(told, digest_size=16).hexdigest(), 8)
+    return hashlib.blake2b(told, digest_size=16)
 
 
 def _stamped(digits: str, version: int) -> str:
