@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import cache, partial
+from functools import cache
+from itertools import count
 from typing import Any
 
 from pipeline.engine.outcome import Drop, Forward, Outcome
@@ -44,13 +45,17 @@ class Matched:
 @stage(after="dedupe", effects="database")
 async def upsert(batch: Sequence[Event], tools: Tools) -> list[Outcome]:
     """A fixed number of statements, whatever the size of the batch; run again as a whole when it collides."""
-    work = partial(_apply, [_storable(event) for event in batch], cache(tools.catalog.names))
+    events, names, tries = [_storable(event) for event in batch], cache(tools.catalog.names), count()
+
+    async def work(connection: Connection) -> list[Outcome]:
+        return await _apply(connection, events, names, hopeful=next(tries) == 0)
+
     return await tools.database.transaction(work)
 
 
-async def _apply(batch: Sequence[Event], names: Names, connection: Connection) -> list[Outcome]:
+async def _apply(connection: Connection, batch: Sequence[Event], names: Names, *, hopeful: bool) -> list[Outcome]:
     known = await applied.read(connection, sorted({event.id for event in batch}))
-    matched = await _match(connection, _fresh(batch, known))
+    matched = await _match(connection, _fresh(batch, known), hopeful)
     records = await _load(connection, matched.changes)
     done = [
         _row(change, records, known, names)
@@ -71,15 +76,17 @@ def _fresh(batch: Sequence[Event], known: Known) -> list[Event]:
     return list({run.id: run for run in reversed(runs) if not known.settles(run.id, run.replay)}.values())
 
 
-async def _match(connection: Connection, events: Sequence[Event]) -> Matched:
+async def _match(connection: Connection, events: Sequence[Event], hopeful: bool) -> Matched:
     """Whose event each one is, with every key given away for good; raises Collision if somebody else was faster.
 
     Events that may make a lead come first, and of those the ones with more keys, so that those which share only one
-    of them find the same lead.
+    of them find the same lead. The hopeful way does not look again for whom dedupe did not find: giving the keys away
+    tells if that still holds.
     """
     search = {event.id: keys_of(event.account, event.data["keys"]["search"]) for event in events}
     also = {event.id: keys_of(event.account, event.data["keys"]["also"]) for event in events}
-    keys: set[Key] = set().union(*search.values(), *also.values())
+    asked = [search[event.id] for event in events if not (hopeful and _is_stranger(event))]
+    keys: set[Key] = set().union(*asked, *also.values())
     matcher = Matcher(await identity.find(connection, keys))
     decided = await _decided(connection, events)
     syncs = {event.id: sync_of(event)["lead"] for event in events}
@@ -101,10 +108,16 @@ async def _match(connection: Connection, events: Sequence[Event]) -> Matched:
             if speaks:
                 matcher.give(change.lead, search[event.id], also[event.id])
             matched.changes.append(change)
-    lost = await identity.claim(connection, matcher.claims)
+    lost = await identity.claim(connection, matcher.claims, hopeful=hopeful)
     if lost & matcher.decisive:
         raise Collision("another transaction met the same person")
     return matched
+
+
+def _is_stranger(event: Event) -> bool:
+    """Whether dedupe found nobody for this event, which will in any case claim the keys it was searched by."""
+    match, certain = event.data.get("match"), sync_of(event)["lead"] == CAPTURE and "required" not in event.data
+    return certain and match is not None and match["lead"] is None
 
 
 def _incomplete(event: Event) -> Refusal:

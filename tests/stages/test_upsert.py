@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.engine.outcome import DeadLetter
+from pipeline.engine.outcome import DeadLetter, Forward
 from pipeline.store import accounts, leads
 from pipeline.store.database import Database
 from pipeline.store.ids import new_id
+from schemas.event import Event
+from stages.dedupe import dedupe
 from stages.upsert import upsert
 from tests.support.events import ACCOUNT, mapped, result_of, results, run
 
@@ -247,3 +249,38 @@ async def test_an_event_without_a_time_happened_when_it_came(database: Database)
     [late] = await results(upsert, database, mapped({"phone": PHONE, "city": "Goa"}, minute=-1, id=new_id()))
     assert late["outcome"] == "unchanged"
     assert (await stored(database, first["lead"]))["fields"]["city"] == "Pune"
+
+
+async def looked_up(database: Database, *batch: Event) -> list[Event]:
+    """The batch as dedupe hands it on."""
+    outcomes = [outcome for outcome in await run(dedupe, database, *batch) if isinstance(outcome, Forward)]
+    assert len(outcomes) == len(batch)
+    return [outcome.event for outcome in outcomes]
+
+
+async def test_a_stranger_whom_another_batch_has_met_since_dedupe_looked_is_known(database: Database) -> None:
+    both, other = {"phone": "+14155550100", "email": "a@example.com"}, {"phone": "+14155550101"}
+    first = await looked_up(database, mapped(both))
+    late = await looked_up(database, mapped({"email": "a@example.com"}), mapped(other), mapped({**other, "name": "B"}))
+    [asha] = await results(upsert, database, *first)
+    found = await results(upsert, database, *late)
+    assert sorted(result["outcome"] for result in found) == ["created", "unchanged", "updated"]
+    assert (found[0]["outcome"], found[0]["lead"], found[0]["by"]) == ("unchanged", asha["lead"], "email")
+    assert found[1]["lead"] == found[2]["lead"] != asha["lead"]
+    assert await database.fetchval("SELECT count(*) FROM lead") == 2
+    assert await database.fetchval("SELECT count(*) FROM identity_key") == 3
+
+
+async def test_keys_that_came_to_name_two_leads_since_dedupe_looked_are_held_for_a_person(database: Database) -> None:
+    late = await looked_up(database, mapped({"phone": "+14155550100", "email": "a@example.com"}))
+    await results(upsert, database, mapped({"phone": "+14155550100"}), mapped({"email": "a@example.com"}))
+    [held] = await run(upsert, database, *late)
+    assert isinstance(held, DeadLetter) and held.kind == "conflict"
+
+
+async def test_what_makes_no_leads_finds_the_lead_that_was_made_since_dedupe_looked(database: Database) -> None:
+    event = mapped({"phone": "+14155550100", "name": "Asha"})
+    [late] = await looked_up(database, event.evolve(data={**event.data, "sync": {"lead": "update", "activity": "off"}}))
+    [asha] = await results(upsert, database, mapped({"phone": "+14155550100"}))
+    [found] = await results(upsert, database, late)
+    assert (found["outcome"], found["lead"]) == ("updated", asha["lead"])
