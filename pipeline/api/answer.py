@@ -14,7 +14,15 @@ JSON = "application/json"
 LONGEST_VALUE = 200  # characters of a value that is told back
 DISCREET = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
-STATUS: Mapping[type[Refused], int] = {NotFound: 404, Invalid: 422, InUse: 409, Forbidden: 403, Busy: 429}
+# The first that an error is one of.
+STATUS: Mapping[type[Refused], int] = {
+    NotFound: 404,
+    Invalid: 422,
+    InUse: 409,
+    Forbidden: 403,
+    Busy: 429,
+    Refused: 409,
+}
 
 # What each status means, wherever it can occur.
 MEANING: Mapping[int, tuple[str, str]] = {
@@ -100,7 +108,8 @@ def shown(status: int, model: BaseModel) -> web.Response:
 def refused(error: Refused) -> web.Response:
     """What an operation refused."""
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Busy) else {}
-    return failed(STATUS.get(type(error), 409), error.detail, error.problems, headers)
+    status = next(status for kind, status in STATUS.items() if isinstance(error, kind))
+    return failed(status, error.detail, error.problems, headers)
 
 
 def problem(found: Problem) -> ProblemShown:

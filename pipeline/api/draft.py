@@ -14,8 +14,8 @@ from pydantic import Field, PlainValidator, ValidationError
 from pydantic_core import ErrorDetails
 
 from pipeline.api.call import Call
-from pipeline.operations.checking import account_fields
 from pipeline.operations.errors import Invalid, Problem
+from pipeline.store import fields
 from schemas.checking import parse
 from schemas.problem import BadSettings, of_model
 from schemas.settings import ConnectorSettings
@@ -73,7 +73,7 @@ async def problems_of(call: Call, said: Said) -> list[Problem]:
         for told, each in zip(of_model(said.error, said.document), said.error.errors(include_url=False), strict=True)
     ]
     try:
-        parse(said.document, await account_fields(call.database, call.account))
+        parse(said.document, await fields.of_account(call.database, call.account))
     except BadSettings as bad:
         places = {each.field for each in found}
         found += [Problem(each.place, each.message) for each in bad.problems if each.place not in places]

@@ -69,7 +69,7 @@ class Api:
         if route.scope is not None:
             actor.need(route.scope)
         query = query_values(route, request)
-        if "query" in route.work.__annotations__:
+        if route.asks:
             arguments["query"] = query
         if route.body is not None:
             arguments["body"] = await body_value(route, request)

@@ -5,6 +5,7 @@ The page is Swagger UI; `static/NOTICE` says of which version and under which li
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
 
 from aiohttp import web
@@ -30,10 +31,16 @@ SERVED = {
 }
 
 
+@cache
+def _content(name: str) -> bytes:
+    """A file that ships with the package, read once: whoever waits for an event should not wait for a disk."""
+    return files("pipeline.api").joinpath("static", name).read_bytes()
+
+
 async def page(request: web.Request) -> web.StreamResponse:
     """One of the files of the page."""
     name, kind = SERVED[request.path]
-    body = files("pipeline.api").joinpath("static", name).read_bytes()
+    body = _content(name)
     headers = {"Cache-Control": "no-cache" if kind == ".html" else "max-age=86400", **HEADERS}
     if name.endswith(".gz"):
         headers["Content-Encoding"] = "gzip"  # every browser takes it; it is kept that way to keep the package small

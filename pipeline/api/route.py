@@ -10,6 +10,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Any, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, TypeAdapter
@@ -60,6 +61,21 @@ class Route:
     returns: type[BaseModel] | None
     example: Any = None  # of a body
     free: bool = False  # its body may hold U+0000, as the documents of sources may
+
+    @cached_property
+    def pattern(self) -> Sequence[str]:
+        """Its path, segment by segment."""
+        return self.path.strip("/").split("/")
+
+    @cached_property
+    def fixed(self) -> tuple[bool, ...]:
+        """Which segments are as they stand, and no variable."""
+        return tuple(not part.startswith("{") for part in self.pattern)
+
+    @property
+    def asks(self) -> bool:
+        """Whether its function wants the query."""
+        return "query" in self.work.__annotations__
 
     @property
     def name(self) -> str:
@@ -142,26 +158,25 @@ class Table:
         found: dict[str, tuple[Route, dict[str, Any]]] = {}
         best: dict[str, tuple[bool, ...]] = {}
         for route in self.routes:
-            pattern = route.path.strip("/").split("/")
-            fixed = tuple(not part.startswith("{") for part in pattern)
-            if route.method in best and fixed < best[route.method]:
+            if route.method in best and route.fixed < best[route.method]:
                 continue
-            if (values := _fits(route, pattern, segments)) is not None:
-                found[route.method], best[route.method] = (route, values), fixed
+            if (values := _fits(route, segments)) is not None:
+                found[route.method], best[route.method] = (route, values), route.fixed
         return found
 
     def __iter__(self) -> Iterator[Route]:
         return iter(self.routes)
 
 
-def _fits(route: Route, pattern: Sequence[str], segments: Sequence[str]) -> dict[str, Any] | None:
-    if len(pattern) != len(segments):
+def _fits(route: Route, segments: Sequence[str]) -> dict[str, Any] | None:
+    if len(route.pattern) != len(segments):
         return None
-    if any(part != segment for part, segment in zip(pattern, segments, strict=True) if not part.startswith("{")):
+    parts = list(zip(route.pattern, route.fixed, segments, strict=True))
+    if any(fixed and part != segment for part, fixed, segment in parts):
         return None
     values: dict[str, Any] = {}
-    for part, segment in zip(pattern, segments, strict=True):
-        if part.startswith("{"):
+    for part, fixed, segment in parts:
+        if not fixed:
             try:
                 values[part[1:-1]] = route.parameters[part[1:-1]].validate_python(_text(segment))
             except ValueError:

@@ -83,18 +83,15 @@ def _target(name: str, account: str) -> tuple[str, bool, Prove]:
     from pipeline.operations import urls
     from pipeline.operations.connectors import find
     from pipeline.operations.proving import prover
-    from pipeline.secrets.references import Secrets
-    from pipeline.secrets.seal import Seals
+    from pipeline.operations.secrets import from_here
     from pipeline.settings import Settings
-    from pipeline.store import secrets
 
     async def run(settings: Settings) -> tuple[str, bool, Prove]:
         async with database(settings) as opened:
             owner = await account_id(opened, account)
             connector = await find(opened, owner, name)
             newest = await urls.newest_of(opened, settings, owner, name)
-            sealed = await secrets.load_all(opened)
-        found_here = Secrets(Seals(settings.secret_key), lambda owner, named: sealed.get((owner, named)))
-        return newest.url, not connector.id_paths, prover(connector, found_here)
+            prove = prover(connector, await from_here(opened, settings))
+        return newest.url, not connector.id_paths, prove
 
     return play(run)

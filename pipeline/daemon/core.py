@@ -65,28 +65,24 @@ def broker_url(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def opened(
-    settings: Settings, *, patient: bool = True, needs_broker: bool = True, known: Known | None = None
-) -> AsyncIterator[Core]:
+async def opened(settings: Settings, *, needs_broker: bool = True, known: Known | None = None) -> AsyncIterator[Core]:
     """Open everything, and close it in the opposite order.
 
-    A patient process waits for a database or a broker that is away; an impatient one (a command that somebody
-    looks at) raises Transient at once. One that needs no broker to begin with goes on, and the broker is opened
-    beside it as soon as it is there. So does one without the database, with what was `known` last.
+    It waits for a database or a broker that is away. A process that needs no broker to begin with goes on, and the
+    broker is opened beside it as soon as it is there. So does one without the database, with what was `known` last.
     """
-    wait = _patiently if patient else _at_once
     topology = topology_of(settings)
     url, size, must = str(settings.database_url), settings.database_pool, known is None
-    database = await wait(lambda: Database.open(url, size=size, ask=must))
+    database = await _patiently(lambda: Database.open(url, size=size, ask=must))
     try:
         catalog = Catalog(database)
         if known is None:
-            await wait(catalog.refresh)
+            await _patiently(catalog.refresh)
         else:
             await _fresh_or_known(catalog, known)
         transport = transport_for(broker_url(settings), settings.broker_prefix)
         try:
-            opening = asyncio.create_task(_open_broker(transport, topology, patient=patient))
+            opening = asyncio.create_task(_open_broker(transport, topology))
             await asyncio.wait({opening}, timeout=None if needs_broker else HEAD_START)
             if opening.done():
                 await opening
@@ -113,15 +109,13 @@ async def _fresh_or_known(catalog: Catalog, known: Known) -> None:
         log.warning("beginning without the database", reason=str(error) or "no answer", connectors=len(catalog.names()))
 
 
-async def _open_broker(transport: Transport, topology: Topology, *, patient: bool) -> None:
+async def _open_broker(transport: Transport, topology: Topology) -> None:
     """Connect, and make the queues exist."""
-    wait = _patiently if patient else _at_once
     try:
-        await wait(transport.open)
-        await wait(lambda: transport.declare(topology))
-    except Exception as error:
-        if not isinstance(error, Transient):  # who began without the broker does not look here any more
-            log.error("the broker cannot be used", error=f"{type(error).__name__}: {error}")
+        await _patiently(transport.open)
+        await _patiently(lambda: transport.declare(topology))
+    except Exception as error:  # whatever it is: who began without the broker does not look here any more
+        log.error("the broker cannot be used", error=f"{type(error).__name__}: {error}")
         raise
 
 
@@ -150,7 +144,3 @@ async def _patiently(work: Callable[[], Awaitable[T]]) -> T:
         reraise=True,
     )
     return await attempts(once)
-
-
-async def _at_once(work: Callable[[], Awaitable[T]]) -> T:
-    return await work()

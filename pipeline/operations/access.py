@@ -8,30 +8,19 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from pipeline.operations.errors import Forbidden
 from pipeline.store import api_keys
 from pipeline.store.database import Database
 from schemas.access import ALLOWED, Role, Scope
+from schemas.settings import Access
 
 BEGINNING = "lp"
 PREFIX_BYTES = 6  # shown in lists, and what a key is found by
 SECRET_BYTES = 32
 LONGEST_KEY = 200  # characters worth looking at
 _NOBODY = hashlib.sha256(b"").digest()
-
-
-class Access(Protocol):
-    """Whom a connector is open to, beside administrators."""
-
-    @property
-    def roles(self) -> Any:
-        """Roles whose users may use it."""
-
-    @property
-    def user_field(self) -> str | None:
-        """A boolean user field: the users for whom it is true may use it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,7 @@ from pipeline.engine.topology import TopologyError
 from pipeline.ingress.authentication.addresses import Proxies
 from pipeline.ingress.authentication.guard import Guard, Surroundings
 from pipeline.ingress.authentication.signed import addresses_of
-from pipeline.secrets.references import Secrets
-from pipeline.secrets.seal import Seals
+from pipeline.operations.secrets import from_here
 from pipeline.settings import Settings, public_url
 from pipeline.store import connectors, secrets
 from pipeline.store.database import Database
@@ -92,8 +91,7 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
 
 async def _secrets(settings: Settings, database: Database) -> Finding:
     """Whether the secrets that connectors name are to be found from here, as the ingress must find them."""
-    sealed = await secrets.load_all(database)
-    found = Secrets(Seals(settings.secret_key), lambda account, name: sealed.get((account, name)))
+    found = await from_here(database, settings)
     around = Surroundings(addresses_of(public_url(settings)), Proxies())
     guards = [Guard(each, found, around) for each in await connectors.load_all(database) if each.guarded]
     troubles = [f"{guard.connector.name}: {problem}" for guard in guards for problem in guard.problems]
@@ -101,11 +99,12 @@ async def _secrets(settings: Settings, database: Database) -> Finding:
         told = "; ".join(troubles)
         return Finding("secrets", False, told, "until then requests to these connectors are answered 503 (enforce)")
     named = sum(guard.watches for guard in guards)
-    return Finding("secrets", True, f"{len(sealed)} kept, {named} connectors ask who posts")
+    return Finding("secrets", True, f"{await secrets.count(database)} kept, {named} connectors ask who posts")
 
 
 def shown(url: str) -> str:
-    """A URL without its password; of a server on a socket, the folder of that."""
+    """A URL without its passwords, wherever one stands in it; of a server on a socket, the folder of that."""
     if folder := parse_qs(url.partition("?")[2]).get("host"):  # it may name several hosts: no URL that libraries read
         return f"PostgreSQL in {folder[0]}"
-    return re.sub(r"^(\w+://[^:/@]*):[^@]*@", r"\1:…@", url)
+    without = re.sub(r"^([\w+.-]+://[^:/@]*):.*@", r"\1:…@", url)  # up to the last @: a password may hold one
+    return re.sub(r"(?i)([?&](?:ssl)?password=)[^&]*", r"\1…", without)

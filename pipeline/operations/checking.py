@@ -6,18 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.operations.errors import Problem
-from pipeline.store import fields as store
-from pipeline.store.database import Database
 from schemas.checking import parse, problems
 from schemas.fields import RecordFields
 from schemas.presets import UnknownPreset, preset
 from schemas.problem import BadSettings
 from schemas.settings import ConnectorSettings
-
-
-async def account_fields(database: Database, account: int) -> RecordFields:
-    """The fields of the account's records, by record kind."""
-    return await store.of_account(database, account)
 
 
 def problems_of(settings: ConnectorSettings, fields: RecordFields) -> list[Problem]:

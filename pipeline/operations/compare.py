@@ -20,12 +20,10 @@ from pipeline.engine.outcome import DeadLetter, Drop, Retry
 from pipeline.engine.stage import Effects
 from pipeline.engine.topology import Topology
 from pipeline.operations.errors import Invalid
-from pipeline.operations.walk import Way, walk
+from pipeline.operations.walk import Way, tools_of, walk
 from pipeline.store import requests
-from pipeline.store.catalog import Catalog, Known
 from pipeline.store.database import Database
-from pipeline.store.rehearsal import Rehearsal, rehearsal
-from pipeline.tools import Tools
+from pipeline.store.rehearsal import rehearsal
 from schemas.connector import Connector
 from schemas.cutting import producer_id
 from schemas.event import Event
@@ -33,7 +31,6 @@ from schemas.event import Event
 MOST = 100_000  # events of one comparison
 ENDED = ("failed", "dropped", "retried")
 HARMLESS: tuple[Effects, ...] = ("none",)
-NO_VERSION = -1  # of a catalog that knows what it was told
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +98,11 @@ async def compare(
         async with rehearsal(database, read_only=True) as trial:
             for connector in (live, draft):
                 events = [event.evolve(connector=connector.id) for event in page]
-                ways.append(await walk(topology, _tools(trial, connector), trial, events, HARMLESS))
+                ways.append(await walk(topology, tools_of(trial, connector), trial, events, HARMLESS))
         for event, one, other in zip(page, *ways, strict=True):
             _count(found, event, _said(live, event, one), _said(draft, event, other), show)
         on_progress(len(page))
     return found
-
-
-def _tools(trial: Rehearsal, connector: Connector) -> Tools:
-    catalog = Catalog(trial)
-    catalog.take(Known(NO_VERSION, [connector]))
-    return Tools(trial, catalog)
 
 
 def _said(connector: Connector, event: Event, way: Way) -> dict[str, Any]:

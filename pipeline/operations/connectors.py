@@ -10,10 +10,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.operations.checking import account_fields, checked, problems_of
+from pipeline.operations.checking import checked, problems_of
 from pipeline.operations.errors import Invalid, NotFound, Problem
 from pipeline.settings import Settings
-from pipeline.store import connectors
+from pipeline.store import connectors, fields
 from pipeline.store.connectors import NOBODY, Author
 from pipeline.store.database import Database
 from schemas.connector import Connector
@@ -113,12 +113,12 @@ async def drafted(database: Database, account: int, settings: ConnectorSettings)
 
     Its revision is the one that saving it would make. Raises Invalid with everything that is wrong.
     """
-    fields = await account_fields(database, account)
-    if problems := problems_of(settings, fields):
+    account_fields = await fields.of_account(database, account)
+    if problems := problems_of(settings, account_fields):
         raise Invalid(f"the draft of {settings.name!r} has {counted(problems)}", problems)
     live = await connectors.identity_of(database, account, settings.name)
     id, revision = live or (0, 0)
-    return Connector(id, account, revision + 1, settings, preset(settings.preset), fields)
+    return Connector(id, account, revision + 1, settings, preset(settings.preset), account_fields)
 
 
 async def switch(database: Database, account: int, name: str, enabled: bool, author: Author = NOBODY) -> None:

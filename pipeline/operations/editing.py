@@ -7,10 +7,9 @@ from typing import Any
 
 from pipeline.operations.as_code import canonical
 from pipeline.operations.connectors import parsed
+from pipeline.operations.differences import ABOUT
 from pipeline.operations.errors import NotFound
 from schemas.settings import ConnectorSettings
-
-ABOUT = {"map": "to", "source_fields": "path", "fields": "name"}  # what a row of each part is about
 
 
 def with_row(settings: ConnectorSettings, part: str, row: Mapping[str, Any]) -> ConnectorSettings:

@@ -23,9 +23,7 @@ class Problem:
 
 
 class Refused(Exception):
-    """Not done. `title` is one of a few fixed ones, `detail` says what to do, `problems` lists everything wrong."""
-
-    title = "Refused"
+    """Not done. `detail` says why and what to do, `problems` lists everything that is wrong."""
 
     def __init__(self, detail: str, problems: Sequence[Problem] = ()) -> None:
         told = f"{detail}: {problems[0]}" if len(problems) == 1 else "\n  ".join([detail, *map(str, problems)])
@@ -37,31 +35,21 @@ class Refused(Exception):
 class NotFound(Refused):
     """There is no such thing in this account, or none that the caller may see; both look the same."""
 
-    title = "Not found"
-
 
 class Invalid(Refused):
     """What was given breaks a rule."""
-
-    title = "Not valid"
 
 
 class InUse(Refused):
     """It does not fit what is there: a name that is taken, a thing that others need, a state that has moved on."""
 
-    title = "Conflict"
-
 
 class Forbidden(Refused):
     """The caller's role, or the key's scopes, do not allow it."""
 
-    title = "Not allowed"
-
 
 class Busy(Refused):
     """Too much at once; the same call may work in `retry_after` seconds."""
-
-    title = "Too many requests"
 
     def __init__(self, detail: str, retry_after: int = 1) -> None:
         super().__init__(detail)

@@ -25,6 +25,14 @@ from schemas.reader import reader
 Rows = Mapping[str, dict[str, Any]]  # mapping rows, by `record.field`
 
 
+async def lead_of(database: Database, actor: Actor, id: str) -> dict[str, Any]:
+    """The lead with this id, or the one that it was merged into. Raises NotFound."""
+    lead = await leads.show(database, actor.account, id)
+    if lead is None:
+        raise NotFound(f"no lead {id!r}; `leadpipe lead find` finds them by number, address or text")
+    return lead
+
+
 async def explain(database: Database, actor: Actor, id: str, field: str | None = None) -> dict[str, Any]:
     """Where each field of a lead comes from, or one of them.
 
@@ -35,9 +43,7 @@ async def explain(database: Database, actor: Actor, id: str, field: str | None =
     `replaced`: `value`, `event`, `connector` and `occurred_at` of what it took the place of. What is not known any
     more is None. Raises NotFound (the lead, or the field).
     """
-    lead = await leads.show(database, actor.account, id)
-    if lead is None:
-        raise NotFound(f"no lead {id!r}; `leadpipe lead find` finds them by number, address or text")
+    lead = await lead_of(database, actor, id)
     rows = {row["field"]: row for row in lead["provenance"]}
     if field is not None and field not in rows:
         raise NotFound(f"lead {lead['id']} has never had a value in {field!r}; it has had one in {', '.join(rows)}")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipeline.operations.access import Actor, Minted, mint
+from pipeline.operations.access import Actor, mint
 from pipeline.operations.errors import Forbidden, InUse, Invalid, NotFound, Problem
 from pipeline.store import api_keys, users
 from pipeline.store.api_keys import NewKey
@@ -66,7 +66,8 @@ async def create(
     _ahead(expires_at)
     minted = mint()
     stored = None if scopes is None else sorted(wanted)
-    id = await api_keys.create(database, _new(minted, owner["id"], name, stored, expires_at))
+    new = NewKey(owner["id"], name, minted.prefix, minted.secret_hash, stored, expires_at)
+    id = await api_keys.create(database, new)
     return Made(await get(database, actor, id), minted.whole)
 
 
@@ -85,7 +86,9 @@ async def rotate(database: Database, actor: Actor, id: int, overlap: timedelta) 
     allowed = ALLOWED[Role(owner["role"])]
     _not_more_than(actor, allowed if old["scopes"] is None else allowed & set(old["scopes"]))
     minted = mint()
-    following = _new(minted, old["user_id"], old["name"], old["scopes"], old["expires_at"], replaces=id)
+    following = NewKey(
+        old["user_id"], old["name"], minted.prefix, minted.secret_hash, old["scopes"], old["expires_at"], replaces=id
+    )
     new = await api_keys.rotate(database, id, following, datetime.now(UTC) + overlap)
     if new is None:
         raise InUse(f"key {id} is revoked or expired; make a new one instead")
@@ -123,14 +126,3 @@ def _ahead(expires_at: datetime | None) -> None:
     if expires_at is not None and not now < expires_at <= now + FURTHEST:
         rule = "must lie ahead, and not more than ten years"
         raise Invalid("no key is made", [Problem("expires_at", rule, expires_at.isoformat())])
-
-
-def _new(
-    minted: Minted,
-    user: int,
-    name: str,
-    scopes: Sequence[str] | None,
-    expires_at: datetime | None,
-    replaces: int | None = None,
-) -> NewKey:
-    return NewKey(user, name, minted.prefix, minted.secret_hash, scopes, expires_at, replaces)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pipeline.operations.access import Actor
 from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
-from pipeline.operations.explain import explain
+from pipeline.operations.explain import explain, lead_of
 from pipeline.operations.who import who
 from pipeline.store import history as changes
 from pipeline.store import leads, merging
@@ -36,9 +36,7 @@ async def show(database: Database, actor: Actor, id: str) -> dict[str, Any]:
     One that was merged is shown as the lead that it is now, with `redirected_from`, the id that was asked for.
     Raises NotFound.
     """
-    lead = await leads.show(database, actor.account, id)
-    if lead is None:
-        raise _unknown(id)
+    lead = await lead_of(database, actor, id)
     return {**lead, "merges": await merging.of_lead(database, actor.account, lead["id"])}
 
 
@@ -49,9 +47,7 @@ async def history(
 
     Raises NotFound.
     """
-    lead = await leads.show(database, actor.account, id)
-    if lead is None:
-        raise _unknown(id)
+    lead = await lead_of(database, actor, id)
     rows = await changes.of_lead(database, actor.account, lead["id"], field, limit)
     return [{"field": row["field"], "value": row["value"], **_span(row["old_stamp"], row["new_stamp"])} for row in rows]
 
@@ -71,8 +67,7 @@ async def unmerge(database: Database, actor: Actor, loser: str) -> dict[str, Any
     What arrived after the merge stays with the winner. Raises NotFound, Invalid, InUse (it is not merged).
     """
     lost = _id(loser, "lead")
-    if await leads.show(database, actor.account, lost) is None:
-        raise _unknown(lost)
+    await lead_of(database, actor, lost)
     return await _done(merging.unmerge(database, actor.account, lost, who(actor)))
 
 
@@ -96,7 +91,3 @@ def _id(given: str, field: str) -> str:
         return str(UUID(given))
     except ValueError as error:
         raise Invalid("nothing is done", [Problem(field, "must be the id of a lead", given)]) from error
-
-
-def _unknown(id: str) -> NotFound:
-    return NotFound(f"no lead {id!r}; `leadpipe lead find` finds them by number, address or text")

@@ -15,12 +15,12 @@ from pydantic import ValidationError
 
 from pipeline.operations import secrets
 from pipeline.operations.as_code import canonical
-from pipeline.operations.checking import account_fields, checked, problems_of
+from pipeline.operations.checking import checked, problems_of
 from pipeline.operations.connectors import BadConnector, counted, document_in, parsed
 from pipeline.operations.differences import Difference, differences
 from pipeline.operations.errors import Invalid, Problem
 from pipeline.operations.people import people_problems
-from pipeline.store import connectors
+from pipeline.store import connectors, fields
 from pipeline.store.connectors import NOBODY, Applied, Author
 from pipeline.store.database import Database
 from schemas.fields import Field, Fields, RecordFields
@@ -87,9 +87,9 @@ def wishes(paths: Sequence[Path]) -> list[Wish]:
 async def plan(database: Database, account: int, wanted: Sequence[Wish], *, prune: bool = False) -> Plan:
     """What applying would do. `prune`: connectors that nothing is said of are removed."""
     stored = await connectors.stored(database, account)
-    there = await account_fields(database, account)
-    fields = with_fields(there, [field for wish in wanted for field in wish.said()])
-    judged = [_judged(wish, fields) for wish in wanted]
+    there = await fields.of_account(database, account)
+    together = with_fields(there, [field for wish in wanted for field in wish.said()])
+    judged = [_judged(wish, together) for wish in wanted]
     names = Counter(settings.name for settings, _ in judged if settings is not None)
     entries = []
     for wish, (settings, problems) in zip(wanted, judged, strict=True):

@@ -5,21 +5,20 @@ A secret goes in and does not come out: only the ingress opens one, to check who
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
 from pipeline.secrets.references import LARGEST, Secrets
-from pipeline.secrets.seal import SealError, Seals, new_key
+from pipeline.secrets.seal import SealError, Seals
 from pipeline.settings import Settings
 from pipeline.store import connectors, secrets
 from pipeline.store.database import Database
 from schemas.auth import STORED_NAME, joined
 from schemas.presets import UnknownPreset, preset
 from schemas.settings import ConnectorSettings
-
-__all__ = ["listed", "missing", "new_key", "problems", "put", "remove", "reseal"]
 
 STORED = "stored:"
 
@@ -88,6 +87,12 @@ async def missing(database: Database, account: int, settings: ConnectorSettings)
     ]
 
 
+async def from_here(database: Database, settings: Settings, environment: Mapping[str, str] = os.environ) -> Secrets:
+    """The secrets as a process with these settings and this environment finds them."""
+    kept = await secrets.load_all(database)
+    return Secrets(Seals(settings.secret_key), lambda account, name: kept.get((account, name)), environment)
+
+
 async def problems(
     database: Database, settings: Settings, account: int, document: ConnectorSettings, environment: Mapping[str, str]
 ) -> list[str]:
@@ -95,8 +100,7 @@ async def problems(
 
     Another process may have them: what is wrong here is a word of warning elsewhere.
     """
-    kept = await secrets.load_all(database)
-    found = Secrets(Seals(settings.secret_key), lambda owner, name: kept.get((owner, name)), environment)
+    found = await from_here(database, settings, environment)
     return [problem for each in _references(document) if (problem := found.problem(each, account)) is not None]
 
 

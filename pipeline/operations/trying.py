@@ -21,8 +21,7 @@ from pipeline.ingress.limits import Limits
 from pipeline.ingress.refusal import Refusal
 from pipeline.operations.changes import FieldChange, Records
 from pipeline.operations.errors import Invalid, Problem
-from pipeline.operations.walk import PASSED_BY, Seen, Way, walk
-from pipeline.store.catalog import Catalog, Known
+from pipeline.operations.walk import PASSED_BY, Seen, Way, tools_of, walk
 from pipeline.store.database import Database
 from pipeline.store.ids import new_id
 from pipeline.store.rehearsal import Rehearsal, rehearsal
@@ -30,7 +29,6 @@ from pipeline.tools import Tools
 from schemas.connector import Connector
 from schemas.event import Event
 
-NO_VERSION = -1  # of a catalog that knows what it was told
 UNDOABLE: tuple[Effects, ...] = ("none", "database")
 MOST = 100  # events of one payload: a rehearsal holds locks on the records that it would change
 LONGEST = 30.0  # seconds, for the same reason
@@ -88,9 +86,7 @@ async def try_body(
         raise Invalid(f"{len(events)} events are too many to try at once; {MOST} are not")
     try:
         async with asyncio.timeout(LONGEST), rehearsal(database) as trial:
-            catalog = Catalog(trial)
-            catalog.take(Known(NO_VERSION, [connector]))
-            tools, records = Tools(trial, catalog), Records(database, trial, connector)
+            tools, records = tools_of(trial, connector), Records(database, trial, connector)
             return [await _try(topology, tools, trial, records, _anew(each) if anew else each) for each in events]
     except TimeoutError:
         raise Invalid(f"it took longer than {LONGEST:g} s, and was taken back; try fewer events at once") from None

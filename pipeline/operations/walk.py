@@ -14,10 +14,13 @@ from pipeline.engine.runner import decide
 from pipeline.engine.stage import Effects, Stage
 from pipeline.engine.topology import Topology
 from pipeline.operations.errors import Invalid
+from pipeline.store.catalog import Catalog, Known
 from pipeline.store.rehearsal import Rehearsal
 from pipeline.tools import Tools
+from schemas.connector import Connector
 from schemas.event import Event
 
+NO_VERSION = -1  # of a catalog that knows what it was told
 PASSED_BY = "not run: it does not promise to leave the world as it is, so the event goes on without it"
 
 
@@ -37,6 +40,13 @@ class Way:
     event: Event
     seen: list[Seen] = field(default_factory=list)
     end: DeadLetter | Drop | Retry | None = None
+
+
+def tools_of(trial: Rehearsal, connector: Connector) -> Tools:
+    """Tools that know this one connector, as it is, whatever the database says of it."""
+    catalog = Catalog(trial)
+    catalog.take(Known(NO_VERSION, [connector]))
+    return Tools(trial, catalog)
 
 
 async def walk(

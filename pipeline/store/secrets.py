@@ -41,6 +41,11 @@ async def load_all(database: Database) -> Sealed:
     return {(row["account_id"], row["name"]): bytes(row["sealed"]) for row in rows}
 
 
+async def count(database: Database) -> int:
+    """How many are kept, of all accounts."""
+    return int(await database.fetchval("SELECT count(*) FROM secret"))
+
+
 async def reseal(database: Database, account: int, name: str, old: bytes, new: bytes) -> bool:
     """Put the same secret under another seal; False if it was changed meanwhile."""
     return await database.execute(RESEAL, account, name, old, new) != "UPDATE 0"
