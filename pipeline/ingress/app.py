@@ -108,6 +108,7 @@ class Ingress:
         self._committer = Committer(self._keeper, topology.entry, self._committed, self.limits, bounds)
         self._feeder = self._feeder_of(spool, transport, topology, bounds) if spool else None
         self._waiting = Waiting(journal)
+        self._tally = metrics.Tally()
 
     @property
     def backlog(self) -> int:
@@ -117,6 +118,13 @@ class Ingress:
     def spooled(self) -> State | None:
         """How the spool does, where there is one."""
         return None if self.spool is None else self.spool.state()
+
+    def exposition(self) -> bytes:
+        """The metrics as of now."""
+        self._tally.tell()
+        metrics.BACKLOG.set(self.backlog)
+        metrics.show_spool(self.spooled())
+        return metrics.exposition()
 
     async def start(self) -> None:
         """Begin; requests may come from now on."""
@@ -135,6 +143,7 @@ class Ingress:
             await self.spool.close()
         await self._receipts.stop()
         await self.health.stop()
+        self._tally.tell()
 
     async def post(self, request: web.Request) -> web.StreamResponse:
         """`POST /in/{token}`, by way of the application."""
@@ -152,7 +161,7 @@ class Ingress:
             response = self._refuse(connector, refusal)
         except Echoed as echoed:
             response = reply.echoed(echoed.answer)
-        metrics.SECONDS.observe(time.perf_counter() - began)
+        self._tally.took(time.perf_counter() - began)
         return response
 
     async def ping(self, request: web.Request) -> web.Response:
@@ -192,7 +201,7 @@ class Ingress:
         found = cut(connector, request.headers, body, self.limits, signed)
         if found.events:
             await self._commit(found)
-            metrics.events(connector.name, "accepted").inc(len(found.events))
+            self._tally.accepted(connector.name, len(found.events))
         if seconds is None:
             return reply.accepted(connector.preset.door.reply, found.ids)
         return reply.finished(found.ids, await self._waiting.results(found.ids, seconds))
@@ -247,10 +256,8 @@ def build_app(ingress: Ingress, further: Sequence[web.RouteDef] = ()) -> web.App
         return reply.respond(200 if ready else 503, told)
 
     async def exposition(_: web.Request) -> web.Response:
-        metrics.BACKLOG.set(ingress.backlog)
-        metrics.show_spool(ingress.spooled())
         content_type = "text/plain; version=0.0.4; charset=utf-8"
-        return web.Response(body=metrics.exposition(), headers={"Content-Type": content_type})
+        return web.Response(body=ingress.exposition(), headers={"Content-Type": content_type})
 
     # the body is read by our own receiver, under our own cap
     app = web.Application(client_max_size=ingress.limits.body)

@@ -16,7 +16,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from bisect import bisect_left
+from collections import Counter as Multiset
 from functools import lru_cache
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -46,6 +49,7 @@ SPOOL_OLDEST = Gauge(
     "leadpipe_spool_oldest_seconds", "Age of the oldest event in the spool", multiprocess_mode="livemax"
 )
 
+EVERY = 0.1  # seconds between two writes of what requests add
 NOBODY = "-"  # the connector of a request whose token is unknown
 
 
@@ -53,6 +57,38 @@ NOBODY = "-"  # the connector of a request whose token is unknown
 def events(connector: str, result: str) -> Counter:
     """The counter of one connector and result, bound once."""
     return EVENTS.labels(connector, result)
+
+
+class Tally:
+    """What requests add to the metrics, written a few times a second and before it is shown.
+
+    Processes share the values in mapped files: to write them for each request costs as much as to read its JSON.
+    """
+
+    def __init__(self) -> None:
+        self._accepted: Multiset[str] = Multiset()
+        self._seconds: list[float] = []
+
+    def accepted(self, connector: str, count: int) -> None:
+        """Events are durable; `took` follows."""
+        self._accepted[connector] += count
+
+    def took(self, seconds: float) -> None:
+        """A request was answered after so long."""
+        if not self._seconds:
+            asyncio.get_running_loop().call_later(EVERY, self.tell)
+        self._seconds.append(seconds)
+
+    def tell(self) -> None:
+        """Write what is not written yet."""
+        accepted, self._accepted = self._accepted, Multiset()
+        for connector, count in accepted.items():
+            events(connector, "accepted").inc(count)
+        seconds, self._seconds = self._seconds, []
+        buckets = Multiset(bisect_left(SECONDS._upper_bounds, each) for each in seconds)
+        for bucket, count in buckets.items():  # `observe` takes one at a time
+            SECONDS._buckets[bucket].inc(count)
+        SECONDS._sum.inc(sum(seconds))
 
 
 def denied(connector: str, reason: str, mode: str) -> Counter:
