@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
 from schemas.connector import Connector
@@ -22,6 +22,10 @@ class Compiled(Generic[T]):
         self._compile = compile
         self._bound = bound
         self._kept: OrderedDict[tuple[int, int], tuple[Connector, T]] = OrderedDict()
+
+    def each(self, connectors: Mapping[int, Connector | None]) -> dict[int, T]:
+        """The compiled forms of a batch's connectors, by id, of those that there are."""
+        return {id: self(connector) for id, connector in connectors.items() if connector is not None}
 
     def __call__(self, connector: Connector) -> T:
         key = (connector.id, connector.revision)

@@ -36,7 +36,9 @@ def document_of(raw: str, source: Source) -> dict[str, Any]:
         document = _members(document)
     if not isinstance(document, dict):
         raise ValueRejected("event", raw, "an event must be a JSON object")
-    document = _cleaned(_unwrapped(document, source.unwrap), _decoded if source.percent_decode else str.strip, DEEPEST)
+    if source.unwrap:
+        document = _unwrapped(document, source.unwrap)
+    document = _cleaned(document, _decoded if source.percent_decode else str.strip, DEEPEST)
     return _with_pairs(document, source.pairs) if source.pairs else document
 
 

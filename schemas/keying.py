@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
+from schemas.connector import Connector
 from schemas.fields import Field
 from schemas.normal.choices import coercer_of
 from schemas.normal.values import Locale, shown
@@ -25,31 +26,44 @@ def junk_of(field: Field, locale: Locale) -> frozenset[str]:
     return frozenset(key_text(coerce(value)[0]) for value in field.junk)
 
 
+class Entry(NamedTuple):
+    """A field of a lead that identifies it."""
+
+    name: str
+    label: str
+    space: str
+
+
+def entries_of(connector: Connector, names: Iterable[str]) -> list[Entry]:
+    """Those of these fields of a lead that identify it where they come by this connector."""
+    fields = connector.fields["lead"]
+    spaces = ((name, fields[name].key_space(connector.id)) for name in names)
+    return [Entry(name, f"lead.{name}", space) for name, space in spaces if space is not None]
+
+
 def keys_of(
-    lead: dict[str, Any],
-    search: Sequence[tuple[str, str | None]],
-    also: Sequence[tuple[str, str | None]],
-    unsound: set[str],
-    notes: list[str],
+    lead: dict[str, Any], search: Sequence[Entry], also: Sequence[Entry], unsound: set[str], notes: list[str]
 ) -> dict[str, list[list[str]]]:
     """The values that identify the lead: by the search keys in their order, then the others, none of them twice.
 
-    `search` and `also` are pairs of a field and its key space; `unsound` names the fields whose value is no key.
+    `unsound` has the labels of the fields whose value is no key.
     """
     seen: set[tuple[str, str]] = set()
+    return {"search": _sound(lead, search, unsound, notes, seen), "also": _sound(lead, also, unsound, notes, seen)}
 
-    def sound(entries: Sequence[tuple[str, str | None]]) -> list[list[str]]:
-        found = []
-        for name, space in entries:
-            value = lead.get(name)
-            if value is None or space is None or f"lead.{name}" in unsound:
-                continue
-            key = (space, key_text(value))
-            if len(key[1]) > LONGEST_KEY:
-                notes.append(f"lead.{name}: {TOO_LONG}")
-            elif key not in seen and key[1]:
-                seen.add(key)
-                found.append([*key])
-        return found
 
-    return {"search": sound(search), "also": sound(also)}
+def _sound(
+    lead: dict[str, Any], entries: Sequence[Entry], unsound: set[str], notes: list[str], seen: set[tuple[str, str]]
+) -> list[list[str]]:
+    found: list[list[str]] = []
+    for name, label, space in entries:
+        value = lead.get(name)
+        if value is None or label in unsound:
+            continue
+        key = (space, key_text(value))
+        if len(key[1]) > LONGEST_KEY:
+            notes.append(f"{label}: {TOO_LONG}")
+        elif key not in seen and key[1]:
+            seen.add(key)
+            found.append([*key])
+    return found

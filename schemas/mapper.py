@@ -8,21 +8,30 @@ connector says that blanks clear, and is left out where it says that they keep; 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from schemas.connector import Connector
-from schemas.keying import junk_of, key_text, keys_of
+from schemas.keying import entries_of, junk_of, key_text, keys_of
 from schemas.normal.path import ABSENT, is_blank
 from schemas.normal.time import LEEWAY, utc_text
 from schemas.normal.values import shown, text_of, word_of
 from schemas.normal.zone import zone_of
 from schemas.pairing import pairs_of, settle
+from schemas.shapes import Shapes
 from schemas.target import Conditions, Row, Target, targets_of
 from schemas.transforming import run
 
 AHEAD = "more than 24 hours ahead of its arrival; treated as missing"
+
+
+class Way(NamedTuple):
+    """How a target gets its value in documents of one shape: by its rows, or simply from members that are there."""
+
+    target: Target
+    row: Row | None  # its only one, where it simply takes the first of the members that says something
+    members: tuple[str, ...]
 
 
 class Mapped(NamedTuple):
@@ -55,14 +64,11 @@ def mapper(connector: Connector) -> Map:
     needed = [name for name, field in connector.fields["lead"].items() if field.required]
     junk = _junk(connector)
     pairs = pairs_of(connector, targets)
-    search = [(name, connector.fields["lead"][name].key_space(connector.id)) for name in connector.keys]
-    also = [
-        (target.name, space)
-        for target in targets
-        if target.record == "lead"
-        and target.name not in connector.keys
-        and (space := connector.fields["lead"][target.name].key_space(connector.id))
-    ]
+    search = entries_of(connector, connector.keys)
+    others = [target.name for target in targets if target.record == "lead" and target.name not in connector.keys]
+    also = entries_of(connector, others)
+    dated = any(target.past for target in targets)
+    ways_of = Shapes(lambda names: _ways(targets, names))
 
     def map(document: dict[str, Any], received_at: datetime, sent: Mapping[str, str] | None = None, /) -> Mapped:
         lead: dict[str, Any] = {}
@@ -71,17 +77,18 @@ def mapper(connector: Connector) -> Map:
         defaults: dict[str, Any] = {}
         unsound: set[str] = set()  # lead fields whose value must not identify anybody
         notes: list[str] = []
-        latest = utc_text(received_at + LEEWAY)
+        latest = utc_text(received_at + LEEWAY) if dated else ""
         held = [word_of(look(document)) in wanted for look, wanted in judged]
-        for target in targets:
-            if target.members:
-                row, value = _first(target, document)
-            elif target.member is None:
+        for target, only, members in ways_of(document):
+            if only is None:
                 row, value = _choose(target, document, held, notes)
-            elif is_blank(value := document.get(target.member, ABSENT)):
-                row, value = None, None
             else:
-                row = None if value is ABSENT else target.rows[0]
+                row, value = None, ABSENT
+                for name in members:
+                    if not is_blank(found := document[name]):
+                        row, value = only, found
+                        break
+                    value = None
             if row is not None and not (target.text and type(value) is str):
                 written = value
                 value, note = target.coerce(value)
@@ -119,7 +126,9 @@ def mapper(connector: Connector) -> Map:
                 if zone is not None:
                     defaults["time_zone"] = zone
         data: dict[str, Any] = {"sync": sync, "lead": lead, "defaults": defaults}
-        data |= {kind: records[kind] for kind in ("call", "activity") if kind in spoken_of}
+        for kind in ("call", "activity"):
+            if kind in spoken_of:
+                data[kind] = records[kind]
         data["keys"] = keys_of(lead, search, also, unsound, notes)
         if needed and (missing := [n for n in needed if lead.get(n) is None and n not in defaults]):
             data["required"] = missing
@@ -137,15 +146,14 @@ def _junk(connector: Connector) -> list[tuple[str, str, frozenset[str]]]:
     ]
 
 
-def _first(target: Target, document: dict[str, Any]) -> tuple[Row | None, Any]:
-    """What `_choose` does, where all there is to choose from are members."""
-    nothing: Any = ABSENT
-    for name in target.members:
-        if name in document:
-            if not is_blank(value := document[name]):
-                return target.rows[0], value
-            nothing = None
-    return None, nothing
+def _ways(targets: list[Target], names: Collection[str]) -> tuple[Way, ...]:
+    """The ways to the targets that a document of this shape can say something of."""
+    ways = []
+    for target in targets:
+        if target.can_speak(names):
+            members = tuple(name for name in target.members if name in names)
+            ways.append(Way(target, target.rows[0] if target.members else None, members))
+    return tuple(ways)
 
 
 def _choose(target: Target, document: dict[str, Any], held: list[bool], notes: list[str]) -> tuple[Row | None, Any]:

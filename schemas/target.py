@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ from schemas.connector import Connector
 from schemas.fields import AS_SENT, Field, FieldType
 from schemas.mapping import MapRow
 from schemas.normal.choices import coercer_of
-from schemas.normal.path import ABSENT, ROOT, Find, finder
+from schemas.normal.path import ABSENT, ROOT, Find, can_be_in, finder
 from schemas.normal.values import Coerce
 from schemas.transforming import Steps, steps_of
 
@@ -35,6 +36,7 @@ class Conditions:
 class Row:
     """A mapping row, compiled."""
 
+    paths: tuple[str, ...]
     finds: tuple[Find, ...]
     conditions: tuple[int, ...]  # their places in `held`
     steps: Steps
@@ -45,6 +47,7 @@ class Row:
     @classmethod
     def of(cls, row: MapRow, label: str, coerce: Coerce, conditions: Conditions) -> Row:
         return cls(
+            paths=tuple(row.paths),
             finds=tuple(finder(path) for path in row.paths),
             conditions=tuple(conditions.place((path, _wanted(values))) for path, values in row.when.items()),
             steps=steps_of(row.transforms, label),
@@ -67,8 +70,7 @@ class Target:
     as_sent: str | None  # of a lead's phone number: the name that it has as it was sent
     past: bool  # its time says when something happened, so it cannot lie ahead
     clears: bool  # whether a blank clears it
-    member: str | None  # where one row without conditions reads one member, as most do: its name
-    members: tuple[str, ...]  # where one row without conditions reads the first of several members: their names
+    members: tuple[str, ...]  # where one row without conditions reads one member, or the first of several: their names
     defaulted: bool
 
     @classmethod
@@ -85,20 +87,15 @@ class Target:
             as_sent=f"{field.name}{AS_SENT}" if record == "lead" and field.type is FieldType.PHONE else None,
             past=field.type is FieldType.DATETIME and record != "lead",
             clears=connector.blank == "clear" and not field.required,
-            member=_only_member(rows),
-            members=_only_members(rows),
+            members=_plain_members(rows),
             defaulted=any(row.default is not None for row in rows),
         )
 
-
-def _only_member(rows: list[MapRow]) -> str | None:
-    names = _plain_members(rows)
-    return names[0] if len(names) == 1 else None
-
-
-def _only_members(rows: list[MapRow]) -> tuple[str, ...]:
-    names = _plain_members(rows)
-    return names if len(names) > 1 else ()
+    def can_speak(self, names: Collection[str]) -> bool:
+        """Whether anything can come of it in a document whose members have these names."""
+        return self.defaulted or any(
+            row.constant is not ABSENT or any(can_be_in(path, names) for path in row.paths) for row in self.rows
+        )
 
 
 def _plain_members(rows: list[MapRow]) -> tuple[str, ...]:

@@ -24,27 +24,29 @@ from pipeline.tools import Tools
 from schemas.compiled import Compiled
 from schemas.connector import Connector
 from schemas.event import Event
-from schemas.mapper import mapper
+from schemas.mapper import Map, mapper
 from schemas.normal.values import ValueRejected
 from stages.local_times import count
 from stages.rejection import no_connector, rejected
 
-mapping = Compiled(mapper)
+mappers_of = Compiled(mapper)
 
 
 @stage(after="normalize", name="map", effects="none")
 async def map_fields(batch: Sequence[Event], tools: Tools) -> list[Outcome]:
     """Map each event by the revision of its connector that is in force, and name that revision on it."""
     connectors = await connectors_of(batch, tools.catalog)
-    return [_mapped(event, connectors[event.connector]) for event in batch]
+    mappers = mappers_of.each(connectors)
+    return [_mapped(event, connectors[event.connector], mappers.get(event.connector)) for event in batch]
 
 
-def _mapped(event: Event, connector: Connector | None) -> Forward | DeadLetter:
-    if connector is None:
+def _mapped(event: Event, connector: Connector | None, map: Map | None) -> Forward | DeadLetter:
+    if connector is None or map is None:
         return no_connector(event)
     try:
-        mapped = mapping(connector)(event.data["source"], event.received_at, event.data.get("sent"))
+        mapped = map(event.data["source"], event.received_at, event.data.get("sent"))
     except ValueRejected as rejection:
         return rejected(rejection, connector)
-    count(mapped.notes)
-    return Forward(event.evolve(data=mapped.data, revision=connector.revision, notes=(*event.notes, *mapped.notes)))
+    if mapped.notes:
+        count(mapped.notes)
+    return Forward(event.evolve(data=mapped.data, revision=connector.revision, notes=event.notes + mapped.notes))

@@ -19,33 +19,35 @@ from schemas.compiled import Compiled
 from schemas.connector import Connector
 from schemas.event import Event
 from schemas.normal.values import ValueRejected
-from schemas.reader import reader
+from schemas.reader import Read, reader
 from stages.local_times import count
 from stages.rejection import no_connector, rejected
 
-read = Compiled(reader)
+readers_of = Compiled(reader)
 
 
 @stage(effects="none")
 async def normalize(batch: Sequence[Event], tools: Tools) -> list[Outcome]:
     """Read each event as its connector says."""
     connectors = await connectors_of(batch, tools.catalog)
-    return [_normalized(event, connectors[event.connector]) for event in batch]
+    readers = readers_of.each(connectors)
+    return [_normalized(event, connectors[event.connector], readers.get(event.connector)) for event in batch]
 
 
-def _normalized(event: Event, connector: Connector | None) -> Forward | DeadLetter:
-    if connector is None:
+def _normalized(event: Event, connector: Connector | None, read: Read | None) -> Forward | DeadLetter:
+    if connector is None or read is None:
         return no_connector(event)
     try:
-        reading = read(connector)(event.raw, event.received_at)
+        reading = read(event.raw, event.received_at)
     except ValueRejected as rejection:
         return rejected(rejection, connector)
-    count(reading.notes)
+    if reading.notes:
+        count(reading.notes)
     return Forward(
         event.evolve(
             kind=connector.preset.kind,
             occurred_at=reading.occurred_at or event.received_at,
             data={"source": reading.document, "sent": reading.sent} if reading.sent else {"source": reading.document},
-            notes=(*event.notes, *reading.notes),
+            notes=event.notes + reading.notes,
         )
     )

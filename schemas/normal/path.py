@@ -6,7 +6,7 @@ own name holds dots is found too, and goes before the nested reading of the same
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import Any, Final, TypeGuard
 
@@ -56,6 +56,12 @@ def finder(path: str) -> Find:
         return document.get(path, ABSENT) if isinstance(document, dict) else ABSENT
 
     return member
+
+
+def can_be_in(path: str, names: Collection[str]) -> bool:
+    """Whether an object whose members have these names, and no others, can have a value at this path."""
+    parts = path.split(".")
+    return path == ROOT or any(".".join(parts[:taken]) in names for taken in range(1, len(parts) + 1))
 
 
 def find(document: Any, path: str) -> Any:

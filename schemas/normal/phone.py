@@ -19,7 +19,7 @@ REMEMBERED = 100_000  # readings kept; a parse costs about 30 microseconds, a pl
 LONGEST = 40  # characters; the longest number has 15 digits
 
 _ALLOWED = re.compile(r"\+?[0-9 ().\-]+")
-_WITHOUT_MARKS = str.maketrans("", "", " ().-")
+_MARKS = b" ().-"
 _TYPES = ("mobile", "fixed_line", "toll_free", "premium_rate", "shared_cost", "voip", "personal_number", "pager", "uan")
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−"), "-")
 
@@ -62,7 +62,7 @@ def _read(text: str, country: str | None) -> Phone:
     number = _plain(text)
     if not _ALLOWED.fullmatch(number):
         return NO_NUMBER
-    if number.startswith("+") and (plain := _plainly_valid(number.translate(_WITHOUT_MARKS))):
+    if number.startswith("+") and (plain := _plainly_valid(number.encode().translate(None, _MARKS).decode())):
         return plain
     try:
         parsed = phonenumbers.parse(number, country)
@@ -112,8 +112,9 @@ def _plainly_valid(number: str) -> Phone | None:
                 return None
             if not general.fullmatch(national):
                 return None
-            if any(len(national) in lengths and pattern.fullmatch(national) for lengths, pattern in types):
-                return Phone(number, True, region, _is_shared(national))
+            for lengths, pattern in types:
+                if len(national) in lengths and pattern.fullmatch(national):
+                    return Phone(number, True, region, _is_shared(national))
             return None
     return None
 

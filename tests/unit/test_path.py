@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.normal.path import ABSENT, find, finder, is_absent, is_blank, place
+from schemas.normal.path import ABSENT, can_be_in, find, finder, is_absent, is_blank, place
 
 DOCUMENT: dict[str, Any] = {
     "name": "Asha",
@@ -94,3 +94,18 @@ def test_any_path_into_any_document_gives_a_value_or_absent(document: Any, parts
     if not is_absent(found) and path != "$":
         place(document, path, "put here")
         assert find(document, path) == "put here"
+
+
+parts = st.lists(st.sampled_from(["a", "b", "0", "", "$"]), min_size=1, max_size=4).map(".".join)
+
+
+@given(st.dictionaries(parts, json), parts)
+def test_what_is_found_could_be_there_by_the_names_of_the_members_alone(document: dict[str, Any], path: str) -> None:
+    if not can_be_in(path, document.keys()):
+        assert find(document, path) is ABSENT
+
+
+def test_a_path_that_begins_with_no_member_cannot_be_there() -> None:
+    assert not can_be_in("agent.name", {"name", "agent name", "agent.names"})
+    assert can_be_in("agent.name", {"agent"}) and can_be_in("agent.name", {"agent.name"})
+    assert can_be_in("$", set())
