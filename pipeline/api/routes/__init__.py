@@ -9,7 +9,7 @@ from pkgutil import iter_modules
 from pipeline.api.route import Table
 
 # As one sets an account up, and then works with it; whatever else there is comes after.
-SET_UP = ("account", "users", "keys", "fields", "presets", "connectors", "webhooks", "trying")
+SET_UP = ("account", "users", "keys", "fields", "presets", "connectors", "as_code", "revisions", "webhooks", "trying")
 ORDER = (*SET_UP, "journal", "dead", "conflicts", "leads", "stages")
 
 

@@ -9,10 +9,10 @@ import orjson
 from pydantic import Field
 
 from pipeline.api.call import Call
+from pipeline.api.connector import Given
 from pipeline.api.draft import Draft, Said, settings_of
 from pipeline.api.listing import Shown
 from pipeline.api.route import Table
-from pipeline.api.routes.connectors import Given
 from pipeline.operations import connectors, journal
 from pipeline.operations.capture import capture
 from pipeline.operations.compare import compare

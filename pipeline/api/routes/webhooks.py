@@ -8,9 +8,9 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 
 from pipeline.api.call import Call
+from pipeline.api.connector import Given
 from pipeline.api.listing import Shown
 from pipeline.api.route import Table
-from pipeline.api.routes.connectors import Given
 from pipeline.operations import secrets, urls
 from pipeline.operations.visible import named, visible
 from schemas.access import Scope

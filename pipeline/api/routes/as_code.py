@@ -1,0 +1,111 @@
+"""`/connector-settings`, `/connectors/…/export`: connectors as code, all of them or none."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.api.answer import ProblemShown, problem
+from pipeline.api.call import Call
+from pipeline.api.connector import EXAMPLE, Difference, Given, Note, Saved, author, saved
+from pipeline.api.draft import Draft, Judged, problems_of
+from pipeline.api.listing import Shown
+from pipeline.api.route import Table
+from pipeline.operations import connectors, plan
+from pipeline.operations.as_code import to_toml
+from pipeline.operations.errors import Forbidden
+from pipeline.operations.plan import Planned, Wish
+from pipeline.operations.visible import may_save, named
+from schemas.access import Scope
+from schemas.strict import Strict
+
+api = Table()
+TAG = "Connectors as code"
+MOST = 200  # connectors of one call
+SEVERAL = {"connectors": [EXAMPLE]}
+
+
+class Wanted(Strict):
+    """Connectors as they are to be, all of them or none."""
+
+    connectors: list[Draft] = Field(min_length=1, max_length=MOST)
+    prune: bool = Field(default=False, description="remove the connectors that nothing is said of")
+    note: Note = None
+
+
+class Planning(Strict):
+    """Connectors as they are to be."""
+
+    connectors: list[Judged] = Field(min_length=1, max_length=MOST)
+    prune: bool = Field(default=False, description="remove the connectors that nothing is said of")
+
+
+class PlannedShown(Shown):
+    """What would become of one connector."""
+
+    state: Literal["create", "change", "unchanged", "refused", "remove"]
+    name: str | None
+    differences: list[Difference]
+    problems: list[ProblemShown]
+    new_fields: list[str]
+
+
+class PlanShown(Shown):
+    """What would become of all."""
+
+    changes: bool = Field(description="whether anything would be written")
+    entries: list[PlannedShown]
+
+
+class AppliedShown(Shown):
+    """What became of all."""
+
+    entries: list[Saved]
+    removed: list[str]
+
+
+@api.route("POST", "/connector-settings/plan", scope=Scope.CONNECTORS_READ, tag=TAG, errors=[409], example=SEVERAL)
+async def plan_connectors(call: Call, body: Planning) -> PlanShown:
+    """Show what applying these settings would do, connector by connector; nothing is written."""
+    made = await _plan(call, body)
+    return PlanShown(changes=made.changes, entries=[_planned(entry) for entry in made.entries])
+
+
+@api.route("POST", "/connector-settings/apply", scope=Scope.CONNECTORS_WRITE, tag=TAG, errors=[409], example=SEVERAL)
+async def apply_connectors(call: Call, body: Wanted) -> AppliedShown:
+    """Put connectors in force, all of these or none; what does not differ stays as it is."""
+    made = await _plan(call, body)
+    applied = await plan.carry_out(call.database, call.account, made, author(call, body.note))
+    done = [saved(call, entry, each) for entry, each in zip(made.entries, applied, strict=True) if each is not None]
+    gone = [str(entry.name) for entry in made.entries if entry.state == "remove"]
+    return AppliedShown(entries=done, removed=gone)
+
+
+@api.route("GET", "/connectors/{connector}/export", scope=Scope.CONNECTORS_READ, tag=TAG, media="application/toml")
+async def export_connector(call: Call, connector: Given) -> str:
+    """Show a connector's settings as its file: TOML that, applied, changes nothing. Secrets are not in it."""
+    name = await named(call.database, call.actor, connector)
+    return to_toml(await connectors.settings_of(call.database, call.account, name))
+
+
+async def _plan(call: Call, body: Wanted | Planning) -> plan.Plan:
+    if body.prune and not call.actor.is_admin:
+        raise Forbidden("only an administrator removes what nothing is said of: others do not see all connectors")
+    said_well = [said.settings for said in body.connectors if said.settings is not None]
+    await may_save(call.database, call.actor, said_well)  # a plan tells what is stored
+    wishes = []
+    for number, said in enumerate(body.connectors):
+        problems = tuple(await problems_of(call, said))
+        wishes.append(Wish(f"connectors[{number}]", said.settings, problems))
+    return await plan.plan(call.database, call.account, wishes, prune=body.prune)
+
+
+def _planned(entry: Planned) -> PlannedShown:
+    return PlannedShown(
+        state=entry.state,
+        name=entry.name,
+        differences=[Difference.model_validate(each) for each in entry.differences],
+        problems=[problem(each) for each in entry.problems],
+        new_fields=list(entry.new_fields),
+    )
