@@ -12,7 +12,7 @@ from aiohttp import web
 
 from pipeline.daemon.core import Core, opened
 from pipeline.daemon.heap import settle
-from pipeline.daemon.leave import polite, take_leave
+from pipeline.daemon.leave import ALONE, PATIENCE, polite, take_leave
 from pipeline.daemon.metrics import show_depths
 from pipeline.daemon.signals import stop_requested
 from pipeline.daemon.spooling import tell_spool
@@ -80,7 +80,7 @@ async def serve(settings: Settings, *, supervised: bool = False, beside_it: Besi
         beside = {asyncio.create_task(work) for work in works}
         await stop.wait()
         await listening.close()
-        await take_leave(runner, leaving)
+        await take_leave(runner, leaving, ALONE if supervised else PATIENCE)
         await ingress.stop()
         for task in beside:
             task.cancel()

@@ -17,6 +17,7 @@ from pipeline.ingress.app import SERVER
 log = structlog.get_logger(__name__)
 
 PATIENCE = SERVER["keepalive_timeout"] + 2.0  # seconds; the last to come have so much for their bodies and answers
+ALONE = 2.0  # seconds when no other process listens on the port: who would wait for longer is at a terminal
 LOOK_AGAIN = 0.05
 
 
@@ -32,13 +33,15 @@ def polite(app: web.Application, leaving: asyncio.Event) -> web.Application:
     return app
 
 
-async def take_leave(runner: web.AppRunner, leaving: asyncio.Event, patience: float = PATIENCE) -> None:
+async def take_leave(runner: web.AppRunner, leaving: asyncio.Event, patience: float) -> None:
     """Return when the connections have gone, or after `patience` seconds.
 
     Nothing is closed from here: a connection of aiohttp's that is told to `close()` while it is idle stays open until
     the runner is cleaned up, and throws away whatever its client sends.
     """
     leaving.set()
+    if runner.server is not None and runner.server.connections:
+        log.info("leaving once the open connections have ended", connections=len(runner.server.connections))
     now = asyncio.get_running_loop().time
     late = now() + patience
     while runner.server is not None:
