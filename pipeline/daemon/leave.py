@@ -13,6 +13,7 @@ import structlog
 from aiohttp import web
 
 from pipeline.ingress.app import SERVER
+from pipeline.ingress.connection import Connection
 
 log = structlog.get_logger(__name__)
 
@@ -34,21 +35,24 @@ def polite(app: web.Application, leaving: asyncio.Event) -> web.Application:
 
 
 async def take_leave(runner: web.AppRunner, leaving: asyncio.Event, patience: float) -> None:
-    """Return when the connections have gone, or after `patience` seconds.
+    """Return when the connections have gone, or when after `patience` seconds those that are left are idle.
 
-    Nothing is closed from here: a connection of aiohttp's that is told to `close()` while it is idle stays open until
-    the runner is cleaned up, and throws away whatever its client sends.
+    Requests in hand, and bodies on their way, have PATIENCE in any case. Nothing is closed from here: a connection of
+    aiohttp's that is told to `close()` while it is idle stays open until the runner is cleaned up, and throws away
+    whatever its client sends.
     """
     leaving.set()
     if runner.server is not None and runner.server.connections:
         log.info("leaving once the open connections have ended", connections=len(runner.server.connections))
     now = asyncio.get_running_loop().time
-    late = now() + patience
+    began = now()
     while runner.server is not None:
         await asyncio.sleep(LOOK_AGAIN)  # aiohttp tells nobody; and what the loop has just accepted is shown next turn
-        open_ = len(runner.server.connections)
+        open_, waited = runner.server.connections, now() - began
         if not open_:
             return
-        if now() >= late:
-            log.warning("leaving under open connections", connections=open_)
+        if waited >= patience and all(isinstance(each, Connection) and each.is_idle for each in open_):
+            return
+        if waited >= PATIENCE:
+            log.warning("leaving under requests in hand", connections=len(open_))
             return

@@ -27,6 +27,11 @@ class Connection(web.RequestHandler):
         self._headers = headers
         self._no_request: asyncio.TimerHandle | None = None
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waits for a request, and none has come."""
+        return self._waiter is not None and not self._waiter.done() and not self._has_unread()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._no_request = self._loop.call_later(self._headers, self._late)

@@ -111,8 +111,10 @@ async def test_a_body_that_is_on_its_way_is_waited_for() -> None:
         house.begun.clear()
         client.writer.write(POST + BODY[:5])
         await house.begun.wait()
-        await house.leave(BRIEF)
+        leaving = asyncio.create_task(house.leave(BRIEF))
+        assert not (await asyncio.wait({leaving}, timeout=4 * BRIEF))[0]  # no longer for those that are idle alone
         assert "200 OK" in await client.ask(BODY[5:])
+        await leaving
 
 
 async def test_headers_that_are_on_their_way_are_waited_for() -> None:
