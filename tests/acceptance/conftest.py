@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -15,7 +15,7 @@ import pytest
 
 from pipeline.daemon.core import topology_of
 from pipeline.settings import load
-from tests.support.daemon import PATIENCE, Leadpipe, installed, post
+from tests.support.daemon import Leadpipe, installed, post
 from tests.support.postgres import PrivatePostgres
 from tests.support.rabbitmq import sweep
 
@@ -57,16 +57,6 @@ async def page(url: str) -> str:
     """What a GET answers."""
     async with aiohttp.ClientSession() as session, session.get(url) as answer:
         return await answer.text()
-
-
-async def eventually(look: Callable[[], Awaitable[bool]], what: str) -> None:
-    """Look again and again, until it is so."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(PATIENCE):
-            while not await look():
-                await asyncio.sleep(0.05)
-            return
-    raise AssertionError(f"{what} did not come about")
 
 
 @contextmanager

@@ -11,8 +11,9 @@ import orjson
 import pytest
 
 from pipeline.secrets.seal import new_key
-from tests.acceptance.conftest import Install, ended, eventually
+from tests.acceptance.conftest import Install, ended
 from tests.support.daemon import Leadpipe
+from tests.support.until import PROCESSES, until
 
 PHONE = "+919822012345"
 Ask = Callable[..., Awaitable[Any]]
@@ -113,13 +114,13 @@ async def test_lead_sync_is_set_up_over_http_alone_and_the_same_by_a_file(leadpi
     async def dead() -> bool:
         return bool((await ask("GET", "/dead-letters?connector=account-two"))["items"])
 
-    await eventually(dead, "the dead letter")
+    await until(dead, "the dead letter", PROCESSES)
     await ask("POST", f"/journal/{failed['id']}/retry")
 
     async def retried() -> bool:
         return (await ask("GET", f"/journal/{failed['id']}"))["outcome"] in ("updated", "unchanged")
 
-    await eventually(retried, "the end of what was sent again")
+    await until(retried, "the end of what was sent again", PROCESSES)
     await ask("POST", "/connectors/account-two/restore", {"revision": 1, "note": "the source is mended"})
     assert [each["revision"] for each in (await ask("GET", "/connectors/account-two/revisions"))["items"]] == [3, 2, 1]
 
@@ -163,7 +164,7 @@ async def eventually_some(leadpipe: Leadpipe, *command: str) -> list[Any]:
         found[:] = shown["rows"] if isinstance(shown, dict) else shown
         return bool(found)
 
-    await eventually(look, " ".join(command))
+    await until(look, " ".join(command), PROCESSES)
     return found
 
 

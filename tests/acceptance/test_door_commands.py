@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,19 +27,6 @@ def leadpipe(database_url: str, tmp_path: Path) -> Iterator[Leadpipe]:
         yield one
 
 
-def set_secret(leadpipe: Leadpipe, name: str, value: str) -> tuple[int, str]:
-    """The value goes in on standard input alone."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline.cli.main", "secret", "set", name],
-        input=value,
-        env=dict(leadpipe.environment),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.returncode, done.stdout + done.stderr
-
-
 def checked(leadpipe: Leadpipe) -> dict[str, Any]:
     """What `check` says of secrets; nobody works here, so that it ends with 1."""
     found = orjson.loads(leadpipe.run("check", "--json", code=1).partition("\n]")[0] + "\n]")
@@ -53,10 +38,10 @@ def test_a_secret_from_its_setting_to_its_end(leadpipe: Leadpipe, tmp_path: Path
     file.write_text(CRM)
     refused = leadpipe.run("connector", "apply", str(file), code=2)
     assert "stored:crm: the account has no such secret; set it first: leadpipe secret set crm" in refused
-    assert set_secret(leadpipe, "crm", "\n")[0] == 2
-    assert set_secret(leadpipe, "Not A Name", VALUE)[0] == 2
-    code, said = set_secret(leadpipe, "crm", f"{VALUE}\n")
-    assert (code, VALUE in said) == (0, False)
+    leadpipe.ran("secret", "set", "crm", code=2, stdin="\n")
+    leadpipe.ran("secret", "set", "Not A Name", code=2, stdin=VALUE)
+    said = "".join(leadpipe.ran("secret", "set", "crm", stdin=f"{VALUE}\n"))
+    assert VALUE not in said
     assert "stored:crm" in said
     leadpipe.run("connector", "apply", str(file))
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import Install, ended, eventually
+from tests.acceptance.conftest import Install, ended
 from tests.support.command import command
 from tests.support.daemon import EXAMPLES, Leadpipe, post
+from tests.support.until import PROCESSES, until
 
 NUMBER = "a number field takes digits with an optional decimal point, and no other sign or letter"
 KEY = "an event needs a valid search key"
@@ -85,11 +86,11 @@ async def test_a_rejected_value_passes_once_the_mapping_is_corrected(leadpipe: L
         probe = {"event_id": f"probe-{next(numbers)}", "email": "probe@example.com", "budget": "probing"}
         return (await ended(url, probe))["outcome"] in ("created", "updated")
 
-    await eventually(in_force, "the corrected mapping")
+    await until(in_force, "the corrected mapping", PROCESSES)
     assert leadpipe.run("dead", "replay", str(letters[-1]["id"])) == "replayed 1\n"
     assert leadpipe.run("dead", "replay", "--stage", "map", "--error", "digits").startswith("replayed ")
     for id in ids:
-        await eventually(lambda id=id: passes(leadpipe, id, "created"), "the replayed event")
+        await until(lambda id=id: passes(leadpipe, id, "created"), "the replayed event", PROCESSES)
     row = leadpipe.json("journal", "show", ids[0])
     assert (row["failure"], row["replay"] >= 1, row["revision"]) == (None, True, 2)
     [found] = leadpipe.json("lead", "find", "one@example.com")
@@ -102,7 +103,7 @@ async def test_a_rejected_value_passes_once_the_mapping_is_corrected(leadpipe: L
         leadpipe.run("dead", "replay", "--stage", "map", "--error", "digits")
         return False
 
-    await eventually(none_is_left, "the last of the dead letters to pass")
+    await until(none_is_left, "the last of the dead letters to pass", PROCESSES)
 
 
 SURVEY = """
@@ -166,11 +167,11 @@ async def test_maybe_is_no_number_and_passes_once_it_is_mapped_elsewhere(leadpip
         probe = {"event_id": f"survey-{next(numbers)}", "email": "probe@example.com", "has_budget": "maybe"}
         return (await ended(applied["url"], probe))["outcome"] in ("created", "updated")
 
-    await eventually(corrected, "the corrected mapping")
+    await until(corrected, "the corrected mapping", PROCESSES)
     assert leadpipe.run("dead", "replay", str(ids["known"][1])) == "replayed 1\n"
     assert leadpipe.run("journal", "retry", ids["new"][0]) == "sent again 1\n"
-    await eventually(lambda: passes(leadpipe, ids["known"][0], "updated"), "the replayed event")
-    await eventually(lambda: passes(leadpipe, ids["new"][0], "created"), "the event that was sent again")
+    await until(lambda: passes(leadpipe, ids["known"][0], "updated"), "the replayed event", PROCESSES)
+    await until(lambda: passes(leadpipe, ids["new"][0], "created"), "the event that was sent again", PROCESSES)
     explained = leadpipe.json("lead", "explain", known["lead"], "--field", "has_budget")
     [field] = explained["fields"]
     assert (field["value"], field["event"], field["row"]["from"]) == ("maybe", ids["known"][0], "has_budget")
@@ -194,12 +195,12 @@ async def test_a_conflict_is_held_until_somebody_says_whose_event_it_is(leadpipe
     decision = leadpipe.json("conflict", "resolve", str(rows[1]["id"]), "--use", other["lead"])
     assert (decision["how"], decision["lead"]) == ("use", other["lead"])
     assert "was decided by" in leadpipe.run("conflict", "resolve", str(rows[1]["id"]), "--merge", code=1)
-    await eventually(lambda: journalled(leadpipe, held[0]["id"], "updated", other["lead"]), "the decided event")
+    await until(lambda: journalled(leadpipe, held[0]["id"], "updated", other["lead"]), "the decided event", PROCESSES)
     assert leadpipe.json("journal", "show", held[0]["id"])["decision"] == decision
     assert "use lead" in leadpipe.run("journal", "show", held[0]["id"])
 
     leadpipe.run("conflict", "resolve", str(rows[0]["id"]), "--merge")
-    await eventually(lambda: journalled(leadpipe, held[1]["id"], "updated", one["lead"]), "the merged event")
+    await until(lambda: journalled(leadpipe, held[1]["id"], "updated", one["lead"]), "the merged event", PROCESSES)
     assert leadpipe.json("conflict", "list", "--connector", "desk") == []
     merged = leadpipe.json("lead", "show", other["lead"])
     assert (merged["id"], merged["redirected_from"], merged["fields"]["name"]) == (one["lead"], other["lead"], "Asha 4")
@@ -210,15 +211,18 @@ async def test_a_conflict_is_held_until_somebody_says_whose_event_it_is(leadpipe
 
 
 async def listed(leadpipe: Leadpipe, events: list[str], *arguments: str) -> Any:
-    """What a list shows once it has these events, and no others: a dead letter is told of before it is stored."""
+    """The rows of a list once it has these events, and no others, in the events' order.
+
+    A dead letter is told of before it is stored, and two processes store them: in which order is a matter of chance.
+    """
     rows: list[dict[str, Any]] = []
 
     async def complete() -> bool:
         rows[:] = leadpipe.json(*arguments)
-        return [row["event_id"] for row in rows] == events
+        return sorted(row["event_id"] for row in rows) == sorted(events)
 
-    await eventually(complete, f"a list of {len(events)}")
-    return rows
+    await until(complete, f"a list of {len(events)}", PROCESSES)
+    return sorted(rows, key=lambda row: events.index(row["event_id"]))
 
 
 async def passes(leadpipe: Leadpipe, event: str, outcome: str) -> bool:
@@ -250,7 +254,7 @@ async def test_what_a_behaviour_drops_says_so_and_a_retry_decides_anew(leadpipe:
         probe = {"event_id": f"capture-{next(numbers)}", "email": "captured@example.com"}
         return (await ended(url, probe))["outcome"] != "dropped"
 
-    await eventually(captures, "the new behaviour")
+    await until(captures, "the new behaviour", PROCESSES)
     assert (await ended(url, {"event_id": "u1", "email": "unknown@example.com"}))["outcome"] == "dropped"
     assert leadpipe.run("journal", "retry", dropped["id"]) == "sent again 1\n"
 
@@ -260,7 +264,7 @@ async def test_what_a_behaviour_drops_says_so_and_a_retry_decides_anew(leadpipe:
             leadpipe.run("journal", "retry", dropped["id"])
         return (row["outcome"], row["lead_sync"]) == ("created", "capture")
 
-    await eventually(created, "the dropped event to be decided anew")
+    await until(created, "the dropped event to be decided anew", PROCESSES)
 
 
 async def test_a_connector_that_is_switched_off_or_removed_takes_nothing(leadpipe: Leadpipe) -> None:
@@ -283,4 +287,4 @@ async def answers(url: str, document: Any, status: int, title: str | None) -> No
         answer = await post(url, document)
         return (answer[0], answer[1].get("title")) == (status, title)
 
-    await eventually(look, f"the answer {status}")
+    await until(look, f"the answer {status}", PROCESSES)

@@ -6,7 +6,8 @@ import asyncio
 
 from pipeline.ingress.limits import Limits
 from tests.support.hostile import ATTACKS, Outcome, Target, exchange, play, post
-from tests.support.ingress import open_door, until
+from tests.support.ingress import open_door
+from tests.support.until import until
 
 PATIENCE = 0.6  # seconds, for headers and for bodies
 
@@ -49,12 +50,10 @@ async def test_over_the_cap_of_connections_the_answer_is_503_and_the_others_are_
         assert b"Retry-After: 1" in answer
         holding[1][1].close()
 
-        async def served() -> str:
-            return await exchange(target, [post(target, b"{}")])
+        async def served() -> bool:
+            return await exchange(target, [post(target, b"{}")]) == "202"
 
-        async with asyncio.timeout(5):
-            while await served() != "202":
-                await asyncio.sleep(0.01)
+        await until(served, within=5)
         for _, open_ in holding:
             open_.close()
         await until(lambda: door.ingress.backlog == 0)

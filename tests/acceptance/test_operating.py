@@ -14,15 +14,16 @@ import orjson
 import psutil
 import pytest
 import typer.main
-from typer.testing import CliRunner
 
 from pipeline import __version__
-from pipeline.cli.main import app
 from pipeline.store import dead_letters
 from pipeline.store.database import Database
-from tests.acceptance.conftest import ALL, Install, ended, eventually, page
-from tests.support.daemon import Leadpipe, free_port, post, until
+from tests.acceptance.conftest import ALL, Install, ended, page
+from tests.support.command import here
+from tests.support.daemon import Leadpipe, free_port, post
+from tests.support.prebuilt import app
 from tests.support.traffic import traffic
+from tests.support.until import PROCESSES, until
 
 PASSWORD = "canary-password"
 PHONE, EMAIL = "+919822012345", "canary.person@example.com"
@@ -162,14 +163,14 @@ async def test_crash_and_restart_under_load_lose_nothing_and_the_log_tells_no_se
             found = re.search(r'ingress_events_total\{connector="telephony-calls",result="accepted"\} (\S+)', told)
             return found is not None and float(found[1]) >= at_least
 
-        await eventually(look, f"{at_least} accepted calls")
+        await until(look, f"{at_least} accepted calls", PROCESSES)
 
     await accepted(100)
     before = {child.pid for child in psutil.Process(up.pid).children()}
     worker, *_ = [child for child in psutil.Process(up.pid).children() if "upsert" in child.cmdline()]
     worker.kill()
     worker.wait(10)
-    await eventually(lambda: restarted(up, before), "the restarted process")
+    await until(lambda: restarted(up, before), "the restarted process", PROCESSES)
     await accepted(400)
     assert sender.poll() is None
     up.send_signal(signal.SIGTERM)
@@ -180,7 +181,7 @@ async def test_crash_and_restart_under_load_lose_nothing_and_the_log_tells_no_se
 
     leadpipe.start("up")
     leadpipe.ready()
-    assert until(lambda: True if sender.poll() is not None else None, "the sender's end") and sender.returncode == 0
+    assert sender.wait(timeout=PROCESSES) == 0
     leadpipe.processes.remove(sender)
     audit = leadpipe.json("audit", "--patience", "60")
     assert audit["final"] and audit["balanced"]
@@ -217,9 +218,9 @@ def commands() -> Iterator[list[str]]:
 
 def test_every_command_says_what_it_does() -> None:
     for names in commands():
-        answered = CliRunner().invoke(app, [*names, "--help"])
-        assert answered.exit_code == 0, names
-        assert "Usage:" in answered.output and len(answered.output.splitlines()) > 4, names
+        code, told, _ = here([*names, "--help"], {})
+        assert code == 0, names
+        assert "Usage:" in told and len(told.splitlines()) > 4, names
 
 
 def test_help_and_version_answer_at_once_without_a_database() -> None:

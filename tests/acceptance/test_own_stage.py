@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.conftest import Install, page
-from tests.support.daemon import post, until
+from tests.support.daemon import post
+from tests.support.until import until_blocking
 
 STAGE = '''"""Tastes every event; spits out the bitter ones as long as a certain file exists."""
 
@@ -70,7 +71,7 @@ async def test_one_bad_event_of_a_full_batch_harms_no_other(broker: str, install
 
     flag.unlink()
     assert leadpipe.run("dead", "replay", "--stage", "taste") == "replayed 1\n"
-    until(
+    until_blocking(
         lambda: leadpipe.json("journal", "show", bad["event_id"])["outcome"] == "created" or None, "the replayed event"
     )
     audit = leadpipe.json("audit")

@@ -21,7 +21,8 @@ from pipeline.ingress.segment import Segment
 from pipeline.store.database import DatabaseUnavailable
 from pipeline.store.ids import new_id
 from schemas.event import Event
-from tests.support.ingress import open_door, until
+from tests.support.ingress import open_door
+from tests.support.until import until
 
 NOW = datetime(2026, 3, 2, 9, 30, 1, 123456, tzinfo=UTC)
 
@@ -40,6 +41,7 @@ class Shipping:
     def __init__(self) -> None:
         self.segments: dict[str, list[Row]] = {}
         self.away = False
+        self.refused = 0
 
     @property
     def rows(self) -> list[Row]:
@@ -47,6 +49,7 @@ class Shipping:
 
     async def ship(self, name: str, rows: Sequence[Row]) -> None:
         if self.away:
+            self.refused += 1
             raise DatabaseUnavailable("away")
         self.segments.setdefault(name, list(rows))
 
@@ -87,7 +90,8 @@ async def test_with_the_database_away_files_stay_and_are_shipped_by_whoever_come
     kept = [event() for _ in range(3)]
     for one in kept:
         first.keep([one])
-        await asyncio.sleep(0.03)
+        before = shipping.refused
+        await until(lambda before=before: shipping.refused > before)
     await first.stop()
     assert shipping.rows == []
     assert ".seg" in files(tmp_path)

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 
 from pipeline.engine.frame import unpack
-from pipeline.engine.transport import Unroutable
+from pipeline.engine.transport import Depth, Unroutable
 from pipeline.ingress.receipts import FileReceipts
 from pipeline.ingress.segment import Segment
 from pipeline.ingress.spool import feed
 from pipeline.ingress.spool.spool import LIMIT, Spool
 from tests.acceptance.test_receipts import Shipping
-from tests.support.ingress import TOPOLOGY, Door, WatchedTransport, open_door, until
+from tests.support.ingress import TOPOLOGY, Door, WatchedTransport, open_door
+from tests.support.until import until
 
 Fault = Callable[[Door], None]
 
@@ -113,9 +114,11 @@ async def test_a_confirm_that_is_late_takes_the_record_back_and_closes_the_break
 
 
 async def test_a_broker_that_is_slow_but_steady_gets_everything_itself(tmp_path: Path) -> None:
+    takes = 0.1  # seconds: what is tried here is slowness itself
+
     class Slow(WatchedTransport):
         async def publish(self, messages: Any) -> None:
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(takes)
             await super().publish(messages)
 
     transport = Slow()
@@ -176,9 +179,11 @@ async def test_with_a_broken_spool_the_broker_is_found_again(tmp_path: Path, mon
         is_away(door)
         assert (await door.post(b"{}"))[0] == 503
         mended(door)
-        async with asyncio.timeout(5):
-            while (await door.post(b"{}"))[0] != 202:
-                await asyncio.sleep(0.02)
+
+        async def accepts() -> bool:
+            return (await door.post(b"{}"))[0] == 202
+
+        await until(accepts, within=5)
 
 
 async def test_readiness_and_metrics_tell_of_the_spool(tmp_path: Path) -> None:
@@ -217,12 +222,23 @@ async def test_new_events_do_not_wait_for_the_spool_to_be_fed_in(
         monkeypatch.setattr(feed, "LAST", 0.0)
 
 
+class Glanced(WatchedTransport):
+    """Counts how often its backlog was looked at."""
+
+    glances = 0
+
+    async def depths(self) -> dict[str, Depth]:
+        self.glances += 1
+        return await super().depths()
+
+
 async def test_feeding_waits_while_the_chain_has_a_backlog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "BACKLOG", 3)
     monkeypatch.setattr(feed, "GLANCES", 1_000)
     monkeypatch.setattr(feed, "GLANCE", 0.005)
-    spool = Spool(tmp_path)
-    async with open_door(spool=spool) as door:
+    spool, transport = Spool(tmp_path), Glanced()
+    await transport.declare(TOPOLOGY)
+    async with open_door(spool=spool, transport=transport) as door:
         for _ in range(10):
             await door.post(b"{}")
         is_away(door)
@@ -230,7 +246,8 @@ async def test_feeding_waits_while_the_chain_has_a_backlog(tmp_path: Path, monke
         await door.post(b"{}")
         mended(door)
         await until(lambda: not door.ingress._keeper.breaker.open)  # the one that finds that the broker is back
-        await asyncio.sleep(0.05)
+        glances = transport.glances
+        await until(lambda: transport.glances > glances + 5)
         assert spool.events == 1
         await door.events()  # the chain takes what there is
         await until(lambda: spool.events == 0)
@@ -255,12 +272,12 @@ async def test_what_is_left_when_a_process_stops_is_fed_in_by_the_next(tmp_path:
         sent = [(await door.post(b"{}"))[1]["ids"][0] for _ in range(3)]
     spool = Spool(tmp_path)
     async with open_door(spool=spool) as door:
-        async with asyncio.timeout(10):
-            arrived: list[str] = []
-            while len(arrived) < 3:
-                arrived = await ids_at_the_entry(door)
-                await asyncio.sleep(0.01)
-        assert arrived == sent
+
+        async def all_there() -> bool:
+            return len(await ids_at_the_entry(door)) >= len(sent)
+
+        await until(all_there)
+        assert await ids_at_the_entry(door) == sent
 
 
 async def test_stopping_feeds_in_what_it_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,10 +16,11 @@ from pipeline.ingress.spool.spool import Spool
 from pipeline.store import spools
 from pipeline.store.database import Database
 from pipeline.transport.rabbitmq import RabbitMQTransport
-from tests.support.consuming import Hands, until
+from tests.support.consuming import Hands
 from tests.support.daemon import free_port, installed, post
 from tests.support.ingress import TOPOLOGY, Door, open_door
 from tests.support.rabbitmq import PrivateRabbitMQ, sweep
+from tests.support.until import until
 
 Switch = Callable[[PrivateRabbitMQ], object]
 EVERY = 0.01  # seconds between two requests
@@ -83,7 +84,7 @@ async def test_every_request_is_answered_202_and_every_event_arrives(
                 await until(lambda: spool.events > 100)
             finally:
                 await asyncio.to_thread(mend, rabbitmq_node)
-            await until(lambda: spool.events == 0, 30)
+            await until(lambda: spool.events == 0, "an empty spool", 30)
             stop.set()
             accepted, took = await load
         p50, p99, worst = (took[int((len(took) - 1) * part)] * 1000 for part in (0.5, 0.99, 1))

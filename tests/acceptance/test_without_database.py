@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 import stat
-import subprocess
-import sys
 import tempfile
 import urllib.error
 import urllib.request
@@ -19,7 +17,8 @@ import pytest
 from pipeline.ingress.known import NAME
 from pipeline.secrets.seal import new_key
 from tests.chaos.postgres import ChaosPostgres
-from tests.support.daemon import Leadpipe, installed, until
+from tests.support.daemon import Leadpipe, installed
+from tests.support.until import until_blocking
 
 SECRET = "a-secret-of-the-marketplace"  # pragma: allowlist secret
 URL = "postgresql://leadpipe:before@db.example.com/leadpipe"
@@ -62,19 +61,6 @@ def posted(url: str, document: object, secret: str | None = None, **more: str) -
         return 0
 
 
-def keep_secret(leadpipe: Leadpipe, name: str, value: str) -> str:
-    """`leadpipe secret set`, with the value on standard input; returns what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline.cli.main", "secret", "set", name],
-        input=f"{value}\n",
-        env=dict(leadpipe.environment),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout + done.stderr
-
-
 @pytest.mark.timeout(150)
 def test_an_ingress_started_without_the_database_accepts_and_everything_is_journalled(
     server: ChaosPostgres, tmp_path: Path
@@ -85,7 +71,7 @@ def test_an_ingress_started_without_the_database_accepts_and_everything_is_journ
 
 
 def _without_database(leadpipe: Leadpipe, server: ChaosPostgres) -> None:
-    assert SECRET not in keep_secret(leadpipe, "signed", SECRET)
+    assert SECRET not in "".join(leadpipe.ran("secret", "set", "signed", stdin=f"{SECRET}\n"))
     signed = leadpipe.folder / "signed.toml"
     signed.write_text(SIGNED)
     [row] = leadpipe.json("connector", "apply", str(signed))
@@ -95,7 +81,7 @@ def _without_database(leadpipe: Leadpipe, server: ChaosPostgres) -> None:
     leadpipe.start("ingress")
     leadpipe.ready()
     assert posted(urls["website"], {"email": "first@example.com"}) == 202
-    until(lambda: known.exists() and b'"signed"' in known.read_bytes(), "the file of what is known")
+    until_blocking(lambda: known.exists() and b'"signed"' in known.read_bytes(), "the file of what is known")
     assert leadpipe.stop() == [0]
 
     content = known.read_bytes()
@@ -105,7 +91,9 @@ def _without_database(leadpipe: Leadpipe, server: ChaosPostgres) -> None:
 
     server.stop()
     leadpipe.start("ingress")
-    until(lambda: posted(urls["website"], {"email": "second@example.com"}) == 202, "a 202 without the database")
+    until_blocking(
+        lambda: posted(urls["website"], {"email": "second@example.com"}) == 202, "a 202 without the database"
+    )
     for at in range(20):
         assert posted(urls["website"], [{"email": f"{at}-{each}@example.com"} for each in range(5)]) == 202
     for key in ("a", "b", "c"):  # a replay, with something new about it each time, takes effect once
@@ -116,7 +104,7 @@ def _without_database(leadpipe: Leadpipe, server: ChaosPostgres) -> None:
 
     server.start()
     leadpipe.start("work", "normalize", "map", "dedupe", "upsert", "log", "notify")
-    audit = until(
+    audit = until_blocking(
         lambda: (found := leadpipe.json("audit", "--patience", "60"))["balance"]["journalled"] >= 103 and found,
         "everything journalled",
     )
@@ -127,9 +115,9 @@ def _without_database(leadpipe: Leadpipe, server: ChaosPostgres) -> None:
     assert posted(f"{leadpipe.base}/in/nobodys-token", {}) == 404
 
     url = leadpipe.run("connector", "url", "website", "--rotate", "--keep", "1h").strip()
-    until(lambda: posted(url, {"email": "new-url@example.com"}) == 202, "the new URL in force")
+    until_blocking(lambda: posted(url, {"email": "new-url@example.com"}) == 202, "the new URL in force")
     assert posted(urls["website"], {"email": "old-url@example.com"}) == 202
-    until(lambda: known.read_bytes() != content, "the file replaced")
+    until_blocking(lambda: known.read_bytes() != content, "the file replaced")
     log = leadpipe.log()
     assert "beginning without the database" in log
     for hidden in (SECRET, *(each.rpartition("/")[2] for each in (url, *urls.values()))):

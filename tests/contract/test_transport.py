@@ -15,8 +15,9 @@ from pipeline.engine.transport import BrokerUnavailable, Depth, Message, Parcel,
 from pipeline.transport.memory import MemoryTransport
 from pipeline.transport.postgres import PostgresTransport
 from pipeline.transport.rabbitmq import RabbitMQTransport
-from tests.support.consuming import Hands, chain, ready, until
+from tests.support.consuming import Hands, chain, ready
 from tests.support.rabbitmq import sweep
+from tests.support.until import until
 
 TOPOLOGY = chain("map", "upsert", "log")
 MAP, UPSERT = Work("map"), Work("upsert")

@@ -16,6 +16,7 @@ from pipeline.store.database import Database
 from schemas.event import Event
 from stages.upsert import upsert
 from tests.support.events import mapped, result_of, run
+from tests.support.until import PROCESSES, until
 
 EFFECTS = """
 CREATE TABLE effect (what text NOT NULL, id uuid NOT NULL);
@@ -43,11 +44,14 @@ async def processes(url: str, count: int) -> AsyncIterator[list[Database]]:
 
 async def patiently(database: Database, batch: Sequence[Event]) -> list[Outcome]:
     """As the runner does it: the world being busy is no failure of the batch."""
-    while True:
+
+    async def decided() -> list[Outcome]:
         try:
             return await run(upsert, database, *batch)
         except Transient:
-            await asyncio.sleep(random.random() / 20)
+            return []
+
+    return await until(decided, "an outcome", PROCESSES)
 
 
 async def test_two_processes_that_meet_a_new_person_by_different_keys_make_one_lead(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 from pipeline.engine.stage import Stage
@@ -55,13 +54,6 @@ class Hands:
     async def subscribe(self, transport: Transport, source: Address, prefetch: int = 100) -> Subscription:
         """Hold out the hands at a queue."""
         return await transport.subscribe(source, self.put, self.lose, prefetch)
-
-
-async def until(condition: Callable[[], Any], within: float = 10.0) -> None:
-    """Wait until `condition`, a plain or an async function, is true."""
-    async with asyncio.timeout(within):
-        while not (await result if asyncio.iscoroutine(result := condition()) else result):
-            await asyncio.sleep(0.02)
 
 
 async def ready(transport: Transport, source: Address) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -195,13 +195,6 @@ async def open_door(
             await server.close()
             await ingress.stop()
             await runner.cleanup()
-
-
-async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    """Return once the condition holds."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 AWAY = BrokerUnavailable("away")

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,9 +17,10 @@ import aiormq
 
 from pipeline.engine.topology import Topology
 from pipeline.transport.rabbitmq.names import Names
+from tests.support.until import until_blocking
 
 SCRIPTS = Path("/usr/lib/rabbitmq/bin")  # the wrappers in /usr/sbin would change to the user `rabbitmq`
-BOOT = 60.0  # seconds until a node must accept AMQP
+BOOT = 100.0  # seconds until a node must accept AMQP, on a machine with much else to do
 POLICY = Path("/usr/sbin/policy-rc.d")  # Debian asks it whether a package may start its service
 
 
@@ -134,14 +134,13 @@ class PrivateRabbitMQ:
             process.wait()
 
     def _await_amqp(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + BOOT
-        while time.monotonic() < deadline and process.poll() is None:
-            if self._answers():
-                return
-            time.sleep(0.1)
-        told = self.log.read_text(errors="replace")[-2000:]
-        self.kill()
-        raise RuntimeError(f"the private RabbitMQ did not start; its log ends:\n{told}")
+        try:
+            until_blocking(lambda: self._answers() or process.poll() is not None, "an answer", BOOT)
+        except AssertionError:
+            self.kill()
+        if process.returncode is not None:
+            told = self.log.read_text(errors="replace")[-2000:]
+            raise RuntimeError(f"the private RabbitMQ did not start; its log ends:\n{told}")
 
     def _answers(self) -> bool:
         try:

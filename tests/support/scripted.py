@@ -175,13 +175,3 @@ async def running(*loops: Any) -> AsyncIterator[list[asyncio.Task[None]]]:
     for task in tasks:
         if not task.cancelled():
             task.result()
-
-
-async def until(condition: Callable[[], Any], seconds: float = 5.0) -> None:
-    """Wait until the condition, plain or awaitable, holds; fails after `seconds`."""
-    async with asyncio.timeout(seconds):
-        while True:
-            held = condition()
-            if await held if asyncio.iscoroutine(held) else held:
-                return
-            await asyncio.sleep(0.001)

@@ -15,7 +15,8 @@ from pipeline.engine.outcome import Transient
 from pipeline.engine.topology import Address, Work
 from pipeline.engine.transport import Parcel, Subscription
 from pipeline.transport.memory import MemoryTransport
-from tests.support.scripted import Bench, event, running, until
+from tests.support.scripted import Bench, event, running
+from tests.support.until import until
 
 MINE = Work("middle")
 FAST = Pace(longest_pause=0.005)

@@ -11,7 +11,8 @@ from pipeline.engine.outcome import DeadLetter, Transient
 from pipeline.engine.topology import Dead, Delivery, Work
 from pipeline.engine.transport import Message
 from schemas.event import Event, Step
-from tests.support.scripted import NOON, Bench, event, running, until
+from tests.support.scripted import NOON, Bench, event, running
+from tests.support.until import until
 
 DEAD, LAST = Dead("middle"), Work("last")
 

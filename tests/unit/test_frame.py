@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.engine.frame import Bounds, UnreadableFrame, merged, pack, unpack
+from pipeline.engine.frame import Bounds, UnreadableFrame, merged, pack, pack_new, unpack
 from pipeline.engine.topology import Dead, Exit, Rung, Work
 from schemas.event import Event, Failure, Step
 from tests.support.scripted import event
@@ -57,6 +57,12 @@ def test_every_event_comes_out_as_it_went_in(sent: list[tuple[Event, int]]) -> N
     got = unpack(message.body, 100.25)
     assert [(delivery.event, delivery.attempt) for delivery in got] == sent
     assert all(delivery.waited_ms == pytest.approx(250) for delivery in got)
+
+
+@given(st.lists(events, max_size=5), st.integers(1, 6))
+def test_new_events_pack_as_exits_on_their_first_try_do(sent: list[Event], most: int) -> None:
+    bounds = Bounds(most)
+    assert pack_new(TO, sent, 100.0, bounds) == pack([Exit(TO, event) for event in sent], 100.0, bounds)
 
 
 def test_a_time_with_an_offset_is_the_same_instant() -> None:

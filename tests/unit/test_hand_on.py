@@ -12,7 +12,8 @@ from pipeline.engine.runner import Runner
 from pipeline.engine.topology import Dead, Work
 from pipeline.engine.transport import Message
 from pipeline.transport.memory import MemoryTransport
-from tests.support.scripted import Bench, event, running, until
+from tests.support.scripted import Bench, event, running
+from tests.support.until import until
 
 FIRST, MIDDLE, LAST, DEAD = Work("first"), Work("middle"), Work("last"), Dead("middle")
 

@@ -60,6 +60,13 @@ def tree(file: Path) -> ast.Module:
     return ast.parse(file.read_text(), str(file))
 
 
+@cache
+def nodes(file: Path) -> tuple[ast.AST, ...]:
+    """Every node of a file: each rule looks at all of them, and the walk is what takes the time."""
+    return tuple(ast.walk(tree(file)))
+
+
+@cache
 def module(file: Path) -> str:
     parts = file.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
@@ -69,14 +76,20 @@ def within(name: str, room: str) -> bool:
     return name == room or name.startswith(f"{room}.")
 
 
+@cache
 def layer(name: str) -> int | None:
     """The row of a module; None for the bare package `pipeline`, which holds the version alone."""
     return next((row for row, rooms in enumerate(LAYERS) for room in rooms if within(name, room)), None)
 
 
-def imports(file: Path) -> Iterator[tuple[int, str]]:
+@cache
+def imports(file: Path) -> tuple[tuple[int, str], ...]:
     """Every module that a file imports, anywhere in it, with its line."""
-    for node in ast.walk(tree(file)):
+    return tuple(_imports(file))
+
+
+def _imports(file: Path) -> Iterator[tuple[int, str]]:
+    for node in nodes(file):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -91,16 +104,21 @@ def modules() -> frozenset[str]:
     return frozenset(module(file) for file in files())
 
 
-def strings(file: Path) -> Iterator[ast.Constant]:
+@cache
+def strings(file: Path) -> tuple[ast.Constant, ...]:
     """Every string of a file that is not a docstring."""
+    return tuple(_strings(file))
+
+
+def _strings(file: Path) -> Iterator[ast.Constant]:
     documents = {
         id(node.body[0].value)
-        for node in ast.walk(tree(file))
+        for node in nodes(file)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         and node.body
         and isinstance(node.body[0], ast.Expr)
     }
-    for node in ast.walk(tree(file)):
+    for node in nodes(file):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documents:
             yield node
 
@@ -152,11 +170,11 @@ def test_no_code_names_a_vendor() -> None:
     for file in files():
         if module(file).split(".")[0] == "stages":
             continue
-        names = [(node.lineno, node.id) for node in ast.walk(tree(file)) if isinstance(node, ast.Name)]
-        names += [(node.lineno, node.attr) for node in ast.walk(tree(file)) if isinstance(node, ast.Attribute)]
+        names = [(node.lineno, node.id) for node in nodes(file) if isinstance(node, ast.Name)]
+        names += [(node.lineno, node.attr) for node in nodes(file) if isinstance(node, ast.Attribute)]
         names += [
             (node.lineno, node.name)
-            for node in ast.walk(tree(file))
+            for node in nodes(file)
             if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         ]
         names += [(node.lineno, str(node.value)) for node in strings(file)]
@@ -211,7 +229,7 @@ def test_sql_is_never_put_together_with_values() -> None:
     wrong = [
         f"{place(file, call.lineno)} {ast.unparse(call.args[0])[:80]}"
         for file in files()
-        for call in ast.walk(tree(file))
+        for call in nodes(file)
         if isinstance(call, ast.Call) and call.args
         if (isinstance(call.func, ast.Attribute) and call.func.attr in STATEMENTS) or ast.unparse(call.func) in CLAUSES
         if not _is_constant(call.args[0], constants(tree(file)))

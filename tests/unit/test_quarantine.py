@@ -24,7 +24,8 @@ from pipeline.engine.topology import Dead, Work
 from pipeline.engine.transport import Parcel
 from pipeline.settings import Settings
 from schemas.event import Event
-from tests.support.scripted import Bench, event, running, until
+from tests.support.scripted import Bench, event, running
+from tests.support.until import until
 
 MINE, LAST, DEAD = Work("middle"), Work("last"), Dead("middle")
 

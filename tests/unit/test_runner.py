@@ -19,7 +19,8 @@ from pipeline.engine.topology import Dead, Rung, Work
 from pipeline.engine.transport import BrokerUnavailable, Message
 from pipeline.transport.memory import MemoryTransport
 from schemas.event import Event
-from tests.support.scripted import Bench, event, running, until
+from tests.support.scripted import Bench, event, running
+from tests.support.until import until
 
 LAST, DEAD, MINE = Work("last"), Dead("middle"), Work("middle")
 

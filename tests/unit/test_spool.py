@@ -23,6 +23,7 @@ from pipeline.ingress.spool.record import Record, encode
 from pipeline.ingress.spool.spool import HURT, LIMIT, Spool, SpoolUnavailable, Ticket
 from pipeline.store.database import Database
 from pipeline.store.spools import waiting
+from tests.support.until import until
 
 
 @asynccontextmanager
@@ -308,8 +309,7 @@ async def test_what_the_database_is_told(tmp_path: Path, database: Database) -> 
     async with opened(tmp_path) as spool:
         await spool.keep([b"a"], 3)
         telling = asyncio.create_task(tell_spool(database, spool))
-        while not (rows := await waiting(database)):
-            await asyncio.sleep(0.01)
+        rows = await until(lambda: waiting(database))
         telling.cancel()
         await asyncio.wait({telling})
         assert [(row["events"], row["path"]) for row in rows] == [(3, str(tmp_path / "spool"))]
