@@ -45,12 +45,13 @@ def pack(exits: Iterable[Exit], at: float, bounds: Bounds) -> list[Message]:
         if (entries := by_address.get(to)) is None:
             entries = by_address[to] = []
         entries.append(entry)
-    head = b'{"v":%d,"at":%.3f,"entries":[' % (VERSION, at)
-    return [
-        Message(address, b"%b%b]}" % (head, b",".join(chunk)))
-        for address, entries in by_address.items()
-        for chunk in _chunks(entries, bounds.events, bounds.bytes - len(head) - len(b"]}"))
-    ]
+    return [message for to, entries in by_address.items() for message in _framed(to, entries, at, bounds)]
+
+
+def pack_new(to: Address, events: Iterable[Event], at: float, bounds: Bounds) -> list[Message]:
+    """As `pack`, for events that go to one place for the first time."""
+    entries = [orjson.dumps({"attempt": 1, "event": event}, option=orjson.OPT_UTC_Z) for event in events]
+    return list(_framed(to, entries, at, bounds))
 
 
 def merged(bodies: Sequence[bytes]) -> bytes:
@@ -104,6 +105,12 @@ def _attempt(entry: dict[str, Any]) -> int:
     if type(attempt) is not int or attempt < 1:
         raise ValueError("an attempt is a whole number from 1 on")
     return attempt
+
+
+def _framed(to: Address, entries: list[bytes], at: float, bounds: Bounds) -> Iterable[Message]:
+    head = b'{"v":%d,"at":%.3f,"entries":[' % (VERSION, at)
+    for chunk in _chunks(entries, bounds.events, bounds.bytes - len(head) - len(b"]}")):
+        yield Message(to, b"%b%b]}" % (head, b",".join(chunk)))
 
 
 def _chunks(entries: list[bytes], most: int, room: int) -> Iterable[list[bytes]]:

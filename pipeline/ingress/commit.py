@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from pipeline.engine.frame import Bounds, pack
+from pipeline.engine.frame import Bounds, pack_new
 from pipeline.engine.outcome import Transient
-from pipeline.engine.topology import Exit, Work
+from pipeline.engine.topology import Work
 from pipeline.engine.transport import BrokerUnavailable
 from pipeline.ingress.keeper import Keeper
 from pipeline.ingress.limits import Limits
@@ -135,8 +135,7 @@ class Committer:
 
     async def _commit(self, group: Group) -> None:
         try:
-            exits = (Exit(self._to, event) for event in group.events)
-            messages = pack(exits, time.time(), self._bounds)
+            messages = pack_new(self._to, group.events, time.time(), self._bounds)
             await self._keeper.keep(messages, len(group.events), group.deadline)
         except SpoolUnavailable as error:
             self._settle(group, error)
