@@ -12,7 +12,7 @@ from pipeline.cli.session import in_account, in_chain
 if TYPE_CHECKING:
     from pipeline.store.conflicts import State
 
-app = typer.Typer(help="Events whose keys name several leads: say whose they are.", no_args_is_help=True)
+app = typer.Typer(help="Decide whose an event is, where its keys name several leads.", no_args_is_help=True)
 STATES = ("open", "decided", "discarded", "any")
 Conflict = Annotated[int, typer.Argument(help="The conflict's id.")]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.store.fields import Listed
     from schemas.fields import Field, RecordKind
 
-app = typer.Typer(help="The fields of leads, calls and activities.", no_args_is_help=True)
+app = typer.Typer(help="Define the fields of leads, calls and activities.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The field's name: lower case, digits, underscores; never changes.")]
 COLUMNS = ("label", "type", "unique", "required")
 Record = Annotated[str, typer.Option("--record", help="lead, call or activity.")]

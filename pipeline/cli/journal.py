@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.store.database import Database
     from pipeline.store.journal import Page
 
-app = typer.Typer(help="What came in, what became of it, and why.", no_args_is_help=True)
+app = typer.Typer(help="See what came in, what became of it, and why.", no_args_is_help=True)
 
 FAILURE = ("stage", "field", "value", "rule", "error")  # what there is to tell of one beside its reason
 BEHAVIOUR = {

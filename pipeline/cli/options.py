@@ -9,7 +9,9 @@ import typer
 DEFAULT_ACCOUNT = "default"
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-Account = Annotated[str, typer.Option("--account", envvar="LEADPIPE_CLI_ACCOUNT", help="The account to look at.")]
+Account = Annotated[
+    str, typer.Option("--account", envvar="LEADPIPE_CLI_ACCOUNT", help="The account that this is about.")
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Limit = Annotated[int, typer.Option("--limit", help="How many at most.", min=1, max=1000)]
 AfterId = Annotated[int | None, typer.Option("--after", help="Continue after this id.")]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from schemas.access import Role, UserField
 
 app = typer.Typer(help="Make users, give them roles, and list them.", no_args_is_help=True)
-fields = typer.Typer(help="Fields of users, which the account defines.", no_args_is_help=True)
+fields = typer.Typer(help="Define what the account wants to know of its users.", no_args_is_help=True)
 app.add_typer(fields, name="field")
 
 Email = Annotated[str, typer.Argument(help="The user's e-mail address.")]
@@ -31,7 +31,7 @@ COLUMNS = ("id", "email", "name", "role", "active", "fields")
 def create(
     email: Email,
     role: Annotated[str, typer.Option("--role", help=ROLES)] = "viewer",
-    name: Annotated[str, typer.Option("--name", help="What to call the user.")] = "",
+    name: Annotated[str, typer.Option("--name", help="What to call the user; none: by the address.")] = "",
     field: Values = None,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+LONGEST = 80  # characters of a value that a line names
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -19,7 +21,14 @@ class Problem:
     value: Any = None
 
     def __str__(self) -> str:
-        return self.rule if self.field is None else f"{self.field}: {self.rule}"
+        return self.rule if self.field is None else f"{self.field}{self._given()}: {self.rule}"
+
+    def _given(self) -> str:
+        """What was given, if that is one value which the rule itself does not name."""
+        if not isinstance(self.value, str | int | float) or (self.value and str(self.value) in self.rule):
+            return ""
+        told = repr(self.value)
+        return f" {told}" if len(told) <= LONGEST else f" {told[:LONGEST]}…"
 
 
 class Refused(Exception):

@@ -65,5 +65,5 @@ def test_what_the_editor_leaves_as_it_is_stays(leadpipe: Leadpipe, tmp_path: Pat
 def test_an_account_has_a_name_that_can_be_read(leadpipe: Leadpipe) -> None:
     for name in ("", " ", "two\nlines"):
         [line] = leadpipe.run("account", "create", name, code=2).splitlines()
-        assert line.startswith("leadpipe: no account is made: name: must have")
+        assert line.startswith(f"leadpipe: no account is made: name {name!r}: must have")
     assert [row["name"] for row in leadpipe.json("account", "list")] == ["default"]
