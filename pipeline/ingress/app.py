@@ -192,9 +192,11 @@ class Ingress:
             raise unavailable("this process is stopping", retry_after=1)
         if not connector.settings.enabled:
             raise Refusal(403, "Connector disabled", f"connector {connector.name} is disabled")
-        wait = request.query.get("wait") if request.query_string else None
+        wait = request.query.get("wait") if "?" in request.raw_path else None
         seconds = None if wait is None else seconds_of(wait, self.limits.wait_seconds)
-        body = await self._receiver.body(request)
+        body = self._receiver.arrived(request)
+        if body is None:
+            body = await self._receiver.body(request)
         if is_blank(body):
             return reply.ping(connector.preset.door.reply)
         signed = self._guards.admit(connector, request, body) if connector.guarded else None

@@ -64,11 +64,11 @@ class Committer:
         self._in_flight: set[asyncio.Task[None]] = set()
         self._company = False  # whether the last group was of several requests
 
-    async def commit(self, events: Sequence[Event], size: int) -> None:
-        """Return once all of them are durable; `size` is how many bytes they are, about.
+    def commit(self, events: Sequence[Event], size: int) -> asyncio.Future[None]:
+        """Done once all of them are durable; `size` is how many bytes they are, about.
 
-        Raises Overloaded at once, or BrokerUnavailable or SpoolUnavailable when they may not be durable. A caller that
-        is cancelled does not take its events back.
+        Raises Overloaded at once; fails with BrokerUnavailable or SpoolUnavailable when they may not be durable. A
+        caller that is cancelled does not take its events back.
         """
         if self._over(len(events), size):
             raise Overloaded
@@ -81,7 +81,7 @@ class Committer:
         group.waiters.append(waiter)
         if len(group.events) >= self._limits.group_events:
             self._ripen(group)
-        await waiter
+        return waiter
 
     async def drain(self) -> None:
         """Return once nothing waits any more; each group ends within `commit_seconds`."""

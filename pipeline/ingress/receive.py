@@ -29,6 +29,16 @@ class Receiver:
         self._trimmer = Trimmer()
         self._limits = limits
 
+    def arrived(self, request: web.BaseRequest) -> bytes | None:
+        """The body, if it came along with the headers and needs no inflating, as nearly all do; may raise Refusal."""
+        content = request.content
+        if not content.is_eof() or content.exception() is not None or CONTENT_ENCODING in request.headers:
+            return None
+        body = content.read_nowait()
+        if len(body) > self._limits.body:
+            raise self._too_large()
+        return body
+
     async def body(self, request: web.BaseRequest) -> bytes:
         """The whole body; raises Refusal."""
         length = request.content_length
@@ -39,8 +49,6 @@ class Receiver:
             raise unsupported(f"Content-Encoding {encoding!r} is not taken; send gzip, or no encoding")
         inflater = Inflater(self._limits.body) if encoding.endswith("gzip") else None
         try:
-            if inflater is None and request.content.is_eof():
-                return self._within(request.content.read_nowait())
             async with asyncio.timeout(self._limits.body_seconds):
                 return await self._slowly(request, inflater)
         except TimeoutError:
@@ -69,11 +77,6 @@ class Receiver:
         if inflater and received:
             inflater.end()
         return b"".join(pieces)
-
-    def _within(self, body: bytes) -> bytes:
-        if len(body) > self._limits.body:
-            raise self._too_large()
-        return body
 
     def _too_large(self) -> Refusal:
         return too_large(f"the body is larger than {self._limits.body} bytes")

@@ -82,10 +82,8 @@ def shorten(server: web.Server, receive: Receive, leaving: asyncio.Event) -> Non
         post.token = token
         return post
 
-    async def answer(request: Any) -> web.StreamResponse:
-        if type(request) is Post:
-            return await receive(request, request.token)
-        return await handle(request)
+    def answer(request: Any) -> Awaitable[web.StreamResponse]:
+        return receive(request, request.token) if type(request) is Post else handle(request)
 
     server.request_factory = request
     server.request_handler = answer
