@@ -13,17 +13,10 @@ from schemas.normal.values import SHARED_PHONE
 from schemas.standard import with_standard
 from stages.map import map_fields
 from stages.normalize import normalize
-from tests.support.chain import connector_of, event_of, outcome_of
+from tests.support.chain import choices, connector_of, event_of, outcome_of
 
 FIELDS: list[dict[str, Any]] = [
-    {"name": "product", "label": "Product", "type": "dropdown", "options": ["Home Loan", "Car"]},
-    {
-        "name": "model",
-        "label": "Model",
-        "type": "dependent_dropdown",
-        "parent": "product",
-        "options_by_parent": {"car": ["Sedan", "SUV"], "Home Loan": ["Fixed"]},
-    },
+    *choices(["Home Loan", "Car"], {"car": ["Sedan", "SUV"], "Home Loan": ["Fixed"]}),
     {"name": "agent", "label": "Agent", "type": "user"},
     {"name": "consent", "label": "Consent", "type": "boolean", "required": True},
     {"name": "pan", "label": "PAN", "unique": True, "junk": ["AAAAA0000A"]},

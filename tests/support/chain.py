@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -18,6 +18,20 @@ from schemas.event import Event
 from schemas.presets import preset
 
 ARRIVED = datetime(2026, 8, 10, 12, 0, tzinfo=UTC)
+
+
+def choices(options: Sequence[str], by_parent: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    """Two fields: a `product` of these options, and its `model`, whose options depend on it."""
+    return [
+        {"name": "product", "label": "Product", "type": "dropdown", "options": [*options]},
+        {
+            "name": "model",
+            "label": "Model",
+            "type": "dependent_dropdown",
+            "parent": "product",
+            "options_by_parent": {**by_parent},
+        },
+    ]
 
 
 def connector_of(

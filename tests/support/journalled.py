@@ -11,7 +11,7 @@ from pipeline.daemon.core import STAGES
 from pipeline.engine.outcome import DeadLetter, Drop, Forward
 from pipeline.engine.runner import decide
 from pipeline.engine.stage import discover
-from pipeline.engine.topology import Delivery, Topology, Work
+from pipeline.engine.topology import Delivery, Exit, Topology, Work
 from pipeline.ingress.door import cut
 from pipeline.ingress.limits import Limits
 from pipeline.operations.connectors import find, parsed
@@ -42,12 +42,21 @@ async def through(
         catalog = Catalog(database)
         await catalog.refresh()
     tools = Tools(database, catalog)
-    waiting: dict[str, list[Event]] = {TOPOLOGY.entry: list(events)}
-    for name, stage in TOPOLOGY.stages.items():
+    await walk(TOPOLOGY, tools, events)
+    return [event.id for event in events]
+
+
+async def walk(topology: Topology, tools: Tools, events: Sequence[Event], stage: str | None = None) -> list[Exit]:
+    """Take events through a chain, from this stage on; returns the exits that lead to no stage."""
+    waiting: dict[str, list[Event]] = {stage or topology.entry: list(events)}
+    elsewhere: list[Exit] = []
+    for name, each in topology.stages.items():
         batch = waiting.pop(name, [])
-        for event, outcome in zip(batch, await decide(stage, batch, tools), strict=True):
+        for event, outcome in zip(batch, await decide(each, batch, tools), strict=True):
             assert isinstance(outcome, Forward | DeadLetter | Drop), outcome
-            for exit in TOPOLOGY.route(name, Delivery(event), outcome, Step(name, 1, 0.0, 0.0), NOON):
+            for exit in topology.route(name, Delivery(event), outcome, Step(name, 1, 0.0, 0.0), NOON):
                 if isinstance(exit.to, Work):
                     waiting.setdefault(exit.to.stage, []).append(exit.event)
-    return [event.id for event in events]
+                else:
+                    elsewhere.append(exit)
+    return elsewhere

@@ -9,9 +9,7 @@ from typing import Any
 import orjson
 
 from pipeline.engine.frame import unpack
-from pipeline.engine.outcome import DeadLetter, Drop, Forward
-from pipeline.engine.runner import decide
-from pipeline.engine.topology import Dead, Delivery, Work
+from pipeline.engine.topology import Dead, Work
 from pipeline.engine.transport import Parcel
 from pipeline.ingress.door import cut
 from pipeline.ingress.limits import Limits
@@ -22,10 +20,10 @@ from pipeline.store.catalog import Catalog
 from pipeline.tools import Tools
 from schemas.access import UserField, UserFieldType
 from schemas.connector import Connector
-from schemas.event import Event, Step
+from schemas.event import Event
 from schemas.fields import Field
 from tests.support.api import Served, Tenant
-from tests.support.events import NOON
+from tests.support.journalled import walk
 
 OPEN = {"roles": ["editor", "operator", "viewer"]}
 
@@ -132,13 +130,6 @@ async def again(served: Served, event: Event, stage: str | None = None) -> None:
     catalog, topology = Catalog(served.database), served.core.topology
     await catalog.refresh()
     tools = Tools(served.database, catalog)
-    waiting: dict[str, list[Event]] = {stage or topology.entry: [event]}
-    for name, each in topology.stages.items():
-        batch = waiting.pop(name, [])
-        for event, outcome in zip(batch, await decide(each, batch, tools), strict=True):
-            assert isinstance(outcome, Forward | DeadLetter | Drop), outcome
-            for exit in topology.route(name, Delivery(event), outcome, Step(name, 1, 0.0, 0.0), NOON):
-                if isinstance(exit.to, Work):
-                    waiting.setdefault(exit.to.stage, []).append(exit.event)
-                elif isinstance(exit.to, Dead):
-                    await dead_letters.keep(served.database, exit.to.stage, [exit.event], [])
+    for exit in await walk(topology, tools, [event], stage):
+        if isinstance(exit.to, Dead):
+            await dead_letters.keep(served.database, exit.to.stage, [exit.event], [])

@@ -68,6 +68,13 @@ STANDARD = Vector(
     "webhook-signature",
     now=1614265330,
 )
+HUB = Vector(
+    {"scheme": "github"},
+    b"It's a Secret to Everybody",
+    b"Hello, World!",
+    {"X-Hub-Signature-256": "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"},
+    "X-Hub-Signature-256",
+)
 TWILIO_JSON = "a9nBmqA0ju/hNViExpshrM61xv4="
 TWILIO_HASH = "0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620"
 CONVOY = b'{"event":"charge.success","amount":1000,"currency":"NGN"}'
@@ -80,20 +87,8 @@ VECTORS = {
         headers={name.replace("webhook", "svix"): value for name, value in STANDARD.headers.items()},
         signature="svix-signature",
     ),
-    "github": Vector(
-        {"scheme": "github"},
-        b"It's a Secret to Everybody",
-        b"Hello, World!",
-        {"X-Hub-Signature-256": "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"},
-        "X-Hub-Signature-256",
-    ),
-    "meta": Vector(
-        {"scheme": "meta"},
-        b"It's a Secret to Everybody",
-        b"Hello, World!",
-        {"X-Hub-Signature-256": "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"},
-        "X-Hub-Signature-256",
-    ),
+    "github": HUB,
+    "meta": replace(HUB, auth={"scheme": "meta"}),
     "stripe": Vector(
         {"scheme": "stripe"},
         b"whsec_test_secret",

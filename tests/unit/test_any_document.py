@@ -19,7 +19,7 @@ from schemas.presets import preset
 from schemas.problem import BadSettings
 from stages.map import map_fields
 from stages.normalize import normalize
-from tests.support.chain import tools_with
+from tests.support.chain import choices, tools_with
 
 NAMES = ("a", "b", "name", "phone", "email", "when", "list", "deep")
 PATHS = (*NAMES, "deep.a", "list.0", "list.0.b", "deep.deep.a", "$", "0")
@@ -33,14 +33,7 @@ FIELDS: list[dict[str, Any]] = [
     *({"name": f"f_{type}", "label": type, "type": type} for type in ("duration", "phone", "email", "text")),
     {"name": "u_text", "label": "U", "unique": True, "junk": ["x"]},
     {"name": "u_number", "label": "U", "type": "number", "unique": True, "required": True},
-    {"name": "product", "label": "P", "type": "dropdown", "options": ["Car", "Bike"]},
-    {
-        "name": "model",
-        "label": "M",
-        "type": "dependent_dropdown",
-        "parent": "product",
-        "options_by_parent": {"Car": ["SUV"]},
-    },
+    *choices(["Car", "Bike"], {"Car": ["SUV"]}),
 ]
 TARGETS = [
     *(f"lead.{field['name']}" for field in FIELDS),

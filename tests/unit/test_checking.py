@@ -15,16 +15,10 @@ from schemas.presets import presets
 from schemas.problem import BadSettings
 from schemas.settings import ConnectorSettings
 from schemas.source_field import SourceField
+from tests.support.chain import choices
 
 FIELDS: list[dict[str, Any]] = [
-    {"name": "product", "label": "Product", "type": "dropdown", "options": ["Home", "Car"]},
-    {
-        "name": "model",
-        "label": "Model",
-        "type": "dependent_dropdown",
-        "parent": "product",
-        "options_by_parent": {"Car": ["Sedan"]},
-    },
+    *choices(["Home", "Car"], {"Car": ["Sedan"]}),
     {"name": "pan", "label": "PAN", "unique": True},
 ]
 SOURCES = [
