@@ -19,7 +19,7 @@ run: $(READY) ## Start everything, send the sample events, show what became of t
 	@exec env LEADPIPE_HTTP_PORT=$(PORT) $(if $(BROKER),'LEADPIPE_BROKER_URL=$(BROKER)') $(BIN)/leadpipe up --demo deploy/examples
 
 test: $(READY) ## Run the whole suite, on private servers of its own (or LEADPIPE_TEST_AMQP_URL's RabbitMQ)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 fuzz: $(READY) ## Try the API at length with requests made from its OpenAPI document (EXAMPLES=100 SEED=1)
 	$(BIN)/python -W ignore -m tests.api $(if $(EXAMPLES),--examples $(EXAMPLES)) $(if $(SEED),--seed $(SEED))

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -14,6 +15,9 @@ from pipeline.store.database import Database
 from tests.support.postgres import MOLD, PrivatePostgres, private_postgres
 from tests.support.rabbitmq import PrivateRabbitMQ, private_rabbitmq
 
+HERE = Path(__file__).parent
+LONGEST_FIRST = ("chaos", "acceptance", "contract", "api", "stages", "presets", "unit")  # folders
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """A folder for the cluster that every private server of the run is copied from."""
@@ -21,6 +25,11 @@ def pytest_configure(config: pytest.Config) -> None:
         mold = tempfile.mkdtemp(prefix="leadpipe-mold-")
         os.environ[MOLD] = mold
         config.add_cleanup(lambda: shutil.rmtree(mold, ignore_errors=True))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first, so that no process is left with it at the end while the other has nothing."""
+    items.sort(key=lambda item: LONGEST_FIRST.index(item.path.relative_to(HERE).parts[0]))
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from pipeline.ingress.limits import Limits
-from tests.support.hostile import ATTACKS, Outcome, Target, exchange, play, post
+from tests.support.hostile import Outcome, Target, attacks, exchange, play, post
 from tests.support.ingress import open_door
 from tests.support.until import until
 
@@ -17,7 +17,7 @@ async def test_every_attack_gets_its_answer_and_nobody_else_is_refused() -> None
         target = Target(door.port, "t", PATIENCE, PATIENCE)
         stop = asyncio.Event()
         bystander = asyncio.create_task(_post_until(target, stop))
-        outcomes = [await play(attack, target) for attack in ATTACKS if not attack.heavy]
+        outcomes = [await play(attack, target) for attack in attacks() if not attack.heavy]
         stop.set()
         assert await bystander == {"202"}
         assert not [_shown(outcome) for outcome in outcomes if not outcome.is_right]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pipeline.ingress.app import SERVER
 from pipeline.ingress.connection import HEADERS
 from pipeline.ingress.limits import Limits
+from tests.support.hostile import MEBIBYTE, bomb_of
 from tests.support.ingress import connector, open_door
 from tests.support.until import until
 
@@ -64,7 +65,7 @@ async def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_sent() -
 
 async def test_a_gzip_bomb_is_refused_at_the_cap() -> None:
     async with open_door() as door:
-        bomb = gzip.compress(bytes(200_000_000), 1)
+        bomb = bomb_of(200 * MEBIBYTE)
         status, problem, _ = await door.post(bomb, content_encoding="gzip")
         assert (status, problem["title"]) == (413, "Too large")
 

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.support.daemon import installed
-from tests.support.hostile import ATTACKS, Outcome, Target, exchange, play, post
+from tests.support.hostile import Outcome, Target, attacks, exchange, play, post
 from tests.support.postgres import private_postgres
+from tests.support.until import until
 
 EVERY = 0.02  # seconds between two requests of the other client
 GOOD = 200  # requests at the end
@@ -50,13 +51,18 @@ class Watch:
         return int(next(line for line in lines if line.startswith(f"{field}:")).split()[1]) // 1024
 
     async def run(self) -> None:
-        """Post good events until cancelled."""
+        """Post a good event every so often until cancelled."""
         while True:
             began = time.perf_counter()
             answer = await exchange(self._target, [post(self._target, b'{"name": "Asha"}')])
             self._answers[answer] += 1
             self._worst = max(self._worst, time.perf_counter() - began)
             await asyncio.sleep(EVERY)
+
+    async def answered(self, more: int) -> None:
+        """Wait until so many more have been answered."""
+        enough = self._answers.total() + more
+        await until(lambda: self._answers.total() >= enough, f"{more} answers more", 60)
 
     def since(self) -> Seen:
         """What was seen since the last time."""
@@ -92,12 +98,12 @@ async def judge(target: Target, pid: int) -> bool:
     good = True
     with ProcessPoolExecutor(1, get_context("spawn")) as attacker:  # so that it does not hold up the other client
         await asyncio.get_running_loop().run_in_executor(attacker, apart, 0, target)
-        for number, attack in enumerate(ATTACKS):
+        for number, attack in enumerate(attacks()):
             watch.since()
             outcome = Outcome(
                 attack, *await asyncio.get_running_loop().run_in_executor(attacker, apart, number, target)
             )
-            await asyncio.sleep(3 * EVERY)
+            await watch.answered(3)
             good &= show(outcome, watch.since())
     watching.cancel()
     await asyncio.wait({watching})
@@ -109,7 +115,7 @@ async def judge(target: Target, pid: int) -> bool:
 
 def apart(number: int, target: Target) -> tuple[Counter[str], float]:
     """Play one attack, in a process of its own."""
-    outcome = asyncio.run(play(ATTACKS[number], target))
+    outcome = asyncio.run(play(attacks()[number], target))
     return outcome.answers, outcome.seconds
 
 

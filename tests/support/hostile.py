@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 MEBIBYTE = 1024 * 1024
@@ -177,7 +178,7 @@ async def said_large(target: Target) -> str:
 
 
 async def bomb(target: Target) -> str:
-    return await exchange(target, [post(target, BOMB, b"Content-Encoding: gzip")])
+    return await exchange(target, [post(target, bomb_of(200 * MEBIBYTE), b"Content-Encoding: gzip")])
 
 
 async def idle(target: Target) -> str:
@@ -199,105 +200,125 @@ def right(*answers: str | int) -> frozenset[str]:
     return frozenset(str(answer) for answer in answers)
 
 
-BOMB = gzip.compress(bytes(200 * MEBIBYTE), 1)
+@cache
+def bomb_of(size: int) -> bytes:
+    """So many bytes of nothing, as gzip; a thousandth of that long."""
+    return gzip.compress(bytes(size), 1)
+
+
 REFUSED = right(400)
-# each is ten MiB of the least that makes the most objects
-OBJECTS = b"[" + b"{}," * (10 * MEBIBYTE // 3 - 2) + b"{}]"
-NUMBERS = b"[" + b"0," * (5 * MEBIBYTE - 2) + b"0]"
-NAMES = b"{" + b",".join(b'"%x":0' % name for name in range(10 * MEBIBYTE // 11)) + b"}"
 LINES = b"application/x-ndjson"
 
-ATTACKS = [
-    Attack("S1", "a body that says it is 1 GiB", many(1, said_large), right(413, CLOSED)),
-    Attack("S1", "a body in chunks without end", many(1, endless_chunks), right(413)),
-    Attack("S1", "100 bodies of 10 MiB at once", many(100, large), right(413, 503), heavy=True),
-    Attack("S1", "3.5 million objects", body(OBJECTS), right(413)),
-    Attack("S1", "5 million numbers", body(NUMBERS), right(413)),
-    Attack("S1", "a million names", body(NAMES), right(413)),
-    Attack("S1", "3.5 million lines", body(b"{}\n" * (10 * MEBIBYTE // 3), b"Content-Type: " + LINES), right(413)),
-    Attack(
-        "S1", "10 million empty lines", body(b"{}" + b"\n" * (10 * MEBIBYTE - 4), b"Content-Type: " + LINES), right(202)
-    ),
-    Attack("S2", "50 headers that do not end", many(50, trickled_header), right(CLOSED, 408)),
-    Attack("S2", "50 that do not end after a good request", many(50, trickled_second_header), right(CLOSED)),
-    Attack("S2", "50 connections that say nothing", many(50, idle), right(CLOSED)),
-    Attack("S3", "50 bodies of a byte at a time", many(50, trickled_body), right(408)),
-    Attack("S3", "50 chunked bodies of a byte at a time", many(50, trickled_chunks), right(408)),
-    Attack("S4", "a gzip bomb, 200 MiB", many(1, bomb), right(413)),
-    Attack("S4", "50 gzip bombs at once", many(50, bomb), right(413, 503), heavy=True),
-    Attack("S4", "gzip that is none", body(b"{}", b"Content-Encoding: gzip"), REFUSED),
-    Attack("S4", "gzip cut short", body(gzip.compress(b"{}")[:-3], b"Content-Encoding: gzip"), REFUSED),
-    Attack("S4", "gzip of 1000 members", body(gzip.compress(b" ") * 1000, b"Content-Encoding: gzip"), REFUSED),
-    Attack(
-        "S5",
-        "length and chunks",
-        raw(b"POST PATH HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}"),
-        REFUSED,
-    ),
-    Attack(
-        "S5",
-        "two lengths",
-        raw(b"POST PATH HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}"),
-        REFUSED,
-    ),
-    Attack("S5", "length +2", raw(b"POST PATH HTTP/1.1\r\nHost: x\r\nContent-Length: +2\r\n\r\n{}"), REFUSED),
-    Attack("S5", "length -2", raw(b"POST PATH HTTP/1.1\r\nHost: x\r\nContent-Length: -2\r\n\r\n{}"), REFUSED),
-    Attack("S5", "lines that end in LF alone", raw(b"POST PATH HTTP/1.1\nHost: x\nContent-Length: 2\n\n{}"), REFUSED),
-    Attack(
-        "S5",
-        "a folded header",
-        raw(b"POST PATH HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\nContent-Length: 2\r\n\r\n{}"),
-        REFUSED,
-    ),
-    Attack("S5", "NUL in a header", raw(b"POST PATH HTTP/1.1\r\nHost: x\r\nX: a\0b\r\n\r\n"), REFUSED),
-    Attack(
-        "S5", "a space before the colon", raw(b"POST PATH HTTP/1.1\r\nHost : x\r\nContent-Length: 2\r\n\r\n{}"), REFUSED
-    ),
-    Attack("S5", "1000 headers", raw(b"POST PATH HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 1000 + b"\r\n"), REFUSED),
-    Attack(
-        "S5",
-        "a header of 9000 bytes",
-        raw(b"POST PATH HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 9000 + b"\r\n\r\n"),
-        REFUSED,
-    ),
-    Attack(
-        "S5", "a path of 9000 bytes", raw(b"POST PATH" + b"y" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n"), right(400, 414)
-    ),
-    Attack(
-        "S5",
-        "a chunk size that is none",
-        raw(b"POST PATH HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n"),
-        REFUSED,
-    ),
-    Attack(
-        "S5",
-        "an unknown transfer encoding",
-        raw(b"POST PATH HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, identity\r\n\r\n"),
-        right(400, 501),
-    ),
-    Attack("S5", "no HTTP at all", raw(b"\x00\x01\x02\x03\r\n\r\n"), REFUSED),
-    Attack("S5", "TLS on a plain port", many(1, tls), right(CLOSED)),
-    Attack("S6", "JSON 65 deep", body(b"[" * 65 + b"]" * 65), REFUSED),
-    Attack("S6", "JSON 2000 deep", body(b"[" * 2000 + b"]" * 2000), REFUSED),
-    Attack("S6", "JSON 5 million deep", body(b"[" * (5 * MEBIBYTE)), right(400, 413)),
-    Attack("S7", "NaN", body(b'{"a": NaN}'), REFUSED),
-    Attack("S7", "Infinity", body(b'{"a": -Infinity}'), REFUSED),
-    Attack("S7", "1e400", body(b'{"a": 1e400}'), REFUSED),
-    Attack("S8", "2 to the 70th", body(b'{"a": 1180591620717411303424}'), REFUSED),
-    Attack("S8", "a number of 5000 digits", body(b'{"a": ' + b"9" * 5000 + b"}"), REFUSED),
-    Attack("S8", "a number of 10 million digits", body(b'{"a": ' + b"9" * (10 * MEBIBYTE - 10) + b"}"), REFUSED),
-    Attack("S9", "bytes that are no UTF-8", body(b'{"a": "\xff\xfe"}'), REFUSED),
-    Attack("S9", "UTF-16", body('{"a": 1}'.encode("utf-16")), REFUSED),
-    Attack("S9", "a lone surrogate", body(b'{"a": "\\ud800"}'), REFUSED),
-    Attack("S9", "a byte order mark", body(b'\xef\xbb\xbf{"a": 1}'), right(202)),
-    Attack("S10", "NUL in a text and in a name", body(b'{"a\\u0000": "\\u0000"}'), right(202)),
-    Attack("S11", "one name twice", body(b'{"phone": "1", "phone": "2"}'), right(202)),
-    Attack("S12", "line ends in every text", body(b'{"name\\r\\nX: y": "a\\r\\nSet-Cookie: b"}'), right(202)),
-    Attack(
-        "S12",
-        "line ends in the path",
-        raw(b"POST PATH%0d%0aSet-Cookie:%20b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
-        right(404),
-    ),
-    Attack("S12", "bytes above ASCII in a key header", body(b"{}", b"Idempotency-Key: \xff\xfe"), right(202, 400)),
-]
+
+@cache
+def attacks() -> list[Attack]:
+    """All of them. Made when they are wanted: the largest take seconds to make."""
+    # each is ten MiB of the least that makes the most objects
+    objects = b"[" + b"{}," * (10 * MEBIBYTE // 3 - 2) + b"{}]"
+    numbers = b"[" + b"0," * (5 * MEBIBYTE - 2) + b"0]"
+    names = b"{" + b",".join(b'"%x":0' % name for name in range(10 * MEBIBYTE // 11)) + b"}"
+    return [
+        Attack("S1", "a body that says it is 1 GiB", many(1, said_large), right(413, CLOSED)),
+        Attack("S1", "a body in chunks without end", many(1, endless_chunks), right(413)),
+        Attack("S1", "100 bodies of 10 MiB at once", many(100, large), right(413, 503), heavy=True),
+        Attack("S1", "3.5 million objects", body(objects), right(413)),
+        Attack("S1", "5 million numbers", body(numbers), right(413)),
+        Attack("S1", "a million names", body(names), right(413)),
+        Attack("S1", "3.5 million lines", body(b"{}\n" * (10 * MEBIBYTE // 3), b"Content-Type: " + LINES), right(413)),
+        Attack(
+            "S1",
+            "10 million empty lines",
+            body(b"{}" + b"\n" * (10 * MEBIBYTE - 4), b"Content-Type: " + LINES),
+            right(202),
+        ),
+        Attack("S2", "50 headers that do not end", many(50, trickled_header), right(CLOSED, 408)),
+        Attack("S2", "50 that do not end after a good request", many(50, trickled_second_header), right(CLOSED)),
+        Attack("S2", "50 connections that say nothing", many(50, idle), right(CLOSED)),
+        Attack("S3", "50 bodies of a byte at a time", many(50, trickled_body), right(408)),
+        Attack("S3", "50 chunked bodies of a byte at a time", many(50, trickled_chunks), right(408)),
+        Attack("S4", "a gzip bomb, 200 MiB", many(1, bomb), right(413)),
+        Attack("S4", "50 gzip bombs at once", many(50, bomb), right(413, 503), heavy=True),
+        Attack("S4", "gzip that is none", body(b"{}", b"Content-Encoding: gzip"), REFUSED),
+        Attack("S4", "gzip cut short", body(gzip.compress(b"{}")[:-3], b"Content-Encoding: gzip"), REFUSED),
+        Attack("S4", "gzip of 1000 members", body(gzip.compress(b" ") * 1000, b"Content-Encoding: gzip"), REFUSED),
+        Attack(
+            "S5",
+            "length and chunks",
+            raw(b"POST PATH HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}"),
+            REFUSED,
+        ),
+        Attack(
+            "S5",
+            "two lengths",
+            raw(b"POST PATH HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}"),
+            REFUSED,
+        ),
+        Attack("S5", "length +2", raw(b"POST PATH HTTP/1.1\r\nHost: x\r\nContent-Length: +2\r\n\r\n{}"), REFUSED),
+        Attack("S5", "length -2", raw(b"POST PATH HTTP/1.1\r\nHost: x\r\nContent-Length: -2\r\n\r\n{}"), REFUSED),
+        Attack(
+            "S5", "lines that end in LF alone", raw(b"POST PATH HTTP/1.1\nHost: x\nContent-Length: 2\n\n{}"), REFUSED
+        ),
+        Attack(
+            "S5",
+            "a folded header",
+            raw(b"POST PATH HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\nContent-Length: 2\r\n\r\n{}"),
+            REFUSED,
+        ),
+        Attack("S5", "NUL in a header", raw(b"POST PATH HTTP/1.1\r\nHost: x\r\nX: a\0b\r\n\r\n"), REFUSED),
+        Attack(
+            "S5",
+            "a space before the colon",
+            raw(b"POST PATH HTTP/1.1\r\nHost : x\r\nContent-Length: 2\r\n\r\n{}"),
+            REFUSED,
+        ),
+        Attack("S5", "1000 headers", raw(b"POST PATH HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 1000 + b"\r\n"), REFUSED),
+        Attack(
+            "S5",
+            "a header of 9000 bytes",
+            raw(b"POST PATH HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 9000 + b"\r\n\r\n"),
+            REFUSED,
+        ),
+        Attack(
+            "S5",
+            "a path of 9000 bytes",
+            raw(b"POST PATH" + b"y" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n"),
+            right(400, 414),
+        ),
+        Attack(
+            "S5",
+            "a chunk size that is none",
+            raw(b"POST PATH HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n"),
+            REFUSED,
+        ),
+        Attack(
+            "S5",
+            "an unknown transfer encoding",
+            raw(b"POST PATH HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, identity\r\n\r\n"),
+            right(400, 501),
+        ),
+        Attack("S5", "no HTTP at all", raw(b"\x00\x01\x02\x03\r\n\r\n"), REFUSED),
+        Attack("S5", "TLS on a plain port", many(1, tls), right(CLOSED)),
+        Attack("S6", "JSON 65 deep", body(b"[" * 65 + b"]" * 65), REFUSED),
+        Attack("S6", "JSON 2000 deep", body(b"[" * 2000 + b"]" * 2000), REFUSED),
+        Attack("S6", "JSON 5 million deep", body(b"[" * (5 * MEBIBYTE)), right(400, 413)),
+        Attack("S7", "NaN", body(b'{"a": NaN}'), REFUSED),
+        Attack("S7", "Infinity", body(b'{"a": -Infinity}'), REFUSED),
+        Attack("S7", "1e400", body(b'{"a": 1e400}'), REFUSED),
+        Attack("S8", "2 to the 70th", body(b'{"a": 1180591620717411303424}'), REFUSED),
+        Attack("S8", "a number of 5000 digits", body(b'{"a": ' + b"9" * 5000 + b"}"), REFUSED),
+        Attack("S8", "a number of 10 million digits", body(b'{"a": ' + b"9" * (10 * MEBIBYTE - 10) + b"}"), REFUSED),
+        Attack("S9", "bytes that are no UTF-8", body(b'{"a": "\xff\xfe"}'), REFUSED),
+        Attack("S9", "UTF-16", body('{"a": 1}'.encode("utf-16")), REFUSED),
+        Attack("S9", "a lone surrogate", body(b'{"a": "\\ud800"}'), REFUSED),
+        Attack("S9", "a byte order mark", body(b'\xef\xbb\xbf{"a": 1}'), right(202)),
+        Attack("S10", "NUL in a text and in a name", body(b'{"a\\u0000": "\\u0000"}'), right(202)),
+        Attack("S11", "one name twice", body(b'{"phone": "1", "phone": "2"}'), right(202)),
+        Attack("S12", "line ends in every text", body(b'{"name\\r\\nX: y": "a\\r\\nSet-Cookie: b"}'), right(202)),
+        Attack(
+            "S12",
+            "line ends in the path",
+            raw(b"POST PATH%0d%0aSet-Cookie:%20b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+            right(404),
+        ),
+        Attack("S12", "bytes above ASCII in a key header", body(b"{}", b"Idempotency-Key: \xff\xfe"), right(202, 400)),
+    ]

@@ -114,7 +114,7 @@ class PrivateRabbitMQ:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=BOOT,
             check=False,
         )
         if done.returncode:

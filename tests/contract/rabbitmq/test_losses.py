@@ -150,7 +150,7 @@ async def produce(transport: RabbitMQTransport, confirmed: set[bytes], over: asy
             await transport.publish([Message(MAP, body) for body in batch])
             confirmed.update(batch)
         except BrokerUnavailable:
-            await until(lambda: published(transport, b"again"), within=30)
+            await until(lambda: published(transport, b"again"), within=100)  # the test itself says by when
 
 
 async def acknowledge(hands: Hands, subscription: Any) -> None:
