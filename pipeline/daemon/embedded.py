@@ -31,7 +31,7 @@ def with_database(settings: Settings) -> Iterator[Settings]:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         server = get_server(folder)
-    except Exception as error:  # the library raises whatever its subprocess raised
+    except Exception as error:  # asserts, its own half-written files, its subprocesses: it raises whatever it met
         raise EmbeddedError(
             f"the private PostgreSQL in {folder} did not start: {_told(folder) or error}; "
             "set LEADPIPE_DATABASE_URL to use a server of your own"

@@ -25,9 +25,9 @@ class Problem:
 
     def _given(self) -> str:
         """What was given, if that is one value which the rule itself does not name."""
-        if not isinstance(self.value, str | int | float) or (self.value and str(self.value) in self.rule):
-            return ""
         told = repr(self.value)
+        if not isinstance(self.value, str | int | float) or (isinstance(self.value, str) and told in self.rule):
+            return ""
         return f" {told}" if len(told) <= LONGEST else f" {told[:LONGEST]}…"
 
 

@@ -149,15 +149,9 @@ async def connectors_of(
     return [dict(row) for row in rows]
 
 
-async def matching(
-    database: Database, wanted: Filter = Filter(), *, up_to: int | None = None, size: int = 200
-) -> AsyncIterator[list[Letter]]:
-    """Readable dead letters in pages, the oldest first; those that come while it runs are left out.
-
-    `up_to` bounds the ids instead, so that several runs see the same ones.
-    """
-    last = 0
-    top = up_to if up_to is not None else await database.fetchval("SELECT coalesce(max(id), 0) FROM dead_letter")
+async def matching(database: Database, wanted: Filter = Filter(), *, size: int = 200) -> AsyncIterator[list[Letter]]:
+    """Readable dead letters in pages, the oldest first; those that come while it runs are left out."""
+    last, top = 0, await database.fetchval("SELECT coalesce(max(id), 0) FROM dead_letter")
     while rows := await _readable(database, wanted, last, top, size):
         last = rows[-1]["id"]
         yield [_letter(row) for row in rows]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -64,9 +64,6 @@ class Balance:
     unannounced: int
     double: int
     dead: int
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 async def ship(database: Database, segment: str, rows: Sequence[Row]) -> None:

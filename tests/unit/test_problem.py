@@ -14,7 +14,8 @@ from pipeline.operations.errors import Invalid, Problem
     [
         ("email", "sam", "must be an e-mail address", "email 'sam': must be an e-mail address"),
         ("name", "", "must have a character", "name '': must have a character"),
-        ("days", 0, "must be 1 or more", "days 0: must be 1 or more"),
+        ("name", " ", "must have a character", "name ' ': must have a character"),
+        ("days", 0, "must be 10 or more", "days 0: must be 10 or more"),
         ("after", "x", "'x' is not what a page ended with", "after: 'x' is not what a page ended with"),
         ("scopes", ["a", "b"], "the role does not allow a, b", "scopes: the role does not allow a, b"),
         ("auth", None, "names no secret", "auth: names no secret"),
