@@ -38,7 +38,7 @@ def document_of(raw: str, source: Source) -> dict[str, Any]:
         raise ValueRejected("event", raw, "an event must be a JSON object")
     if source.unwrap:
         document = _unwrapped(document, source.unwrap)
-    document = _cleaned(document, _decoded if source.percent_decode else str.strip, DEEPEST)
+    _clean(document, _decoded if source.percent_decode else str.strip, DEEPEST)
     return _with_pairs(document, source.pairs) if source.pairs else document
 
 
@@ -46,19 +46,16 @@ def _decoded(text: str) -> str:
     return storable(percent_decoded(text)).strip() if "%" in text else text.strip()
 
 
-def _cleaned(value: Any, clean: Clean, levels: int) -> Any:
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, dict):
-        _check(levels)
-        return {
-            name: clean(member) if type(member) is str else _cleaned(member, clean, levels - 1)
-            for name, member in value.items()
-        }
-    if isinstance(value, list):
-        _check(levels)
-        return [_cleaned(member, clean, levels - 1) for member in value]
-    return value
+def _clean(holder: Any, clean: Clean, levels: int) -> None:
+    """Clean the texts in an object or a list, in place: it was parsed just now and is nobody else's."""
+    _check(levels)
+    for name, member in holder.items() if isinstance(holder, dict) else enumerate(holder):
+        if type(member) is str:
+            text = clean(member)
+            if text is not member:
+                holder[name] = text
+        elif type(member) is dict or type(member) is list:
+            _clean(member, clean, levels - 1)
 
 
 def _without_nul(value: Any, levels: int) -> Any:

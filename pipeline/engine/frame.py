@@ -93,7 +93,7 @@ def event_of(document: dict[str, Any]) -> Event:
     if document.get("occurred_at"):
         document["occurred_at"] = datetime.fromisoformat(document["occurred_at"])
     document["notes"] = tuple(document["notes"])
-    document["trail"] = tuple(Step(**step) for step in document["trail"])
+    document["trail"] = tuple([Step(**step) for step in document["trail"]])
     if failure := document.get("failure"):
         failure["at"] = datetime.fromisoformat(failure["at"])
         document["failure"] = Failure(**failure)

@@ -19,6 +19,7 @@ REMEMBERED = 100_000  # readings kept; a parse costs about 30 microseconds, a pl
 LONGEST = 40  # characters; the longest number has 15 digits
 
 _ALLOWED = re.compile(r"\+?[0-9 ().\-]+")
+_INTERNATIONAL = re.compile(r"\+[0-9][0-9 ().\-]*")
 _MARKS = b" ().-"
 _TYPES = ("mobile", "fixed_line", "toll_free", "premium_rate", "shared_cost", "voip", "personal_number", "pager", "uan")
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−"), "-")
@@ -45,15 +46,22 @@ def read_phone(text: str, country: str | None) -> Phone:
     """The number that this text is, completed by the default country if it has no country code."""
     if (known := _made.get(text)) is not None:
         return known
-    number = _read(text, country) if len(text) <= LONGEST else NO_NUMBER
+    if len(text) > LONGEST:
+        return NO_NUMBER
+    if len(_made) >= 2 * REMEMBERED:
+        _made.clear()
+    number = _plainly_valid(_digits(text)) if _INTERNATIONAL.fullmatch(text) else None
+    if number is None:
+        number = _read(text, country)
+    else:
+        _made[text] = number
     if number.e164 is not None:
-        if len(_made) >= REMEMBERED:
-            _made.clear()
         _made[number.e164] = number
     return number
 
 
-# Numbers that were read, by their E.164 form: the next stage reads that, and it is the same number in any country.
+# Numbers that were read, by their E.164 form, which the next stage reads, and by plain forms with a country code: they
+# are the same number in any country.
 _made: dict[str, Phone] = {}
 
 
@@ -62,7 +70,7 @@ def _read(text: str, country: str | None) -> Phone:
     number = _plain(text)
     if not _ALLOWED.fullmatch(number):
         return NO_NUMBER
-    if number.startswith("+") and (plain := _plainly_valid(number.encode().translate(None, _MARKS).decode())):
+    if number.startswith("+") and (plain := _plainly_valid(_digits(number))):
         return plain
     try:
         parsed = phonenumbers.parse(number, country)
@@ -73,6 +81,11 @@ def _read(text: str, country: str | None) -> Phone:
         return Phone(None, False, region)
     e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
     return Phone(e164, True, region, _is_shared(str(parsed.national_number)))
+
+
+def _digits(number: str) -> str:
+    """The number without marks between its digits."""
+    return number.encode().translate(None, _MARKS).decode()
 
 
 def _is_shared(national: str) -> bool:

@@ -121,11 +121,11 @@ def _from_text(text: str) -> datetime | None:
 
 
 def _from_iso(text: str) -> datetime:
-    if text.startswith("0000-00-00"):
-        return datetime.min.replace(tzinfo=UTC)  # MySQL's way to say that there is no time
     try:
         return datetime.fromisoformat(text)
     except ValueError:
+        if text.startswith("0000-00-00"):
+            return datetime.min.replace(tzinfo=UTC)  # MySQL's way to say that there is no time
         offset = "+00:00" if text.endswith(("UTC", "GMT", "Z")) else ""
         return datetime.fromisoformat(_FRACTION.sub("", _GAP_OR_NAME.sub("", text) + offset))
 
