@@ -51,7 +51,7 @@ def entry_of(event: Event) -> Entry:
         kind=event.kind,
         received_at=event.received_at,
         occurred_at=event.occurred_at,
-        attempts=1 + sum(step.attempt - 1 for step in event.trail),
+        attempts=1 + sum([step.attempt - 1 for step in event.trail]),
         revision=then.get("revision") or event.revision,
         replay=event.replay,
         request=storable(event.raw),

@@ -10,23 +10,24 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from pipeline.store.merge import Fields
+from pipeline.store.merge import Fields, Stamps
 from pipeline.store.record import Record
 
 LEAD = "@lead"
 AT = "@at"
 
 
-def said(
-    at: datetime, event: str, lead: str, values: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
-) -> Fields:
+def said(stamps: Stamps, lead: str, values: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> Fields:
     """What an event says of a call or an activity: its fields, and that it is the lead's."""
-    return Fields.said(at, event, {**values, LEAD: lead}, defaults)
+    return Fields.stamped(stamps, {**values, LEAD: lead}, defaults)
 
 
 def values_of(record: Record) -> dict[str, Any]:
     """The fields as they are stored and shown."""
-    return {name: value for name, value in record.state.present().items() if not name.startswith("@")}
+    values = record.state.present()
+    for name in (LEAD, AT):
+        values.pop(name, None)
+    return values
 
 
 def lead_of(record: Record) -> str:

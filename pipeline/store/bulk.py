@@ -8,6 +8,7 @@ to encode an array for each column.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -52,9 +53,14 @@ def text(value: str | None) -> str | None:
     return value
 
 
+def time(value: datetime | None) -> str | None:
+    """A time with its zone; orjson writes one in a quarter of what `str` takes."""
+    return None if value is None else orjson.dumps(value).decode().strip('"')
+
+
 def document(value: Any) -> str | None:
-    """A JSON value."""
-    return None if value is None else text(orjson.dumps(value, option=orjson.OPT_UTC_Z).decode())
+    """A JSON value. In JSON every other character that COPY escapes is escaped already, by a backslash."""
+    return None if value is None else orjson.dumps(value, option=orjson.OPT_UTC_Z).decode().replace("\\", "\\\\")
 
 
 @lru_cache(maxsize=1_000)

@@ -91,7 +91,8 @@ async def survivors(connection: Database | Connection, account: int, ids: Collec
 async def save(connection: Connection, records: Sequence[Record], now: datetime) -> None:
     """Write new leads, and locked ones that were touched."""
     new = sorted((record for record in records if record.version == 0), key=lambda record: record.id)
-    await bulk.add(connection, "lead", COLUMNS, (_line(record, now) for record in new))
+    created = str(now)
+    await bulk.add(connection, "lead", COLUMNS, (_line(record, created) for record in new))
     old = sorted((record for record in records if record.version and record.touched), key=lambda record: record.id)
     if old:
         await connection.execute(
@@ -105,12 +106,10 @@ async def save(connection: Connection, records: Sequence[Record], now: datetime)
         )
 
 
-def _line(record: Record, now: datetime) -> str:
+def _line(record: Record, created: str) -> str:
     """A new lead as COPY takes it, in the order of COLUMNS."""
-    state = record.state
-    return bulk.line(
-        record.id, record.account, bulk.document(state.present()), bulk.document(state.grouped()), now, now
-    )
+    fields, stamps = bulk.document(record.state.present()), bulk.document(record.state.grouped())
+    return bulk.line(record.id, record.account, fields, stamps, created, created)
 
 
 async def find(

@@ -7,10 +7,11 @@ comes late or twice changes nothing that a newer one set.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -19,12 +20,29 @@ from schemas.fields import AS_SENT
 Stamp = str
 
 
+class Stamps(NamedTuple):
+    """The stamps of one event: of what it sets, and of what it fills."""
+
+    sets: Stamp
+    fills: Stamp
+
+    @classmethod
+    def of(cls, at: datetime, event: str) -> Stamps:
+        """`at`: when it happened. A stamp sorts as time does; one that fills sorts before all that set."""
+        sets = f"{_when(at)} {event}"
+        return cls(sets, f"-{sets}")
+
+
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """The state of a record: `values` (a cleared field is None) and `stamps`, with the same names."""
+    """The state of a record: `values` (a cleared field is None) and `stamps`, with the same names.
+
+    `groups` are the stamps as they are stored, where that is known already: of what one event says.
+    """
 
     values: Mapping[str, Any] = field(default_factory=dict)
     stamps: Mapping[str, Stamp] = field(default_factory=dict)
+    groups: Mapping[Stamp, Sequence[str]] | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def stored(cls, values: Mapping[str, Any], stamps: Mapping[Stamp, Iterable[str]]) -> Fields:
@@ -37,16 +55,24 @@ class Fields:
         cls, at: datetime, event: str, changes: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
     ) -> Fields:
         """What one event says: `changes` set or (None) clear a field, `defaults` fill one that never had a value."""
-        when = _when(at)
-        low, high = f"-{when} {event}", f"{when} {event}"
-        fallback = {name: value for name, value in (defaults or {}).items() if value is not None}
-        return cls(
-            {**fallback, **changes},
-            {**dict.fromkeys(fallback, low), **dict.fromkeys(changes, high)},
-        )
+        return cls.stamped(Stamps.of(at, event), changes, defaults)
 
-    def grouped(self) -> dict[Stamp, list[str]]:
+    @classmethod
+    def stamped(cls, stamps: Stamps, changes: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> Fields:
+        """The same, of an event whose stamps are known."""
+        sets, fills = stamps
+        groups = {sets: in_order(tuple(changes))} if changes else {}
+        fallback = {name: value for name, value in defaults.items() if value is not None} if defaults else None
+        if not fallback:
+            return cls(changes, dict.fromkeys(changes, sets), groups)
+        if filled := fallback.keys() - changes.keys():
+            groups[fills] = in_order(tuple(filled))
+        return cls({**fallback, **changes}, dict.fromkeys(fallback, fills) | dict.fromkeys(changes, sets), groups)
+
+    def grouped(self) -> Mapping[Stamp, Sequence[str]]:
         """The stamps as they are stored."""
+        if self.groups is not None:
+            return self.groups
         groups: dict[Stamp, list[str]] = {}
         for name in sorted(self.stamps):
             groups.setdefault(self.stamps[name], []).append(name)
@@ -54,7 +80,12 @@ class Fields:
 
     def present(self) -> dict[str, Any]:
         """The values as they are stored and shown: without the cleared ones."""
+        if None not in self.values.values():
+            return dict(self.values)
         return {name: value for name, value in self.values.items() if value is not None}
+
+
+EMPTY = Fields()
 
 
 def merge(one: Fields, other: Fields) -> Fields:
@@ -76,7 +107,7 @@ def changed(before: Fields, after: Fields) -> list[str]:
     How a number was written is not told: the same number, written in another way, is no change.
     """
     if not before.values:
-        return sorted(name for name in after.present() if not name.endswith(AS_SENT))
+        return list(_told(tuple(after.present())))
     return sorted(
         name for name in after.values if after.values[name] != before.values.get(name) and not name.endswith(AS_SENT)
     )
@@ -98,6 +129,17 @@ def explain(values: Mapping[str, Any], stamps: Mapping[Stamp, Iterable[str]]) ->
             }
         )
     return rows
+
+
+@lru_cache(maxsize=1_000)
+def in_order(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of fields, sorted. The events of a connector bring few different sets of fields."""
+    return tuple(sorted(names))
+
+
+@lru_cache(maxsize=1_000)
+def _told(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in in_order(names) if not name.endswith(AS_SENT))
 
 
 def _when(at: datetime) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.store.merge import Fields, Stamp, changed, merge
+from pipeline.store.merge import EMPTY, Fields, Stamp, changed, merge
 
 Replaced = tuple[str, Any, Stamp, Stamp]  # a field, the value that it had, since when, and what took its place
 
@@ -17,7 +17,7 @@ class Record:
     id: str
     account: int
     connector: int = 0
-    state: Fields = field(default_factory=Fields)
+    state: Fields = EMPTY
     version: int = 0
     touched: bool = False  # something must be written, be it only a stamp
     visible: bool = False  # a value changed
@@ -32,6 +32,7 @@ class Record:
         names = changed(before, self.state)
         if names:
             self.visible = True
+        if before.values:
             for name in names:
                 if (old := before.values.get(name)) is not None:
                     self.replaced.append((name, old, before.stamps[name], self.state.stamps[name]))

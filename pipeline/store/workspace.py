@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pipeline.store import activities, attached, calls
 from pipeline.store.behaviour import OFF, allows, sync_of
 from pipeline.store.ids import derived_id, new_id
 from pipeline.store.matching import Match
-from pipeline.store.merge import Fields
+from pipeline.store.merge import Fields, Stamps
 from pipeline.store.record import Record
 from schemas.event import Event
 
@@ -65,18 +66,19 @@ class Workspace:
         """
         event, data = change.event, change.event.data
         changed: list[str] = []
+        stamps = Stamps.of(change.at, event.id)
         if change.speaks:
             lead = _record(self.leads, change.lead, event)
-            changed = lead.apply(Fields.said(change.at, event.id, data.get("lead", {}), data.get("defaults")))
+            changed = lead.apply(Fields.stamped(stamps, data.get("lead", {}), data.get("defaults")))
         if change.activity is None or not allows(sync_of(event)["activity"], there=change.activity in self.activities):
             return Effect(changed, False) if change.speaks else None
         if change.call:
             call = _record(self.calls, change.call, event)
-            names = call.apply(attached.said(change.at, event.id, change.lead, data["call"]))
-            changed += _named("call", names)
+            names = call.apply(attached.said(stamps, change.lead, data["call"]))
+            changed += _named("call", tuple(names))
         activity = _record(self.activities, change.activity, event)
-        names = activity.apply(_said_of_activity(change))
-        changed += _named("activity", names) if "activity" in data else []
+        names = activity.apply(_said_of_activity(change, stamps))
+        changed += _named("activity", tuple(names)) if "activity" in data else ()
         return Effect(changed, True)
 
     def touched_calls(self) -> list[Record]:
@@ -87,13 +89,15 @@ class Workspace:
 
 
 def _record(records: dict[str, Record], id: str, event: Event) -> Record:
-    if id not in records:
-        records[id] = Record(id, event.account, event.connector)
-    return records[id]
+    record = records.get(id)
+    if record is None:
+        record = records[id] = Record(id, event.account, event.connector)
+    return record
 
 
-def _named(kind: str, names: list[str]) -> list[str]:
-    return sorted(f"{kind}.{name.removeprefix('@')}" for name in names if name != attached.AT)
+@lru_cache(maxsize=1_000)
+def _named(kind: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(f"{kind}.{name.removeprefix('@')}" for name in names if name != attached.AT))
 
 
 def _call_id(event: Event, call: dict[str, Any]) -> str:
@@ -108,9 +112,11 @@ def _activity_id(event: Event, activity: dict[str, Any]) -> str:
     return event.id if source is None else activities.id_of(event.account, event.connector, str(source))
 
 
-def _said_of_activity(change: Change) -> Fields:
+def _said_of_activity(change: Change, stamps: Stamps) -> Fields:
     call = change.event.data.get("call")
     fields = change.event.data.get("activity") or {}
     began = None if call is None else attached.time_of(call.get("started_at"))
-    defaults = {attached.AT: (began or change.at).isoformat(), **({} if call is None else {"type": "call"})}
-    return attached.said(change.at, change.event.id, change.lead, fields, defaults)
+    defaults = {attached.AT: (began or change.at).isoformat()}
+    if call is not None:
+        defaults["type"] = "call"
+    return attached.said(stamps, change.lead, fields, defaults)
