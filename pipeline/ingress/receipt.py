@@ -10,9 +10,9 @@ import struct
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import UUID
 
 from pipeline.ingress.needs import Row
+from pipeline.store.ids import uuid_of
 from schemas.event import Event
 
 RECORD = struct.Struct(">16sqq")
@@ -35,6 +35,6 @@ def rows(file: Path) -> list[Row]:
     content = file.read_bytes()
     whole = len(content) - len(content) % RECORD.size
     return [
-        (UUID(bytes=id), connector, EPOCH + received * MICROSECOND)
+        (uuid_of(id), connector, EPOCH + received * MICROSECOND)
         for id, connector, received in RECORD.iter_unpack(content[:whole])
     ]

@@ -7,6 +7,9 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from typing import Final
+from uuid import UUID
+
+from asyncpg.pgproto.pgproto import UUID as DriversUUID
 
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 0b11] for digit in "0123456789abcdef"}  # RFC 9562 §4.1
 
@@ -32,6 +35,11 @@ def ids_under(*parts: str | int | bytes) -> Callable[[bytes], str]:
         return _stamped(digest.hexdigest(), 8)
 
     return id_of
+
+
+def uuid_of(bits: bytes) -> UUID:
+    """An id from its 16 bytes, on its way to the database: the driver's own kind is made and written far sooner."""
+    return DriversUUID(bits)
 
 
 def _digest_of(parts: Iterable[str | int | bytes]) -> hashlib.blake2b:
