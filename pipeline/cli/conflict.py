@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AfterId, AsJson, Limit, OfConnector
+from pipeline.cli.options import DEFAULT_ACCOUNT, LARGEST_ID, Account, AfterId, AsJson, Limit, OfConnector
 from pipeline.cli.session import in_account, in_chain
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Decide whose an event is, where its keys name several leads.", no_args_is_help=True)
 STATES = ("open", "decided", "discarded", "any")
-Conflict = Annotated[int, typer.Argument(help="The conflict's id.")]
+Conflict = Annotated[int, typer.Argument(help="The conflict's id.", min=1, max=LARGEST_ID)]
 
 
 @app.command(name="list")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AfterId, AsJson, Limit, OfConnector, Since, Until
+from pipeline.cli.options import DEFAULT_ACCOUNT, LARGEST_ID, Account, AfterId, AsJson, Limit, OfConnector, Since, Until
 from pipeline.cli.progress import progress
 from pipeline.cli.session import Failed, in_account, in_chain
 from pipeline.cli.times import moment
@@ -29,7 +29,7 @@ Status = Annotated[str, typer.Option("--status", help="dead, replayed, discarded
 STATUSES = ("dead", "replayed", "discarded", "any")
 COLUMNS = ("stage", "kind", "attempts", "event_id")
 FRAME = 2_000  # characters shown of a frame that cannot be read
-Letter = Annotated[int, typer.Argument(help="The dead letter's id.")]
+Letter = Annotated[int, typer.Argument(help="The dead letter's id.", min=1, max=LARGEST_ID)]
 
 
 @app.command(name="list")
@@ -129,7 +129,8 @@ def show_(letter: Letter, account: Account = DEFAULT_ACCOUNT, json: AsJson = Fal
 @app.command()
 def replay(
     letter: Annotated[
-        int | None, typer.Argument(help="One dead letter's id; none: all that match the options.")
+        int | None,
+        typer.Argument(help="One dead letter's id; none: all that match the options.", min=1, max=LARGEST_ID),
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="Replay all, with no other option to narrow it down.")] = False,
     stage: Stage = None,
@@ -191,7 +192,8 @@ def edit(
 
 @app.command()
 def discard(
-    letters: Annotated[list[int], typer.Argument(help="Ids of dead letters.")], account: Account = DEFAULT_ACCOUNT
+    letters: Annotated[list[int], typer.Argument(help="Ids of dead letters.", min=1, max=LARGEST_ID)],
+    account: Account = DEFAULT_ACCOUNT,
 ) -> None:
     """Set dead letters aside for good; they stay in the store, and in the journal as failed."""
     from pipeline.operations import dead

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson
+from pipeline.cli.options import DEFAULT_ACCOUNT, LARGEST_ID, Account, AsJson
 from pipeline.cli.session import ALL, in_account
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.store.database import Database
 
 app = typer.Typer(help="Make, list, rotate and revoke keys of the API.", no_args_is_help=True)
-Key = Annotated[int, typer.Argument(help="The key's id, as the list shows it.")]
+Key = Annotated[int, typer.Argument(help="The key's id, as the list shows it.", min=1, max=LARGEST_ID)]
 COLUMNS = ("id", "prefix", "user_email", "name", "scopes", "expires_at", "last_used_at", "revoked_at")
 
 
@@ -27,7 +27,9 @@ def create(
     scope: Annotated[
         list[str] | None, typer.Option("--scope", help="Only this, such as journal:read; none: all of the role.")
     ] = None,
-    days: Annotated[int | None, typer.Option("--days", help="How long it is valid; none: always.", min=1)] = None,
+    days: Annotated[
+        int | None, typer.Option("--days", help="How long it is valid; none: always.", min=1, max=3_660)
+    ] = None,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -63,11 +64,23 @@ def version(show: Annotated[bool, typer.Option("--version", help="Print the vers
 def main() -> None:
     """Run the command line; errors that a user can act on are one line each on standard error."""
     _whole_writes()
+    if unreadable := [each for each in sys.argv[1:] if not each.isascii() and _is_no_text(each)]:
+        print(f"leadpipe: {unreadable[0]!a} is not UTF-8, as every name and text must be", file=sys.stderr)
+        sys.exit(2)
     try:
         app()
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has left; nothing to say
         sys.exit(1)
+
+
+def _is_no_text(argument: str) -> bool:
+    """Bytes that are no UTF-8 may name a file, and nothing else."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return not Path(argument).exists()
+    return False
 
 
 def _whole_writes() -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 DEFAULT_ACCOUNT = "default"
+LARGEST_ID = 2**63 - 1
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Account = Annotated[
@@ -14,7 +15,7 @@ Account = Annotated[
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Limit = Annotated[int, typer.Option("--limit", help="How many at most.", min=1, max=1000)]
-AfterId = Annotated[int | None, typer.Option("--after", help="Continue after this id.")]
+AfterId = Annotated[int | None, typer.Option("--after", help="Continue after this id.", min=0, max=LARGEST_ID)]
 Since = Annotated[str | None, typer.Option("--since", help="From this time on: 2026-08-10T12:00, or an age: 24h, 7d.")]
 Until = Annotated[str | None, typer.Option("--until", help="Before this time.")]
 ConnectorName = Annotated[str, typer.Argument(help="The connector's name.")]

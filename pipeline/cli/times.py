@@ -23,12 +23,17 @@ def moment(text: str | None) -> datetime | None:
     """A time: ISO 8601 (UTC where it names no zone), or how long ago, such as 30m, 24h or 7d. BadParameter."""
     if text is None:
         return None
-    if match := re.fullmatch(r"(\d{1,6})([smhd])", text):
-        return datetime.now(UTC) - timedelta(**{UNITS[match[2]]: int(match[1])})
     try:
-        given = datetime.fromisoformat(text)
+        if match := re.fullmatch(r"(\d{1,6})([smhd])", text):
+            given = datetime.now(UTC) - timedelta(**{UNITS[match[2]]: int(match[1])})
+        else:
+            given = datetime.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(
             f"{text!r} is neither a time such as 2026-08-10T12:00 nor an age such as 24h"
         ) from None
+    except OverflowError:
+        raise typer.BadParameter(f"{text!r} is longer ago than calendars go") from None
+    if not 1970 < given.year < 2200:
+        raise typer.BadParameter(f"{text!r} must lie between 1971 and 2199")
     return given if given.tzinfo else given.replace(tzinfo=UTC)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command import command
 from tests.support.daemon import Leadpipe, installed
 
 CONNECTOR = 'name = "shop"\npreset = "generic-json"\ndefault_country = "IN"\n'
@@ -67,3 +68,23 @@ def test_an_account_has_a_name_that_can_be_read(leadpipe: Leadpipe) -> None:
         [line] = leadpipe.run("account", "create", name, code=2).splitlines()
         assert line.startswith(f"leadpipe: no account is made: name {name!r}: must have")
     assert [row["name"] for row in leadpipe.json("account", "list")] == ["default"]
+
+
+def test_what_no_database_can_hold_is_refused_before_one_is_asked(leadpipe: Leadpipe) -> None:
+    beyond = str(2**63)
+    for arguments, told in (
+        (("dead", "show", beyond), "less than or equal to"),
+        (("dead", "discard", beyond), "less than or equal to"),
+        (("dead", "list", "--after", beyond), "less than or equal to"),
+        (("conflict", "show", beyond), "less than or equal to"),
+        (("key", "revoke", beyond), "less than or equal to"),
+        (("key", "create", "--user", "sam@example.com", "--days", beyond), "less than or equal to"),
+        (("journal", "list", "--since", "999999d"), "'999999d' is longer ago than calendars go"),
+        (("journal", "list", "--until", "0001-01-01T00:00+05:00"), "must lie between 1971 and 2199"),
+    ):
+        assert told in leadpipe.run(*arguments, code=2)
+
+
+def test_what_is_not_utf_8_is_said_in_one_line(leadpipe: Leadpipe) -> None:
+    code, out, told = command(["lead", "find", "Zo\udceb"], leadpipe.environment)
+    assert (code, out, told) == (2, "", "leadpipe: 'Zo\\udceb' is not UTF-8, as every name and text must be\n")
