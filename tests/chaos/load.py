@@ -24,6 +24,7 @@ from tests.support.traffic import START, Person
 ACCOUNT = 1
 PATIENCE = 20.0  # seconds for one request
 TRIES = 60
+BEFORE_AGAIN = 1.0  # seconds that a producer lets go by before it sends again
 AGAIN = 0.05  # share of requests that repeat an earlier event to the letter
 REPEATS = 0.15  # share of events that tell something new of an earlier person
 
@@ -117,7 +118,7 @@ class Load:
         ) as session:
             for at in range(0, len(documents), self._batch):
                 self._begin(session, documents[at : at + self._batch])
-                await asyncio.sleep(self._batch / self.rate)
+                await asyncio.sleep(self._batch / self.rate)  # the pace is the thing
             await asyncio.gather(*self._under_way)
 
     def _begin(self, session: aiohttp.ClientSession, documents: list[Document]) -> None:
@@ -129,7 +130,7 @@ class Load:
         for _ in range(TRIES if self.insistent else 1):
             if await self._accepted(session, documents):
                 return
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(BEFORE_AGAIN)
 
     async def _accepted(self, session: aiohttp.ClientSession, documents: list[Document]) -> bool:
         ids = [self.id_of(document) for document in documents]

@@ -21,11 +21,11 @@ async def swallowed(w: World) -> None:
     async def faults() -> None:
         for proxy in _proxies(w):
             proxy.swallow()
-            await asyncio.sleep(30 if w.long else 12)
+            await w.lasting(12, long=30)
             proxy.heal()
             proxy.cut()  # what was half-open is gone for good
             w.mend()
-            await asyncio.sleep(10 if w.long else 5)
+            await w.lasting(5, long=10)
 
     w.figures = recovered(15)
     await w.loaded(30, faults)
@@ -49,11 +49,11 @@ async def slow(w: World) -> None:
     async def faults() -> None:
         for proxy in _proxies(w):
             proxy.bandwidth = 1024
-        await asyncio.sleep(20 if w.long else 8)
+        await w.lasting(8, long=20)
         for proxy in _proxies(w):
             proxy.heal()
             proxy.delay = 0.5
-        await asyncio.sleep(20 if w.long else 8)
+        await w.lasting(8, long=20)
         for proxy in _proxies(w):
             proxy.heal()
         w.mend()

@@ -8,12 +8,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import asyncpg
 import orjson
 
 from tests.chaos.catalogue import scenario
 from tests.chaos.world import World
+from tests.support.until import until
 
 RABBITMQ = ("rabbitmq",)
 SLACK = 4  # in the short form, which runs beside the rest of a test suite; only the long one measures
@@ -45,7 +47,7 @@ async def honest(w: World) -> None:
     async def faults() -> None:
         nonlocal spooled
         w.servers.node.freeze()
-        await asyncio.sleep(20 if w.long else 8)
+        await w.lasting(8, long=20)
         _, told = await THREAD(_readiness, w.leadpipe.base)
         spooled = orjson.loads(told)["spool"]["events"]
         w.servers.node.thaw()
@@ -80,16 +82,15 @@ async def broker_restarts(w: World) -> None:
 
 
 async def _until_recovered(w: World, patience: float) -> None:
-    ends = time.monotonic() + patience
-    while w.recovery() is None and time.monotonic() < ends:
-        await asyncio.sleep(0.2)
+    with suppress(AssertionError):  # the figures say that it has not recovered
+        await until(lambda: w.recovery() is not None, "recovery", patience)
 
 
 @scenario("R6", "broker frozen 60 s", brokers=RABBITMQ, rate=100)
 async def broker_freezes(w: World) -> None:
     async def faults() -> None:
         w.servers.node.freeze()
-        await asyncio.sleep(60 if w.long else 15)
+        await w.lasting(15, long=60)
         w.servers.node.thaw()
         w.mend()
 
@@ -102,7 +103,7 @@ async def broker_freezes(w: World) -> None:
 async def broker_is_away(w: World) -> None:
     async def faults() -> None:
         w.servers.node.freeze()
-        await asyncio.sleep(120 if w.long else 10)
+        await w.lasting(10, long=120)
         w.servers.node.thaw()
         w.mend()
 
@@ -143,7 +144,7 @@ async def database_restarts(w: World) -> None:
             await asyncio.sleep(w.chance.uniform(0.5, 3))
             await THREAD(w.postgres.start)
             w.mend()
-            await asyncio.sleep(8 if w.long else 4)
+            await w.lasting(4, long=8)
 
     w.figures = recovered(5)
     await w.loaded(45 if w.long else 9, faults)
@@ -186,12 +187,9 @@ async def _fail_over(w: World) -> None:
 async def _caught_up(url: str) -> None:
     """Wait until the standby has everything."""
     connection = await asyncpg.connect(url)
+    all_of_it = "SELECT bool_and(replay_lsn >= pg_current_wal_lsn()) FROM pg_stat_replication"
     try:
-        async with asyncio.timeout(20):
-            while not await connection.fetchval(
-                "SELECT bool_and(replay_lsn >= pg_current_wal_lsn()) FROM pg_stat_replication"
-            ):
-                await asyncio.sleep(0.05)
+        await until(lambda: connection.fetchval(all_of_it), "the standby", 20)
     finally:
         await connection.close()
 
@@ -199,11 +197,9 @@ async def _caught_up(url: str) -> None:
 async def _writable(url: str) -> None:
     connection = await asyncpg.connect(url)
     try:
-        async with asyncio.timeout(20):
-            while await connection.fetchval("SELECT pg_is_in_recovery()"):
-                await asyncio.sleep(0.05)
-            await connection.execute("ALTER SYSTEM RESET default_transaction_read_only")
-            await connection.execute("SELECT pg_reload_conf()")
+        await until(lambda: connection.fetchval("SELECT NOT pg_is_in_recovery()"), "a primary", 20)
+        await connection.execute("ALTER SYSTEM RESET default_transaction_read_only")
+        await connection.execute("SELECT pg_reload_conf()")
     finally:
         await connection.close()
 
@@ -212,7 +208,7 @@ async def _writable(url: str) -> None:
 async def database_freezes(w: World) -> None:
     async def faults() -> None:
         await THREAD(w.postgres.freeze)
-        await asyncio.sleep(60 if w.long else 20)
+        await w.lasting(20, long=60)
         await THREAD(w.postgres.thaw)
         w.mend()
 
@@ -261,13 +257,14 @@ async def drift(w: World) -> None:
         if "normalize" not in " ".join(w.crew.roles()):
             raise AssertionError("no process consumes it")
         await THREAD(w.servers.node.ctl, "delete_queue", queue)
-        ends = time.monotonic() + 30
-        while time.monotonic() < ends:
+
+        async def ready_again() -> bool:
             status, text = await THREAD(_readiness, w.leadpipe.base)
             seen.append(text)
-            if status == 200 and len(seen) > 1:
-                break
-            await asyncio.sleep(0.05)
+            return status == 200 and len(seen) > 1
+
+        with suppress(AssertionError):  # the figures ask for what was seen
+            await until(ready_again, "readiness", 30)
         await _without_consumers(w, queue, seen)
         w.load.resume()
         w.mend()
@@ -286,10 +283,14 @@ async def _without_consumers(w: World, queue: str, seen: list[str]) -> None:
         w.crew.kill(role)
         await THREAD(w.crew.members[role].process.wait, 5)
     await THREAD(w.servers.node.ctl, "delete_queue", queue)
-    ends = time.monotonic() + 15
-    while not (seen and "work.map" in seen[-1]) and time.monotonic() < ends:
+
+    async def named() -> bool:
         seen.append((await THREAD(_readiness, w.leadpipe.base))[1])
-        await asyncio.sleep(0.2)
+        return "work.map" in seen[-1]
+
+    with suppress(AssertionError):  # the figures ask for what was seen
+        if not (seen and "work.map" in seen[-1]):
+            await until(named, "the missing queue's name", 15)
     w.crew.held = False
 
 

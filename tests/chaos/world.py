@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
-import signal
-import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -21,18 +18,19 @@ from pipeline.engine.topology import Work
 from pipeline.engine.transport import Message
 from pipeline.transport import transport_for
 from tests.chaos import verdict as oracle
+from tests.chaos.crew import Crew
 from tests.chaos.load import Load
 from tests.chaos.postgres import ChaosPostgres
 from tests.chaos.verdict import Verdict
 from tests.support.daemon import Leadpipe, installed
 from tests.support.proxy import Proxy
 from tests.support.rabbitmq import PrivateRabbitMQ, private_rabbitmq
+from tests.support.until import until
 
 HERE = Path(__file__).parent
-RESTART = 0.2  # seconds until a process that has ended is started again, as a supervisor would
 STAGES = ("normalize map dedupe", "upsert", "witness log notify")
 HAZARDOUS = ("normalize hazard map dedupe", "upsert", "witness log notify")
-BEGUN = re.compile(r'"event":"(?:working|listening)"')
+PEACE = 1.0  # seconds of load before anything is hurt
 CALM = 0.25  # seconds between two looks at the journal
 
 
@@ -82,79 +80,6 @@ def servers(broker: str) -> Iterator[Servers]:
 
 
 @dataclass
-class Member:
-    """One process that is kept running."""
-
-    role: str
-    arguments: Sequence[str]
-    process: subprocess.Popen[bytes]
-    expected: bool = False  # its end was ours
-
-
-@dataclass
-class Crew:
-    """The processes of one Leadpipe. One that ends is started again; an end that nobody asked for is noted."""
-
-    leadpipe: Leadpipe
-    members: dict[str, Member] = field(default_factory=dict)
-    fallen: list[str] = field(default_factory=list)
-    kills: int = 0
-    refuse_falls: bool = True
-    held: bool = False  # start nothing again
-
-    def add(self, role: str, *arguments: str) -> None:
-        self.members[role] = Member(role, arguments, self.leadpipe.start(*arguments))
-
-    def roles(self, *, stages: bool = True, ingress: bool = False) -> list[str]:
-        return [
-            role for role in self.members if (role.startswith("ingress") and ingress) or (stages and "work" in role)
-        ]
-
-    def kill(self, role: str) -> None:
-        """SIGKILL."""
-        member = self.members[role]
-        member.expected = True
-        self.kills += 1
-        member.process.kill()
-
-    def pause(self, role: str) -> None:
-        self.members[role].process.send_signal(signal.SIGSTOP)
-
-    def resume(self, role: str) -> None:
-        self.members[role].process.send_signal(signal.SIGCONT)
-
-    async def keep(self) -> None:
-        """Start again what has ended, until cancelled."""
-        while True:
-            for member in list(self.members.values()):
-                if not self.held and member.process.poll() is not None:
-                    await self._again(member)
-            await asyncio.sleep(0.02)
-
-    async def _again(self, member: Member) -> None:
-        if not member.expected:
-            self.fallen.append(f"{member.role} ended with {member.process.returncode}")
-        await asyncio.sleep(RESTART)
-        if self.members.get(member.role) is member:
-            self.members[member.role] = Member(member.role, member.arguments, self.leadpipe.start(*member.arguments))
-
-    async def replace(self, role: str, *, grace: float = 32.0) -> int:
-        """A rolling restart of one process: the next one starts and works, then the old one is asked to drain."""
-        old = self.members[role]
-        before = self._begun()
-        self.members[role] = Member(role, old.arguments, self.leadpipe.start(*old.arguments))
-        async with asyncio.timeout(30):
-            while self._begun() <= before:
-                await asyncio.sleep(0.05)
-        old.process.terminate()
-        return await asyncio.to_thread(old.process.wait, grace)
-
-    def _begun(self) -> int:
-        """How often a process has said that it works."""
-        return len(BEGUN.findall(self.leadpipe.log()))
-
-
-@dataclass
 class World:
     """What a scenario plays with."""
 
@@ -181,6 +106,10 @@ class World:
         """The fault is over: recovery counts from here."""
         self.mended = time.monotonic()
 
+    async def lasting(self, seconds: float, *, long: float) -> None:
+        """Let what is done to it go on for so long, by the clock; `long`: in the long form."""
+        await asyncio.sleep(long if self.long else seconds)
+
     async def watch(self) -> None:
         """Compare what was accepted with what is journalled, all the time."""
         connection: asyncpg.Connection | None = None
@@ -203,11 +132,11 @@ class World:
                 await asyncio.sleep(0)  # for the transport to close
 
     async def loaded(self, seconds: float, faults: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Load for so long, and longer if the faults take longer; the faults begin after a second of peace."""
+        """Load for so long, by the clock, and longer if the faults take longer; these begin after a second of peace."""
         loading = asyncio.create_task(self.load.run())
         ends = time.monotonic() + seconds
         try:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(PEACE)
             if faults is not None:
                 await faults()
             await asyncio.sleep(max(0.0, ends - time.monotonic()))
@@ -245,12 +174,12 @@ class World:
 
     async def settled(self, patience: float = 30) -> None:
         """Wait until everything that was accepted so far is journalled."""
-        async with asyncio.timeout(patience):
-            while True:
-                rows = await self.fetch("SELECT count(*) FROM chaos_journal")
-                if rows[0][0] >= len(self.load.told.accepted):
-                    return
-                await asyncio.sleep(0.2)
+
+        async def all_there() -> bool:
+            rows = await self.fetch("SELECT count(*) FROM chaos_journal")
+            return bool(rows[0][0] >= len(self.load.told.accepted))
+
+        await until(all_there, "everything journalled", patience)
 
     async def drained(self, patience: float) -> None:
         """Wait until everything that was accepted is journalled."""
@@ -389,9 +318,11 @@ async def _working(url: str, count: int) -> None:
     """Wait until so many workers beat."""
     connection = await asyncpg.connect(url)
     try:
-        async with asyncio.timeout(60):
-            while await connection.fetchval("SELECT count(*) FROM worker") < count:
-                await asyncio.sleep(0.1)
+
+        async def all_beat() -> bool:
+            return bool(await connection.fetchval("SELECT count(*) FROM worker") >= count)
+
+        await until(all_beat, f"{count} workers", 60)
     finally:
         await connection.close()
 
