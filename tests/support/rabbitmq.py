@@ -17,6 +17,7 @@ import aiormq
 
 from pipeline.engine.topology import Topology
 from pipeline.transport.rabbitmq.names import Names
+from tests.support.ports import free_port
 from tests.support.until import until_blocking
 
 SCRIPTS = Path("/usr/lib/rabbitmq/bin")  # the wrappers in /usr/sbin would change to the user `rabbitmq`
@@ -28,7 +29,7 @@ class PrivateRabbitMQ:
     """One node in one folder. What it stored outlives `kill` and `start`."""
 
     def __init__(self, folder: Path) -> None:
-        self.port, distribution, names = _free_ports(3)
+        self.port, distribution, names = (free_port() for _ in range(3))
         self.node = f"leadpipe-{uuid4().hex[:8]}@localhost"
         self.log = folder / "node.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -202,18 +203,6 @@ def _run(command: list[str]) -> None:
         raise RuntimeError(
             f"installing RabbitMQ for the tests failed at `{' '.join(command)}`: {(done.stdout + done.stderr)[-1000:]}"
         )
-
-
-def _free_ports(number: int) -> list[int]:
-    """Ports that nobody listens on now; all are held until all are known, so they differ."""
-    sockets = [socket.socket() for _ in range(number)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 async def sweep(url: str, prefix: str, topology: Topology) -> None:

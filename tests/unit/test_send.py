@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from pipeline.operations import send
-from tests.support.daemon import free_port
+from tests.support.ports import free_port
 
 
 async def test_an_ingress_that_is_away_is_one_error_however_many_requests_met_it(
