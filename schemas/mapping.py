@@ -10,6 +10,8 @@ from schemas.normal.path import LONGEST_PATH
 from schemas.strict import Strict
 from schemas.transform import Constant, LookUp, Scalar, Transform
 
+TARGET = r"^(lead|call|activity)\.[a-z][a-z0-9_]{0,62}$"
+
 
 class MapRow(Strict):
     """From where, to where, through what, and on which conditions.
@@ -19,7 +21,7 @@ class MapRow(Strict):
     """
 
     to: str = Field(
-        pattern=r"^(lead|call|activity)\.[a-z][a-z0-9_]{0,62}$",
+        pattern=TARGET,
         description="Record and field, such as lead.phone.",
     )
     source: str | list[str] | None = Field(

@@ -7,8 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from schemas.fields import NAME
+from schemas.mapping import TARGET
+from schemas.scheme import HEADER_NAME
+from schemas.settings import CONNECTOR_NAME
 
 NAMED = {"map": "to", "fields": "name", "source_fields": "path"}  # what tells the rows of a table apart
+PATTERNS = {  # what a text must look like, in words
+    CONNECTOR_NAME: "takes lower-case letters, digits and hyphens",
+    TARGET: "takes a field of a lead, call or activity, such as lead.phone",
+    NAME: "takes lower-case letters, digits and underscores, and begins with a letter",
+    HEADER_NAME: "takes the name of an HTTP header, such as X-Api-Key",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +50,24 @@ def map_row(number: int, to: object) -> str:
 
 def of_model(error: ValidationError, document: Mapping[str, Any]) -> list[Problem]:
     """What the models of the settings found wrong in a document."""
-    return [_problem(found["loc"], found["msg"], document) for found in error.errors(include_url=False)]
+    return [_problem(found["loc"], _words(found), document) for found in error.errors(include_url=False)]
+
+
+def _words(found: ErrorDetails) -> str:
+    """The sentence for a person. A value of `auth` is not repeated, where a secret may stand by mistake."""
+    match found["type"]:
+        case "missing":
+            return "is missing, and required"
+        case "extra_forbidden":
+            return "there is no such setting; correct its name, or take it away"
+        case "string_pattern_mismatch":
+            pattern = str(found["ctx"]["pattern"])
+            given = "" if "auth" in found["loc"][:1] else f", and not {found['input']!r}"
+            return PATTERNS.get(pattern, f"takes what matches {pattern}") + given
+    return found["msg"].removeprefix("Value error, ")
 
 
 def _problem(location: tuple[int | str, ...], message: str, document: Mapping[str, Any]) -> Problem:
-    message = message.removeprefix("Value error, ")
     table, *rest = location or ("the settings",)
     if not rest or not isinstance(rest[0], int):
         return Problem(".".join(map(str, location)) or "the settings", message)

@@ -174,7 +174,12 @@ def test_all_problems_are_told_at_once_with_the_numbers_that_the_rows_have_in_th
         ({"access": {"roles": ["viewer"], "user_field": "is_sales"}}, "access: access is opened either by"),
         ({"time_zone": "Asia/Bombay City"}, "time_zone: 'Asia/Bombay City' is not an IANA time zone"),
         ({"map": None}, "map: Input should be a valid list"),
-        ({"colour": "red"}, "colour: Extra inputs are not permitted"),
+        ({"colour": "red"}, "colour: there is no such setting; correct its name, or take it away"),
+        ({"primary_key": "Phone No"}, "primary_key: takes lower-case letters"),
+        ({"name": "Web site"}, "name: takes lower-case letters, digits and hyphens, and not 'Web site'"),
+        ({"map": [{"to": "leads.city", "from": "x"}]}, "such as lead.phone, and not 'leads.city'"),
+        ({"source_fields": [{"label": "Town"}]}, "source_fields row 1, path: is missing, and required"),
+        ({"auth": {"scheme": "header", "header": "hunter 2"}}, "an HTTP header, such as X-Api-Key"),
         (
             {"map": [{"to": f"lead.{name}", "from": "x", "on": False} for name in ("phone", "email")]},
             "map: no row leads to a search key (phone, email)",
