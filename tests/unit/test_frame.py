@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.engine.frame import Bounds, UnreadableFrame, merged, pack, pack_new, unpack
@@ -51,7 +51,7 @@ events = st.builds(
 TO = Work("map")
 
 
-@given(st.lists(st.tuples(events, st.integers(1, 9)), min_size=1, max_size=2))
+@given(st.lists(st.tuples(events, st.integers(1, 9)), min_size=1, max_size=5))
 def test_every_event_comes_out_as_it_went_in(sent: list[tuple[Event, int]]) -> None:
     [message] = pack([Exit(TO, event, attempt) for event, attempt in sent], 100.0, Bounds())
     got = unpack(message.body, 100.25)
@@ -190,8 +190,7 @@ def test_a_frame_with_any_value_in_any_place_is_read_or_refused(data: st.DataObj
     unpacks_or_refuses(orjson.dumps(document))
 
 
-@given(st.lists(st.lists(events, min_size=1, max_size=2), min_size=1, max_size=3))
-@settings(max_examples=50)
+@given(st.lists(st.lists(events, min_size=1, max_size=3), min_size=1, max_size=4))
 def test_merged_frames_are_one_frame_with_every_entry_in_order(groups: list[list[Event]]) -> None:
     bodies = [pack([Exit(TO, event) for event in group], 100.0 + n, Bounds())[0].body for n, group in enumerate(groups)]
     got = unpack(merged(bodies), 100.25)
