@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 
-def arrivals(rate: float, seed: int = 1) -> Iterator[float]:
+def arrivals(rate: float) -> Iterator[float]:
     """Seconds from the start at which the next request is due, for ever: at random, `rate` a second on average.
 
     People and systems do not wait for each other, so the gaps are exponential (a Poisson process). A time is due
     whether or not the server keeps up, and latency is counted from it: what a stall makes late is seen as late.
     """
-    chance = random.Random(seed)
+    chance = random.Random(1)
     at = 0.0
     while True:
         yield at

@@ -79,7 +79,7 @@ async def measure(settings: Settings, load: Load, supervisor: int | None, progre
     try:
         connector, url = await _connector(database, settings)
         who = await _parties(database, settings, supervisor)
-        first = 0 if supervisor is not None else random.randrange(2**20) * 2**6
+        first = random.randrange(2**20) * 2**6  # what an earlier run left is about others
         async with aiohttp.ClientSession() as session:
             watch = Watch(session, url, [*topology_of(settings).stages][-1], await scrape.look(session, url))
             await Poster(url, replace(load, events=KNOWN, rate=None), known(load, first)).run()
