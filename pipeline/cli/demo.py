@@ -105,7 +105,7 @@ async def _results(settings: Settings, database: Database, started: datetime, ac
 
     account = await accounts.find(database) or 0
     async with broker(settings) as chain:
-        found = await audit(database, chain.transport, chain.topology, started, WAIT)
+        found = await audit(database, chain, started, WAIT)
     counts = await journal.counts(database, account, started)
     known = ("created", "updated", "unchanged", "dropped", "failed")
     ended = [counts.get(outcome, 0) for outcome in known]

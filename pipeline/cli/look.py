@@ -31,7 +31,7 @@ def stages(json: AsJson = False) -> None:
 
     async def run(settings: Settings) -> Queues:
         async with database(settings) as opened, broker(settings) as chain:
-            return await look(opened, chain.transport, chain.topology)
+            return await look(opened, chain)
 
     seen = play(run)
     if json:
@@ -68,7 +68,7 @@ def audit(
 
     async def run(settings: Settings) -> Audit:
         async with database(settings) as opened, broker(settings) as chain:
-            return await run_audit(opened, chain.transport, chain.topology, start, patience)
+            return await run_audit(opened, chain, start, patience)
 
     found = play(run)
     if json:

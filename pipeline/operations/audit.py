@@ -11,8 +11,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipeline.engine.topology import Topology
-from pipeline.engine.transport import Transport
+from pipeline.operations.chain import Chain
 from pipeline.operations.queues import Queues, look
 from pipeline.store import receipts
 from pipeline.store.database import Database
@@ -35,9 +34,7 @@ class Audit:
         return self.balance.missing == 0 and self.balance.double == 0
 
 
-async def audit(
-    database: Database, transport: Transport, topology: Topology, since: datetime, patience: float
-) -> Audit:
+async def audit(database: Database, chain: Chain, since: datetime, patience: float) -> Audit:
     """Compare receipts and journal. While events are under way, look again for up to `patience` seconds.
 
     Missing counts as final once two looks in a row found nothing under way and the same numbers.
@@ -45,7 +42,7 @@ async def audit(
     deadline = asyncio.get_running_loop().time() + patience
     before: Balance | None = None
     while True:
-        seen = await look(database, transport, topology)
+        seen = await look(database, chain)
         balance = await receipts.balance(database, since)
         final = not seen.under_way and balance == before
         if final or asyncio.get_running_loop().time() >= deadline:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from pipeline.engine.topology import Dead, Topology, Work, rung_queue
-from pipeline.engine.transport import BrokerUnavailable, Depth, Transport
+from pipeline.engine.topology import Dead, Work, rung_queue
+from pipeline.engine.transport import BrokerUnavailable, Depth
+from pipeline.operations.chain import Chain
 from pipeline.store import dead_letters, spools, workers
 from pipeline.store.database import Database
 
@@ -43,12 +44,12 @@ class Queues:
         return at_stages or any(self.rungs.values()) or bool(self.spools)
 
 
-async def look(database: Database, transport: Transport, topology: Topology, account: int | None = None) -> Queues:
+async def look(database: Database, chain: Chain, account: int | None = None) -> Queues:
     """Put together what the broker, the processes and the dead-letter store tell; dead letters of one account, or all.
 
     Raises BrokerUnavailable when the broker is away or has no queues yet, StoreUnavailable when PostgreSQL is.
     """
-    depths = await transport.depths()
+    depths, topology = await chain.transport.depths(), chain.topology
     if not depths:
         raise BrokerUnavailable("its queues are not there yet")
     processes = await workers.live(database)

@@ -37,5 +37,4 @@ class Stages(Shown):
 @api.route("GET", "/stages", scope=Scope.STAGES_READ, tag="Stages")
 async def list_stages(call: Call) -> Stages:
     """Show how each stage does: depth, age, rate, consumers, dead letters."""
-    core = call.core
-    return Stages.model_validate(await look(call.database, core.transport, core.topology, call.account))
+    return Stages.model_validate(await look(call.database, call.chain, call.account))
