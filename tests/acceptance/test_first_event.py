@@ -10,6 +10,7 @@ import pytest
 from schemas.presets import preset
 from tests.acceptance.conftest import ALL, Install
 from tests.support.daemon import Leadpipe, post
+from tests.support.until import PROCESSES, until
 
 SAMPLE = preset("leadsquared-call-log").example[0].body.encode()
 CALLER = "+919611795983"
@@ -68,14 +69,24 @@ async def test_a_lead_webhook_is_answered_as_its_vendor_wants(leadpipe: Leadpipe
     lead = {"FirstName": "Meera", "EmailAddress": "Meera@Example.com", "Phone": "+91-9811122233", "Score": "3"}
     created, changed = {**lead, "ModifiedOn": "2026-08-01 09:00:00"}, {**lead, "Score": "8"}
 
+    async def ended(*outcomes: str) -> None:
+        """No order is promised between events in flight, so each has ended before the next is posted."""
+
+        def told() -> bool:
+            return sorted(row["outcome"] for row in rows(leadpipe, "--connector", "crm-leads")) == sorted(outcomes)
+
+        await until(told, f"{outcomes} in the journal", PROCESSES)
+
     assert await post(url, created) == (200, {"Status": "Success", "StatusReason": ""})
+    await ended("created")
     after = {"Before": lead, "After": {**changed, "ModifiedOn": "2026-08-02 09:00:00"}}
     assert await post(url, after) == (200, {"Status": "Success", "StatusReason": ""})
+    await ended("created", "updated")
     status, answer = await post(url, b'{"FirstName": ')
     assert (status, answer["Status"]) == (200, "Error")
     assert "JSON" in answer["StatusReason"]
 
-    status, answer = await post(f"{url}?wait=20", after)  # heard of last, so the others have ended too
+    status, answer = await post(f"{url}?wait=20", after)
     assert [result["outcome"] for result in answer["results"]] == ["unchanged"]
     [found] = leadpipe.json("lead", "find", "meera@example.com")
     assert found["fields"]["phone"] == "+919811122233"
