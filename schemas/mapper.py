@@ -19,6 +19,7 @@ from schemas.normal.time import LEEWAY, utc_text
 from schemas.normal.values import shown, text_of, word_of
 from schemas.normal.zone import zone_of
 from schemas.pairing import pairs_of, settle
+from schemas.repeats import blank_out, repeats_of
 from schemas.shapes import Shapes
 from schemas.target import Conditions, Row, Target, targets_of
 from schemas.transforming import run
@@ -64,6 +65,7 @@ def mapper(connector: Connector) -> Map:
     needed = [name for name, field in connector.fields["lead"].items() if field.required]
     junk = _junk(connector)
     pairs = pairs_of(connector, targets)
+    repeats = repeats_of(connector, targets)
     search = entries_of(connector, connector.keys)
     others = [target.name for target in targets if target.record == "lead" and target.name not in connector.keys]
     also = entries_of(connector, others)
@@ -117,6 +119,8 @@ def mapper(connector: Connector) -> Map:
                     spoken_of.add(target.record)
         for record, field in pairs:
             settle(record, field, records[record], defaults, notes)
+        for repeat in repeats:
+            blank_out(repeat, lead, defaults)
         if junk:
             unsound |= {label for label, name, values in junk if key_text(lead.get(name)) in values}
         if "time_zone" not in lead and "time_zone" not in defaults:

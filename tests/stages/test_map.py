@@ -157,6 +157,54 @@ async def test_junk_is_kept_noted_and_no_key() -> None:
     assert event.notes == (f"lead.phone: {BAD_PHONE}", f"lead.phone_alt: {BAD_PHONE}", f"lead.email: {BAD_EMAIL}")
 
 
+PHONE, SAME, OTHER = "+919811122233", "+91 98111-22233", "+14155550100"
+
+
+@pytest.mark.parametrize(
+    ("source", "blank", "lead"),
+    [
+        ({"phone": PHONE, "phone2": SAME}, "keep", {"phone": PHONE}),
+        ({"phone": PHONE, "phone2": SAME}, "clear", {"phone": PHONE, "phone_alt": None}),
+        ({"phone": PHONE, "phone2": OTHER}, "keep", {"phone": PHONE, "phone_alt": OTHER}),
+        ({"phone": "98", "phone2": "98"}, "keep", {"phone": "98"}),
+        ({"phone2": PHONE}, "keep", {"phone_alt": PHONE}),
+        ({"phone": "", "phone2": PHONE}, "clear", {"phone": None, "phone_alt": PHONE}),
+        (
+            {"email": "a@b.example", "email2": "a@b.example"},
+            "keep",
+            {"email": "a@b.example", "email_alt": "a@b.example"},
+        ),
+    ],
+)
+async def test_a_second_number_that_repeats_the_first_counts_as_blank(
+    source: dict[str, Any], blank: str, lead: dict[str, Any]
+) -> None:
+    event = await fields(source, blank=blank)
+    assert said(event) == lead
+    sent = {name: value is None for name, value in event.data["lead"].items() if name == f"phone_alt{AS_SENT}"}
+    assert sent == {f"phone_alt{AS_SENT}": lead[name] is None for name in lead if name == "phone_alt"}
+
+
+async def test_of_two_fields_with_one_number_the_search_key_has_it() -> None:
+    event = await fields({"phone": PHONE, "phone2": SAME}, primary_key="phone_alt", secondary_key="email")
+    assert said(event) == {"phone_alt": PHONE}
+
+
+async def test_a_value_that_would_fill_in_may_not_repeat_another_either() -> None:
+    row = {"to": "lead.phone_alt", "from": "phone2", "fill": True}
+    assert (await fields({"phone": PHONE, "phone2": SAME}, map=[row])).data["defaults"].keys() == {"time_zone"}
+    filled = (await fields({"phone": PHONE, "phone2": OTHER}, map=[row])).data["defaults"]
+    assert filled.keys() == {"time_zone", "phone_alt", f"phone_alt{AS_SENT}"}
+
+
+async def test_a_required_field_keeps_what_it_repeats() -> None:
+    work = {"name": "work", "label": "Work", "type": "phone", "unique": True, "key": "phone", "required": True}
+    row = {"to": "lead.work", "from": "phone2"}
+    event = await fields({"phone": PHONE, "phone2": SAME}, fields=[work], map=[row])
+    assert said(event) == {"phone": PHONE, "work": PHONE}
+    assert event.data["keys"]["also"] == []
+
+
 async def test_an_endless_id_identifies_nobody() -> None:
     event = await fields({"id": "x" * 5000})
     assert event.data["keys"] == {"search": [], "also": []}
