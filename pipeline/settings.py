@@ -66,7 +66,14 @@ class Settings(Strict):
     )
     processes: int | None = Field(default=None, ge=1, le=64, description="stage processes; none: as suits the cores")
     hand_on: bool = Field(default=True, description="stages of one process pass batches on without the broker")
-    journal_days: int = Field(default=60, ge=1, le=3650, description="how long the journal is kept")
+    journal_days: int = Field(
+        default=60, ge=1, le=3650, description="how long the journal, notifications and settled dead letters are kept"
+    )
+    applied_days: int = Field(
+        default=365, ge=1, le=3650, description="how long an event is known to have taken effect; at least journal_days"
+    )
+    history_days: int = Field(default=365, ge=1, le=3650, description="how long what leads said before is kept")
+    ended_days: int = Field(default=90, ge=1, le=3650, description="how long tokens and API keys are listed once ended")
     database_pool: int = Field(default=4, ge=1, le=100, description="connections of one process")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
 

@@ -54,7 +54,7 @@ async def work(settings: Settings, names: Sequence[str], *, supervised: bool = F
                 runner.hand_on_to(runners)
         keep = partial(dead_letters.keep, core.database)
         drains = [Drain(name, core.topology, core.transport, keep, core.pace, core.bounds) for name in names]
-        companions = [beat.run(), keep_house(core.database, settings.journal_days)]
+        companions = [beat.run(), keep_house(core.database, settings)]
         if port is not None:
             from pipeline.daemon.admin import serve_admin  # aiohttp is a fifth of a stage's start
 

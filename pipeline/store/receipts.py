@@ -13,6 +13,7 @@ from pipeline.store.database import Connection, Database
 
 Row = tuple[UUID | str, int, datetime]  # event, connector, received_at
 LONG = 300.0  # seconds for a statement that reads days of rows
+EXAMPLES = 20  # of the events that are missing
 MARGIN = timedelta(days=1)  # a journal row's day can be that of an earlier arrival
 
 # Nearly every event is in the journal on the day of its receipt; the others are looked for by their first day.
@@ -86,7 +87,7 @@ async def _ship(segment: str, rows: Sequence[Row], connection: Connection) -> No
         )
 
 
-async def balance(database: Database, since: datetime, examples: int = 20) -> Balance:
+async def balance(database: Database, since: datetime) -> Balance:
     """Compare receipts and journal since a time; all accounts together."""
     window = (since, (since - MARGIN).date())
 
@@ -95,7 +96,7 @@ async def balance(database: Database, since: datetime, examples: int = 20) -> Ba
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         counts = await connection.fetchrow(COUNTS, *window, timeout=LONG)
         missing = await connection.fetchval(f"SELECT count(*) FROM ({MISSING}) AS missing", *window, timeout=LONG)
-        found = await connection.fetch(f"{MISSING} ORDER BY 3, 1 LIMIT $3", *window, examples, timeout=LONG)
+        found = await connection.fetch(f"{MISSING} ORDER BY 3, 1 LIMIT $3", *window, EXAMPLES, timeout=LONG)
         accepted = counts["accepted"] if counts else 0
         return Balance(
             receipts=counts["receipts"] if counts else 0,

@@ -29,16 +29,16 @@ async def leave(database: Database, name: str) -> None:
     await database.execute("DELETE FROM worker WHERE name = $1", name)
 
 
-async def live(database: Database, within: timedelta = LATELY) -> list[dict[str, Any]]:
-    """The processes that beat within this time: name, host, pid, stages, started_at, beat_at."""
+async def live(database: Database) -> list[dict[str, Any]]:
+    """The processes that beat lately: name, host, pid, stages, started_at, beat_at."""
     rows = await database.fetch(
         "SELECT name, host, pid, stages, started_at, beat_at FROM worker WHERE beat_at > now() - $1::interval"
         " ORDER BY name",
-        within,
+        LATELY,
     )
     return [dict(row) for row in rows]
 
 
-async def forget(database: Database, after: timedelta = FORGOTTEN) -> None:
-    """Strike off the processes that have not beaten for so long."""
-    await database.execute("DELETE FROM worker WHERE beat_at < now() - $1::interval", after)
+async def forget(database: Database) -> None:
+    """Strike off the processes that have not beaten for very long."""
+    await database.execute("DELETE FROM worker WHERE beat_at < now() - $1::interval", FORGOTTEN)

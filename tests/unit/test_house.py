@@ -46,7 +46,7 @@ DOORS = {
 }
 STATEMENTS = {"execute", "executemany", "fetch", "fetchrow", "fetchval", "cursor", "prepare"}
 NAMESAKES = {("pipeline.daemon.embedded", "log")}  # the file that the private server logs to
-PARTITIONS = "pipeline.store.retention"
+PARTITIONS = "pipeline.store.partitions"
 CLAUSES = {"where.add", "Where"}
 
 

@@ -14,6 +14,7 @@ from tests.support.events import NOON, mapped, run
 from tests.unit.test_store_journal import entry, write
 
 TODAY = NOON.date()
+DAYS = retention.Days(journal=60, applied=365, history=365, ended=90)
 
 
 async def partitions(database: Database, table: str = "journal") -> list[str]:
@@ -24,17 +25,17 @@ async def partitions(database: Database, table: str = "journal") -> list[str]:
 
 
 async def test_partitions_are_made_ahead(database: Database) -> None:
-    kept = await retention.maintain(database, today=TODAY)
+    kept = await retention.maintain(database, DAYS, today=TODAY)
     days = ["2026_03_01", "2026_03_02", "2026_03_03"]
     assert kept.made == [f"{table}_{day}" for table in ("journal", "receipt") for day in days]
     assert await partitions(database) == [*(f"journal_{day}" for day in days), "journal_default"]
-    assert (await retention.maintain(database, today=TODAY)).made == []
+    assert (await retention.maintain(database, DAYS, today=TODAY)).made == []
 
 
 async def test_rows_written_before_their_partition_move_into_it(database: Database) -> None:
     before = entry()
     await write(database, [before, entry(minute=-1440 * 3)])
-    await retention.maintain(database, today=TODAY)
+    await retention.maintain(database, DAYS, today=TODAY)
     assert await database.fetchval("SELECT event_id::text FROM journal_2026_03_01") == before.event
     assert await database.fetchval("SELECT count(*) FROM journal_default") == 1
     await write(database, [entry(), before])
@@ -42,15 +43,15 @@ async def test_rows_written_before_their_partition_move_into_it(database: Databa
 
 
 async def test_what_is_older_than_the_retention_goes(database: Database) -> None:
-    await retention.maintain(database, 60, today=TODAY)
+    await retention.maintain(database, DAYS, today=TODAY)
     await write(database, [entry(), entry(minute=-1440)])
     await database.execute(
         "CREATE TABLE journal_backup PARTITION OF journal FOR VALUES FROM ('1999-01-01') TO ('1999-01-02')"
     )
-    last = await retention.maintain(database, 60, today=TODAY + timedelta(days=60))
+    last = await retention.maintain(database, DAYS, today=TODAY + timedelta(days=60))
     assert last.dropped == []
     assert await database.fetchval("SELECT count(*) FROM journal") == 1
-    kept = await retention.maintain(database, 60, today=TODAY + timedelta(days=61))
+    kept = await retention.maintain(database, DAYS, today=TODAY + timedelta(days=61))
     assert kept.dropped == ["journal_2026_03_01", "receipt_2026_03_01"]
     assert await database.fetchval("SELECT count(*) FROM journal") == 0
     assert await database.fetchval("SELECT count(*) FROM journal_day") == 0
@@ -61,9 +62,9 @@ async def test_applied_events_are_remembered_longer_than_the_journal(database: D
     today = datetime.now(UTC).date()
     event = mapped({"phone": "+919611795983"}, received_at=NOON.replace(year=2020))
     await run(upsert, database, event)
-    await retention.maintain(database, 60, today=today + timedelta(days=300))
+    await retention.maintain(database, DAYS, today=today + timedelta(days=300))
     assert await database.fetchval("SELECT count(*) FROM applied_event") == 1
-    await retention.maintain(database, 60, today=today + timedelta(days=367))
+    await retention.maintain(database, DAYS, today=today + timedelta(days=367))
     assert await database.fetchval("SELECT count(*) FROM applied_event") == 0
     # forgotten, and still harmless
     await run(upsert, database, event)
@@ -71,7 +72,7 @@ async def test_applied_events_are_remembered_longer_than_the_journal(database: D
 
 
 async def test_several_housekeepers_do_not_disturb_each_other(database: Database) -> None:
-    kept = await asyncio.gather(*(retention.maintain(database, today=TODAY) for _ in range(3)))
+    kept = await asyncio.gather(*(retention.maintain(database, DAYS, today=TODAY) for _ in range(3)))
     assert sorted(len(each.made) for each in kept) == [0, 0, 6]
 
 
@@ -139,5 +140,5 @@ async def test_workers_live_while_they_beat(database: Database) -> None:
 async def test_a_worker_that_went_without_a_word_is_forgotten(database: Database) -> None:
     await workers.beat(database, "a:1", "a", 1, {})
     await database.execute("UPDATE worker SET beat_at = now() - interval '2 days'")
-    await retention.maintain(database, today=date(2026, 1, 1))
+    await retention.maintain(database, DAYS, today=date(2026, 1, 1))
     assert await database.fetchval("SELECT count(*) FROM worker") == 0
