@@ -17,18 +17,39 @@ from tests.support.postgres import MOLD, PrivatePostgres, private_postgres
 from tests.support.rabbitmq import PrivateRabbitMQ, private_rabbitmq
 
 HERE = Path(__file__).parent
-# How long an example takes says how busy the machine is, and nothing of what is tried.
-hypothesis.settings.register_profile("suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.load_profile("suite")
+OURS = ("LEADPIPE_", "PG", "RABBITMQ_", "ERL_", "PROMETHEUS_")  # what the caller's own installations are told by
+KEPT = "LEADPIPE_TEST_AMQP_URL"
+TERMINAL = ("COLUMNS", "LINES", "FORCE_COLOR", "PY_COLORS", "CLICOLOR_FORCE", "NO_COLOR", "GITHUB_ACTIONS")
 LONGEST_FIRST = ("chaos", "acceptance", "contract", "api", "stages", "presets", "unit")  # folders
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A folder for the cluster that every private server of the run is copied from."""
+    """The same surroundings everywhere, and a folder for the cluster that every private server is copied from."""
+    for name in os.environ.keys() - {KEPT}:
+        if name.startswith(OURS) or name in TERMINAL:
+            del os.environ[name]
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"  # where all that is tried listens
+    _steady_examples(config)
     if "PYTEST_XDIST_WORKER" not in os.environ:  # those inherit it
         mold = tempfile.mkdtemp(prefix="leadpipe-mold-")
         os.environ[MOLD] = mold
         config.add_cleanup(lambda: shutil.rmtree(mold, ignore_errors=True))
+
+
+def _steady_examples(config: pytest.Config) -> None:
+    """Without `--hypothesis-seed` every run of the same code tries the same examples, here as on any other machine.
+
+    So whoever has seen the suite pass has seen what the next run will try. New examples are looked for on purpose:
+    `--hypothesis-seed=$RANDOM`.
+    """
+    given = config.getoption("--hypothesis-seed", None)
+    hypothesis.settings.register_profile(
+        "suite",
+        deadline=None,  # how long an example takes says how busy the machine is, and nothing of what is tried
+        suppress_health_check=[hypothesis.HealthCheck.too_slow],
+        derandomize=given is None,
+    )
+    hypothesis.settings.load_profile("suite")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

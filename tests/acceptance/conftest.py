@@ -47,7 +47,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 async def ended(url: str, document: Any) -> dict[str, Any]:
     """Post one event and wait for its end; of one that was sent before, what became of it so far."""
-    status, answer = await post(f"{url}?wait=20", document)
+    status, answer = await post(f"{url}?wait=60", document)
     assert status == 200, answer
     [result] = answer["results"]
     return dict(result)

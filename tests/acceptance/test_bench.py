@@ -10,7 +10,6 @@ from pathlib import Path
 
 import orjson
 import psutil
-import pytest
 
 from tests.support.command import here
 
@@ -25,14 +24,13 @@ def bench(*arguments: str, folder: str | None = None) -> str:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=140,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-@pytest.mark.timeout(150)
 def test_a_short_run_has_every_figure() -> None:
     arguments = ("--events", "300", "--body", "ndjson", "--batch", "50", "--failing", "0.1", "--json")
     with tempfile.TemporaryDirectory(prefix="own-") as folder:  # there may be another benchmark on the machine
@@ -55,7 +53,6 @@ def test_a_short_run_has_every_figure() -> None:
     assert told["stages"]["log"]["mean_batch"] >= 1
 
 
-@pytest.mark.timeout(150)
 def test_events_at_a_rate_take_their_time() -> None:
     told = orjson.loads(bench("--events", "100", "--rate", "50", "--json"))
     assert told["events"] == 100

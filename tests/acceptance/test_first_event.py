@@ -38,7 +38,7 @@ async def test_the_vendors_own_call_log_becomes_a_lead_with_a_call(leadpipe: Lea
     [id] = answer["ids"]
     assert (status, answer["accepted"]) == (202, 1)
 
-    status, answer = await post(f"{url}?wait=20", SAMPLE)
+    status, answer = await post(f"{url}?wait=60", SAMPLE)
     [result] = answer["results"]
     assert status == 200
     assert answer["ids"] == [id]
@@ -57,7 +57,7 @@ async def test_the_vendors_own_call_log_becomes_a_lead_with_a_call(leadpipe: Lea
     assert (call["direction"], call["status"], call["duration_s"]) == ("inbound", "answered", 12)
 
     for _ in range(2):
-        status, answer = await post(f"{url}?wait=20", SAMPLE)
+        status, answer = await post(f"{url}?wait=60", SAMPLE)
         assert answer["ids"] == [id]
         assert answer["results"] == [result]
     assert leadpipe.json("lead", "show", found["id"]) == lead
@@ -86,7 +86,7 @@ async def test_a_lead_webhook_is_answered_as_its_vendor_wants(leadpipe: Leadpipe
     assert (status, answer["Status"]) == (200, "Error")
     assert "JSON" in answer["StatusReason"]
 
-    status, answer = await post(f"{url}?wait=20", after)
+    status, answer = await post(f"{url}?wait=60", after)
     assert [result["outcome"] for result in answer["results"]] == ["unchanged"]
     [found] = leadpipe.json("lead", "find", "meera@example.com")
     assert found["fields"]["phone"] == "+919811122233"

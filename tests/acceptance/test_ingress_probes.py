@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tests.support.ingress import Door, connector, open_door
+from tests.support.until import PATIENCE
 
 
 async def probe(door: Door) -> tuple[int, dict[str, str]]:
@@ -40,7 +41,7 @@ async def test_readiness_names_a_queue_that_is_missing() -> None:
 async def test_readiness_answers_while_the_database_hangs() -> None:
     async with open_door() as door:
         door.database.hangs = True
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             assert (await probe(door))[1]["database"].startswith("no answer in 1 s")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,38 @@ async def test_a_connector_works_as_soon_as_it_is_applied(database: Database) ->
     assert {connector and connector.name for connector in found} == {"site"}
 
 
+async def test_a_connector_works_also_a_moment_after_somebody_tried_a_wrong_token(database: Database) -> None:
+    catalog = Catalog(database)
+    assert await catalog.by_token("wrong") is None
+    for name in ("site", "other", "third"):
+        applied = await connectors.apply(database, 1, ConnectorSettings(name=name, preset="generic-json"))
+        found = await catalog.by_token(applied.token)
+        assert found and found.name == name
+
+
+async def test_a_connector_that_is_applied_while_the_database_is_asked_works_too(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = connectors.version
+    catalog = Catalog(database)
+    looking, applied = asyncio.Event(), asyncio.Event()
+
+    async def slow(database: Database) -> int:
+        found = await version(database)
+        looking.set()
+        await applied.wait()
+        return found
+
+    monkeypatch.setattr(connectors, "version", slow)
+    early = asyncio.create_task(catalog.by_token("wrong"))
+    await looking.wait()
+    token = (await connectors.apply(database, 1, SETTINGS)).token
+    late = asyncio.create_task(catalog.by_token(token))
+    applied.set()
+    assert await early is None
+    assert await late
+
+
 async def test_a_flood_of_wrong_tokens_asks_the_database_once(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -40,12 +73,13 @@ async def test_a_flood_of_wrong_tokens_asks_the_database_once(
         return await version(database)
 
     monkeypatch.setattr(connectors, "version", counted)
-    monkeypatch.setattr(catalogs, "PATIENCE", 60.0)
     catalog = Catalog(database)
-    catalog._looked = -60.0
+    began = time.monotonic()
     assert await asyncio.gather(*(catalog.by_token(f"wrong-{n}") for n in range(100))) == [None] * 100
-    assert [await catalog.by_token(f"wrong-{n}") for n in range(100)] == [None] * 100
     assert asked == 1
+    assert await asyncio.gather(*(catalog.by_token(f"wrong-{n}") for n in range(100))) == [None] * 100
+    assert asked == 2
+    assert time.monotonic() - began >= catalogs.PATIENCE
 
 
 async def test_with_the_database_away_unknown_is_never_said(

@@ -140,7 +140,6 @@ async def test_a_frame_that_nobody_can_read_is_listed_shown_and_discarded(leadpi
     assert leadpipe.json("dead", "list", "--unreadable") == []
 
 
-@pytest.mark.timeout(150)
 async def test_crash_and_restart_under_load_lose_nothing_and_the_log_tells_no_secret(
     leadpipe: Leadpipe, tmp_path: Path
 ) -> None:

@@ -183,7 +183,7 @@ async def test_with_a_broken_spool_the_broker_is_found_again(tmp_path: Path, mon
         async def accepts() -> bool:
             return (await door.post(b"{}"))[0] == 202
 
-        await until(accepts, within=5)
+        await until(accepts)
 
 
 async def test_readiness_and_metrics_tell_of_the_spool(tmp_path: Path) -> None:

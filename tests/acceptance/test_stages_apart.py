@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
 
 from tests.acceptance.conftest import ALL, Install
 from tests.support.daemon import Leadpipe
@@ -29,7 +28,6 @@ def all_rows(leadpipe: Leadpipe, *options: str) -> list[dict[str, Any]]:
         following = ["--after", page["next"]]
 
 
-@pytest.mark.timeout(150)
 def test_every_event_is_journalled_once_and_every_duplicate_takes_effect_once(install: Install, tmp_path: Path) -> None:
     leadpipe = install("rabbitmq")
     leadpipe.apply(*ALL)

@@ -61,7 +61,6 @@ def posted(url: str, document: object, secret: str | None = None, **more: str) -
         return 0
 
 
-@pytest.mark.timeout(150)
 def test_an_ingress_started_without_the_database_accepts_and_everything_is_journalled(
     server: ChaosPostgres, tmp_path: Path
 ) -> None:

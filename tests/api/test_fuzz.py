@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 from tests.api.conftest import World
 from tests.support.fuzz import fuzz
 
 EXAMPLES = 3  # of each route; `make fuzz` tries many
 
 
-@pytest.mark.timeout(180)
 async def test_the_answers_are_those_of_the_document(world: World, tmp_path: Path) -> None:
     printed = await fuzz(world.api, tmp_path, phases="fuzzing", examples=EXAMPLES, seed=20261122)
     found = re.search(r"Tested: (\d+)", printed)

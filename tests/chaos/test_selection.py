@@ -22,7 +22,6 @@ def ground(request: pytest.FixtureRequest) -> Iterator[Servers]:
         yield ground
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     ("ground", "name"),
     [*(("rabbitmq", name) for name in ("R1", "R5", "R8", "R19", "R20")), ("postgres", "R8")],

@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.engine.stage import Stage
 from pipeline.engine.topology import Address, Topology
 from pipeline.engine.transport import Parcel, Subscription, Transport
+from tests.support.until import PATIENCE
 
 
 async def _no_work(batch: Any, tools: Any) -> list[Any]:
@@ -41,7 +42,7 @@ class Hands:
     def lose(self) -> None:
         self.lost += 1
 
-    async def take(self, number: int = 1, within: float = 10.0) -> list[Parcel]:
+    async def take(self, number: int = 1, within: float = PATIENCE) -> list[Parcel]:
         """The next so many parcels, in the order of delivery."""
         async with asyncio.timeout(within):
             while len(self.all) < self._next + number:

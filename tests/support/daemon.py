@@ -18,10 +18,10 @@ import orjson
 
 from tests.support.command import command, here
 from tests.support.ports import free_port
-from tests.support.until import until_blocking
+from tests.support.until import PROCESSES, until_blocking
 
 DAEMONS = ("up", "ingress", "work", "pull")
-START = 100.0  # seconds until processes must be ready, on a machine with much else to do
+START = 150.0  # seconds until processes must be ready, on a machine with much else to do
 EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
 
 
@@ -88,7 +88,7 @@ class Leadpipe:
 
         def look() -> bool | None:
             try:
-                with urllib.request.urlopen(f"{self.base}/readyz", timeout=2) as answer:  # noqa: S310 - loopback
+                with urllib.request.urlopen(f"{self.base}/readyz", timeout=20) as answer:  # noqa: S310 - loopback
                     return bool(answer.status == 200)
             except (urllib.error.URLError, OSError):
                 return None
@@ -108,7 +108,7 @@ class Leadpipe:
         for process in self.processes:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-        codes = [process.wait(timeout=40) for process in self.processes]
+        codes = [process.wait(timeout=PROCESSES) for process in self.processes]
         self.processes.clear()
         return codes
 

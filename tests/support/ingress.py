@@ -30,6 +30,7 @@ from pipeline.transport.memory import MemoryTransport
 from schemas.connector import Connector, ConnectorSettings
 from schemas.event import Event
 from schemas.preset import Preset
+from tests.support.until import PATIENCE
 
 
 async def _forward(batch: Sequence[Event], tools: Any) -> list[Outcome]:
@@ -145,7 +146,7 @@ class Door:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(content)
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 return await reader.read()
         finally:
             writer.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -21,7 +22,8 @@ from tests.support.ports import free_port
 from tests.support.until import until_blocking
 
 SCRIPTS = Path("/usr/lib/rabbitmq/bin")  # the wrappers in /usr/sbin would change to the user `rabbitmq`
-BOOT = 100.0  # seconds until a node must accept AMQP, on a machine with much else to do
+BOOT = 150.0  # seconds until a node must accept AMQP, on a machine with much else to do
+PATIENTLY = ("-o", "Acquire::Retries=3", "-o", "DPkg::Lock::Timeout=120")  # others may be installing too
 POLICY = Path("/usr/sbin/policy-rc.d")  # Debian asks it whether a package may start its service
 
 
@@ -174,18 +176,26 @@ def ensure_installed() -> None:
             f"these tests need RabbitMQ: {SCRIPTS}/rabbitmq-server is missing and there is no apt-get to install it; "
             "set LEADPIPE_TEST_AMQP_URL to the URL of a broker, or install rabbitmq-server"
         )
+    with (Path(tempfile.gettempdir()) / f"leadpipe-apt-{os.geteuid()}.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # two processes of a run find it missing at once, and apt takes one alone
+        if not (SCRIPTS / "rabbitmq-server").exists():
+            _install()
+
+
+def _install() -> None:
     as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
     guarded = not POLICY.exists()
     if guarded:
         _run([*as_root, "sh", "-c", f"printf '#!/bin/sh\\nexit 101\\n' > {POLICY} && chmod 755 {POLICY}"])
     try:
-        _run([*as_root, "apt-get", "update", "--quiet"])
+        _run([*as_root, "apt-get", *PATIENTLY, "update", "--quiet"])
         _run(
             [
                 *as_root,
                 "env",
                 "DEBIAN_FRONTEND=noninteractive",
                 "apt-get",
+                *PATIENTLY,
                 "install",
                 "--yes",
                 "--no-install-recommends",

@@ -20,6 +20,7 @@ from pipeline.engine.stage import Stage
 from pipeline.engine.topology import Address, Delivery, Exit, Topology, Work
 from pipeline.transport.memory import MemoryTransport
 from schemas.event import Event
+from tests.support.until import PATIENCE
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 QUICK = (0.01, 0.02)  # rungs, in seconds: two retries after the first attempt
@@ -170,7 +171,7 @@ async def running(*loops: Any) -> AsyncIterator[list[asyncio.Task[None]]]:
     finally:
         for loop in loops:
             await loop.stop()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*tasks, return_exceptions=True)
     for task in tasks:
         if not task.cancelled():

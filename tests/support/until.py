@@ -12,8 +12,10 @@ from inspect import isawaitable
 from typing import TypeVar
 
 T = TypeVar("T")
-PATIENCE = 10.0  # seconds
-PROCESSES = 30.0  # seconds, where whole processes start, stop or hear of a change
+# These end what hangs, and say nothing of speed: a machine that is starved takes a hundred times as long as another.
+PATIENCE = 60.0  # seconds
+PROCESSES = 100.0  # seconds, where whole processes start, stop or hear of a change
+TRIES = 5
 SOONEST, LATEST = 0.001, 0.05  # seconds from one look to the next: twice as long each time, until the latter
 
 
@@ -30,6 +32,18 @@ async def until(look: Callable[[], Awaitable[T] | T], what: str = "it", within: 
         if not limit.expired():  # it was the look that took too long, for itself
             raise
     raise AssertionError(f"{what} did not come about within {within:g} s")
+
+
+async def in_some_try(attempt: Callable[[], Awaitable[bool]], what: str) -> None:
+    """For promises about time: `attempt` tells whether this one was kept; AssertionError when none of a few was.
+
+    A machine that stalls for a moment spoils one try, and a program that is slow spoils all. What must hold every time
+    is asserted within `attempt`.
+    """
+    for _ in range(TRIES):
+        if await attempt():
+            return
+    raise AssertionError(f"{what}: not once in {TRIES} tries")
 
 
 def until_blocking(look: Callable[[], T | None], what: str = "it", within: float = PROCESSES) -> T:

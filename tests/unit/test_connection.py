@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from pipeline.ingress.listen import listen
+from tests.support.until import PATIENCE
 
 ASKED = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 SHORT, LONG = 60.0, 600.0  # seconds
@@ -37,7 +38,7 @@ async def served(headers: float, keepalive: float) -> AsyncIterator[tuple[str, i
 
 async def answered(client: socket.socket) -> bool:
     """Whether an answer is the next that comes."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         return (await asyncio.get_running_loop().sock_recv(client, 1000)).endswith(b"served")
 
 

@@ -16,7 +16,7 @@ from pipeline.engine.topology import Address, Work
 from pipeline.engine.transport import Parcel, Subscription
 from pipeline.transport.memory import MemoryTransport
 from tests.support.scripted import Bench, event, running
-from tests.support.until import until
+from tests.support.until import PATIENCE, until
 
 MINE = Work("middle")
 FAST = Pace(longest_pause=0.005)
@@ -202,7 +202,7 @@ async def test_a_busy_queue_does_not_keep_a_stopped_consumer() -> None:
 
     consumer = Consumer(MINE, bench.transport, refill, FAST)
     await bench.send(event())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await consumer.run()
     assert handled == 3
     assert await bench.ready(MINE) == 1

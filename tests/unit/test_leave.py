@@ -15,6 +15,7 @@ from pipeline.daemon.leave import polite, take_leave
 from pipeline.ingress.app import SERVER
 from pipeline.ingress.listen import Listening, listen
 from pipeline.ingress.short import shorten
+from tests.support.until import PATIENCE
 
 POST = b"POST /in/t HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n"
 BODY = b'{"name":"A"}'
@@ -31,14 +32,14 @@ class Client:
     async def ask(self, content: bytes) -> str:
         """Send this; the head of the answer, once all of it is there."""
         self.writer.write(content)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
             await self.reader.readuntil(b"served")
         return head
 
     async def is_closed(self) -> bool:
         """Whether nothing more comes, once that is known."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             return await self.reader.read() == b""
 
 

@@ -14,6 +14,7 @@ from pipeline.engine.stage import Stage
 from pipeline.engine.topology import Address, Topology, Work
 from pipeline.engine.transport import Parcel, Subscription
 from pipeline.transport.postgres import PostgresTransport
+from tests.support.until import PATIENCE
 
 
 async def _no_work(batch: Any, tools: Any) -> list[Any]:
@@ -34,7 +35,7 @@ class Taken:
     def lose(self) -> None:
         self.lost += 1
 
-    async def next(self, within: float = 10.0) -> Parcel:
+    async def next(self, within: float = PATIENCE) -> Parcel:
         async with asyncio.timeout(within):
             return await self.parcels.get()
 

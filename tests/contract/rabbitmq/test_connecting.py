@@ -10,14 +10,15 @@ from pipeline.engine.transport import BrokerUnavailable
 from pipeline.transport.rabbitmq import RabbitMQTransport
 from tests.contract.rabbitmq.conftest import MAP, Opener, numbered
 from tests.support.consuming import Hands
+from tests.support.ports import free_port
 from tests.support.proxy import Proxy
 from tests.support.rabbitmq import PrivateRabbitMQ
 from tests.support.until import until
 
 
 class TestConnecting:
-    async def test_nobody_listening_is_said_at_once_and_again_without_hammering(self, unused_tcp_port: int) -> None:
-        transport = RabbitMQTransport(f"amqp://guest:secret-word@127.0.0.1:{unused_tcp_port}/")
+    async def test_nobody_listening_is_said_at_once_and_again_without_hammering(self) -> None:
+        transport = RabbitMQTransport(f"amqp://guest:secret-word@127.0.0.1:{free_port()}/")
         for _ in range(3):
             with pytest.raises(BrokerUnavailable) as caught:
                 await transport.open()
