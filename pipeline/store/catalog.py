@@ -36,9 +36,9 @@ class Catalog:
     """Look-ups without a query: by id for the stages, by token for the ingress.
 
     `refresh` loads what changed since the last time; the daemon calls it once a second. A look-up that finds
-    nothing looks at the database first, all such look-ups together at most four times a second, so that a
-    connector works as soon as it is applied, and a flood of wrong tokens costs nothing. While the database is
-    away, what is known is found, and what is not known raises DatabaseUnavailable: it may exist.
+    nothing waits for a look at the database, of which there are at most four a second for all of them together: a
+    connector works as soon as it is applied, and a flood of wrong tokens costs a short wait and no more. While the
+    database is away, what is known is found, and what is not known raises DatabaseUnavailable: it may exist.
     """
 
     def __init__(self, database: Database) -> None:
@@ -47,7 +47,9 @@ class Catalog:
         self._by_token: dict[bytes, tuple[int, float]] = {}  # connector, and until when, in Unix seconds
         self.known = Known(-1)
         self._looked = -PATIENCE  # when a look for something unknown last succeeded
-        self._looking: asyncio.Task[str | None] | None = None
+        self._next: asyncio.Task[str | None] | None = None  # the look that is about to begin
+        self._looking: asyncio.Task[str | None] | None = None  # the one before; the loop alone would not keep it
+        self._turn = asyncio.Lock()
 
     async def refresh(self) -> None:
         """Load the connectors anew if any has changed. Raises DatabaseUnavailable."""
@@ -96,12 +98,10 @@ class Catalog:
         return {id: connector.name for id, connector in self._by_id.items()}
 
     async def _look(self) -> None:
-        """Refresh, unless that was done a moment ago. Those who ask meanwhile share one look, and none hangs on it."""
-        if time.monotonic() - self._looked < PATIENCE:
-            return
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look_once())
-        looking = self._looking
+        """Wait for a look that begins after this. Those who ask before it does share it, and none hangs on it."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._look_once())
+        looking = self._next
         done, _ = await asyncio.wait({looking}, timeout=LONGEST_LOOK)
         if not done:
             raise DatabaseUnavailable(f"no answer in {LONGEST_LOOK:g} s")
@@ -109,10 +109,13 @@ class Catalog:
             raise DatabaseUnavailable(trouble)
 
     async def _look_once(self) -> str | None:
-        """Refresh; what was in the way, if anything was."""
-        try:
-            await self.refresh()
-        except DatabaseUnavailable as error:
-            return str(error)
-        self._looked = time.monotonic()
-        return None
+        """Refresh, once it is time for it; what was in the way, if anything was."""
+        async with self._turn:
+            await asyncio.sleep(self._looked + PATIENCE - time.monotonic())
+            self._looking, self._next = self._next, None  # it may be too early for what is applied from here on
+            try:
+                await self.refresh()
+            except DatabaseUnavailable as error:
+                return str(error)
+            self._looked = time.monotonic()
+            return None
