@@ -22,7 +22,7 @@ from schemas.pairing import pairs_of, settle
 from schemas.repeats import blank_out, repeats_of
 from schemas.shapes import Shapes
 from schemas.target import Conditions, Row, Target, targets_of
-from schemas.transforming import run
+from schemas.transforming import Step, run
 
 AHEAD = "more than 24 hours ahead of its arrival; treated as missing"
 
@@ -176,7 +176,8 @@ def _choose(target: Target, document: dict[str, Any], held: list[bool], notes: l
                 continue
             if not is_blank(value):
                 if each:
-                    value = run(each, value, notes)
+                    apart = join is not None and isinstance(value, list)
+                    value = _members(each, value, notes) if apart else run(each, value, notes)
                 if value is ABSENT:
                     continue
                 if not each or not is_blank(value):
@@ -190,6 +191,12 @@ def _choose(target: Target, document: dict[str, Any], held: list[bool], notes: l
             if value is not ABSENT and not is_blank(value):
                 return row, value
     return None, nothing
+
+
+def _members(steps: tuple[Step, ...], values: list[Any], notes: list[str]) -> Any:
+    """What is made of a list that is joined afterwards, member by member; ABSENT if that is nothing."""
+    made = [run(steps, value, notes) for value in values if not is_blank(value)]
+    return [value for value in made if value is not ABSENT] or ABSENT
 
 
 def _one_text(parts: list[Any], separator: str, target: Target) -> str:

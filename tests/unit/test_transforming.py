@@ -42,6 +42,7 @@ def mapped(
         ([{"split_name": "last"}], "Asha", MISSING),
         ([{"join": "-"}], ["a", 1, None, "", "b"], "a-1-b"),
         ([{"join": ", "}, "lower"], "A", "a"),
+        ([{"split_name": "last"}, {"join": "+"}], ["Asha", "Ravi"], MISSING),
         ([{"look_up": {"W": "web", "1": "one", "true": "yes"}}], "w", "web"),
         ([{"look_up": {"W": "web", "1": "one", "true": "yes"}}], 1, "one"),
         ([{"look_up": {"W": "web", "1": "one", "true": "yes"}}], True, "yes"),
@@ -71,6 +72,8 @@ def test_a_transform_makes(transforms: list[Any], value: Any, made: Any) -> None
         (["first"], {"b": "B"}, "B"),
         (["trim", {"join": " "}, "title"], {"a": " ASHA ", "b": None, "c": "rao"}, "Asha Rao"),
         ([{"join": ", "}], {"a": ["x", "y"], "c": "z"}, "x, y, z"),
+        (["trim", {"join": " / "}], {"a": [" x", "", None, "y  z"], "c": "w "}, "x / y z / w"),
+        ([{"look_up": {"w": "web"}}, {"join": "+"}], {"a": ["W", "x"]}, "web+x"),
         ([{"join": ""}], {"a": "", "b": None}, None),
         ([{"split_name": "last"}], {"a": "Asha", "b": "Asha Rao"}, "Rao"),  # the next path, where one gives nothing
         ([{"look_up": {"x": ""}}], {"a": "x", "b": "y"}, "y"),
