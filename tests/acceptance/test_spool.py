@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from pipeline.engine.frame import unpack
 from pipeline.engine.transport import Depth, Unroutable
@@ -18,7 +20,7 @@ from pipeline.ingress.spool import feed
 from pipeline.ingress.spool.spool import LIMIT, Spool
 from tests.acceptance.test_receipts import Shipping
 from tests.support.ingress import TOPOLOGY, Door, WatchedTransport, open_door
-from tests.support.until import until
+from tests.support.until import in_some_try, until
 
 Fault = Callable[[Door], None]
 
@@ -28,6 +30,18 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "AGAIN", 0.02)
     monkeypatch.setattr(feed, "TROUBLE", 0.02)
     monkeypatch.setattr(feed, "LOOK", 0.1)
+
+
+def fresh(folder: Path) -> Iterator[Path]:
+    """A folder for each try."""
+    for number in count():
+        (made := folder / str(number)).mkdir()
+        yield made
+
+
+def spooled() -> float:
+    """How many events have gone to a spool of this process."""
+    return REGISTRY.get_sample_value("leadpipe_spool_total", {"result": "kept"}) or 0.0
 
 
 async def ids_at_the_entry(door: Door) -> list[str]:
@@ -81,21 +95,24 @@ async def test_without_the_broker_it_accepts_and_everything_arrives_when_it_is_b
 
 
 async def test_a_broker_that_hangs_holds_up_a_few_requests_for_a_moment_and_no_others(tmp_path: Path) -> None:
-    loop = asyncio.get_running_loop()
-    async with open_door(spool=Spool(tmp_path)) as door:
-        for _ in range(200):  # it knows this broker
-            await door.post(b"{}")
-        hangs(door)
-        took = []
-        for _ in range(100):
-            began = loop.time()
-            assert (await door.post(b"{}"))[0] == 202
-            took.append(loop.time() - began)
+    loop, folders = asyncio.get_running_loop(), fresh(tmp_path)
+
+    async def prompt() -> bool:
+        async with open_door(spool=Spool(next(folders))) as door:
+            for _ in range(200):  # it knows this broker
+                await door.post(b"{}")
+            hangs(door)
+            took = []
+            for _ in range(100):
+                began = loop.time()
+                assert (await door.post(b"{}"))[0] == 202
+                took.append(loop.time() - began)
         took.sort()
         p50, p99, worst = (took[at] * 1000 for at in (50, 98, 99))
         print(f"the broker hangs: p50 {p50:.1f} ms, p99 {p99:.1f} ms, worst {worst:.1f} ms")
-        assert took[50] < 0.5
-        assert took[99] < 2.0
+        return took[50] < 0.5 and took[99] < 2.0
+
+    await in_some_try(prompt, "half of the answers within 0.5 s and all within 2 s")
 
 
 async def test_a_confirm_that_is_late_takes_the_record_back_and_closes_the_breaker(tmp_path: Path) -> None:
@@ -121,14 +138,20 @@ async def test_a_broker_that_is_slow_but_steady_gets_everything_itself(tmp_path:
             await asyncio.sleep(takes)
             await super().publish(messages)
 
-    transport = Slow()
-    await transport.declare(TOPOLOGY)
-    spool = Spool(tmp_path)
-    async with open_door(spool=spool, transport=transport) as door:
-        for _ in range(10):
-            assert (await door.post(b"{}"))[0] == 202
-        assert not (tmp_path / "spool").exists() or not list((tmp_path / "spool").glob("*.seg"))
-        assert len(await door.events()) == 10
+    folders = fresh(tmp_path)
+
+    async def got_everything() -> bool:
+        transport, before = Slow(), spooled()
+        await transport.declare(TOPOLOGY)
+        async with open_door(spool=Spool(next(folders)), transport=transport) as door:
+            for _ in range(10):
+                assert (await door.post(b"{}"))[0] == 202
+            if spooled() != before:
+                return False
+            assert len(await door.events()) == 10
+        return True
+
+    await in_some_try(got_everything, "ten confirms without the spool")
 
 
 async def test_a_full_spool_is_a_503_at_once(tmp_path: Path) -> None:
@@ -308,12 +331,17 @@ async def test_a_lost_queue_is_named_while_events_are_spooled(tmp_path: Path) ->
 
 async def test_frames_keep_the_time_of_their_making(tmp_path: Path) -> None:
     """So that the wait in the spool shows as age in the chain."""
-    spool = Spool(tmp_path)
-    async with open_door(spool=spool) as door:
-        is_away(door)
-        for _ in range(2):
-            await door.post(b"{}")
-        oldest = await spool.oldest()
-        assert oldest is not None
-        _, first = (await spool.read(oldest))[0]
-        assert unpack(first.frames[0], first.at + 5)[0].waited_ms == pytest.approx(5_000, abs=500)
+    folders = fresh(tmp_path)
+
+    async def kept() -> bool:
+        spool = Spool(next(folders))
+        async with open_door(spool=spool) as door:
+            is_away(door)
+            for _ in range(2):
+                await door.post(b"{}")
+            oldest = await spool.oldest()
+            assert oldest is not None
+            _, first = (await spool.read(oldest))[0]
+            return bool(unpack(first.frames[0], first.at + 5)[0].waited_ms == pytest.approx(5_000, abs=500))
+
+    await in_some_try(kept, "the time of the frame")

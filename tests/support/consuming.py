@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.engine.stage import Stage
 from pipeline.engine.topology import Address, Topology
-from pipeline.engine.transport import Parcel, Subscription, Transport
+from pipeline.engine.transport import BrokerUnavailable, Parcel, Subscription, Transport
 from tests.support.until import PATIENCE
 
 
@@ -55,6 +55,16 @@ class Hands:
     async def subscribe(self, transport: Transport, source: Address, prefetch: int = 100) -> Subscription:
         """Hold out the hands at a queue."""
         return await transport.subscribe(source, self.put, self.lose, prefetch)
+
+
+async def declared(transport: Transport, topology: Topology) -> bool:
+    """Open it and declare; whether that went well, for one whose own patience is short on a busy machine."""
+    try:
+        await transport.open()
+        await transport.declare(topology)
+    except BrokerUnavailable:
+        return False
+    return True
 
 
 async def ready(transport: Transport, source: Address) -> int:

@@ -32,6 +32,8 @@ from schemas.event import Event
 from schemas.preset import Preset
 from tests.support.until import PATIENCE
 
+UNHURRIED = Limits(commit_seconds=PATIENCE, body_seconds=PATIENCE)  # a busy machine is no reason to refuse
+
 
 async def _forward(batch: Sequence[Event], tools: Any) -> list[Outcome]:
     return [Forward(event) for event in batch]
@@ -178,7 +180,7 @@ async def open_door(
         return {id: journal[id] for id in ids if id in journal}
 
     stores: dict[str, Any] = {"guards": guards, "journal": look, "receipts": receipts, "spool": spool}
-    ingress = Ingress(catalog, transport, TOPOLOGY, database, limits=limits, **stores)
+    ingress = Ingress(catalog, transport, TOPOLOGY, database, limits=limits or UNHURRIED, **stores)
     await ingress.start()
     runner = web.AppRunner(build_app(ingress), **{**SERVER, "lingering_time": 0.05, "keepalive_timeout": keepalive})
     await runner.setup()

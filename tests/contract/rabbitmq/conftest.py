@@ -13,9 +13,10 @@ from aiormq.abc import AbstractChannel
 from pipeline.engine.topology import Dead, Work
 from pipeline.engine.transport import BrokerUnavailable, Message, Unroutable
 from pipeline.transport.rabbitmq import RabbitMQTransport
-from tests.support.consuming import chain
+from tests.support.consuming import chain, declared
 from tests.support.proxy import Proxy, proxied
 from tests.support.rabbitmq import PrivateRabbitMQ, sweep
+from tests.support.until import PATIENCE, until
 
 TOPOLOGY = chain("map", "log")
 MAP = Work("map")
@@ -29,10 +30,9 @@ async def opened(rabbitmq_node: PrivateRabbitMQ, prefix: str) -> AsyncIterator[O
     @asynccontextmanager
     async def open_(port: int | None = None, **options: Any) -> AsyncIterator[RabbitMQTransport]:
         url = f"amqp://guest:guest@127.0.0.1:{port or rabbitmq_node.port}/"
-        transport = RabbitMQTransport(url, prefix=prefix, **{"publish_timeout": 5.0, "heartbeat": 2, **options})
+        transport = RabbitMQTransport(url, prefix=prefix, **{"publish_timeout": PATIENCE, "heartbeat": 60, **options})
         try:
-            await transport.open()
-            await transport.declare(TOPOLOGY)
+            await until(lambda: declared(transport, TOPOLOGY))
             yield transport
         finally:
             await transport.close()

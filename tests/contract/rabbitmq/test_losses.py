@@ -18,7 +18,7 @@ from tests.contract.rabbitmq.conftest import MAP, Opener, numbered, published
 from tests.support.consuming import Hands
 from tests.support.proxy import Proxy
 from tests.support.rabbitmq import PrivateRabbitMQ
-from tests.support.until import until
+from tests.support.until import PATIENCE, PROCESSES, until
 
 
 class TestLosses:
@@ -106,7 +106,7 @@ class TestLosses:
             proxy.swallow()
             proxy.cut()
             await until(lambda: hands.lost == 1)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 await subscription.cancel()
                 await subscription.release(parcels)
 
@@ -124,11 +124,11 @@ class TestLosses:
             await until(lambda: len(confirmed) > 200)
             await asyncio.to_thread(crash, rabbitmq_node, how)
             before = len(confirmed)
-            await until(lambda: len(confirmed) > before + 200, within=30)
+            await until(lambda: len(confirmed) > before + 200, within=PROCESSES)
             over.set()
             await producing
-            await until(lambda: confirmed <= set(hands.bodies), within=20)
-            await until(lambda: drained(worker), within=20)
+            await until(lambda: confirmed <= set(hands.bodies))
+            await until(lambda: drained(worker))
             working.cancel()
             assert hands.lost == 1
 
@@ -150,12 +150,12 @@ async def produce(transport: RabbitMQTransport, confirmed: set[bytes], over: asy
             await transport.publish([Message(MAP, body) for body in batch])
             confirmed.update(batch)
         except BrokerUnavailable:
-            await until(lambda: published(transport, b"again"), within=100)  # the test itself says by when
+            await until(lambda: published(transport, b"again"), within=2 * PROCESSES)  # the test itself says by when
 
 
 async def acknowledge(hands: Hands, subscription: Any) -> None:
     while True:
-        await subscription.ack(await hands.take(within=60))
+        await subscription.ack(await hands.take(within=2 * PROCESSES))
 
 
 async def drained(transport: RabbitMQTransport) -> bool:
