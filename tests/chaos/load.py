@@ -34,13 +34,22 @@ Document = dict[str, Any]
 class Load:
     """A client of one connector. `told` is its log."""
 
-    def __init__(self, url: Callable[[], str], connector: int, rate: float, seed: int, batch: int = 1) -> None:
+    def __init__(
+        self,
+        url: Callable[[], str],
+        connector: int,
+        rate: float,
+        seed: int,
+        batch: int = 1,
+        patience: float = PATIENCE,
+    ) -> None:
         self.told = Told()
         self.rate = rate
         self.bad: dict[str, str] = {}  # ids of events that must end as dead letters
         self._url = url
         self._connector = connector
         self._batch = batch
+        self._timeout = aiohttp.ClientTimeout(total=patience)
         self._chance = random.Random(seed)
         self._seed = seed
         self._number = 0
@@ -61,9 +70,7 @@ class Load:
     async def run(self, *, seconds: float | None = None, count: int | None = None) -> Told:
         """Send for so long, or so many events, or until `stop`; returns when every request has ended."""
         started = time.monotonic()
-        async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=PATIENCE)
-        ) as session:
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=self._timeout) as session:
             sent = 0
             while not self._stop.is_set() and (count is None or sent < count):
                 due = started + sent / self.rate
@@ -113,9 +120,7 @@ class Load:
 
     async def _all(self, documents: list[Document]) -> None:
         """Send these, at the rate of the load."""
-        async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=PATIENCE)
-        ) as session:
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=self._timeout) as session:
             for at in range(0, len(documents), self._batch):
                 self._begin(session, documents[at : at + self._batch])
                 await asyncio.sleep(self._batch / self.rate)  # the pace is the thing

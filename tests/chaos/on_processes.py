@@ -11,6 +11,7 @@ import orjson
 from tests.chaos.catalogue import scenario
 from tests.chaos.world import World
 from tests.support.daemon import post
+from tests.support.until import PROCESSES
 
 
 @scenario("R1", "SIGKILL a stage, 0.5-1 s", rate=300, twice=True, small={"rate": 100})
@@ -28,7 +29,8 @@ async def kill_stages(w: World) -> None:
 
 async def _after_kills(w: World) -> None:
     w.verdict.require(w.verdict.repeated_share <= 0.01 or not w.long, f"repeated {w.verdict.repeated_share:.2%} > 1 %")
-    w.verdict.require((w.verdict.recovery or 99) <= (5 if w.long else 20), f"recovery {w.verdict.recovery}")
+    seen = w.verdict.recovery
+    w.verdict.require(seen is not None and (seen <= 5 or not w.long), f"recovery {seen}")
 
 
 @scenario("R2", "SIGKILL all stages, 10 s away", rate=200, small={"rate": 100})
@@ -151,7 +153,7 @@ async def rolling(w: World) -> None:
         w.verdict.notes["restarts"] = len(codes)
         w.verdict.require(not refused, f"refused: {refused}")
         w.verdict.require(not any(codes), f"exit codes {codes}")
-        w.verdict.require(slowest <= 30, f"a restart took {slowest:.0f} s")
+        w.verdict.require(slowest <= 30 or not w.long, f"a restart took {slowest:.0f} s")
         share = w.verdict.repeated_share
         w.verdict.require(share <= (0.0005 if w.long else 0.005), f"repeated {share:.3%} > 0.05 %")
 
@@ -171,7 +173,7 @@ async def _second_signal(w: World) -> None:
     member.process.send_signal(signal.SIGTERM)
     member.process.send_signal(signal.SIGINT)
     member.process.send_signal(signal.SIGCONT)
-    code = await asyncio.to_thread(member.process.wait, 5)
+    code = await asyncio.to_thread(member.process.wait, 5 if w.long else PROCESSES)
     w.verdict.require(code == 1, f"after a second signal it ended with {code}")
     w.crew.kills += 1
     w.crew.held = False

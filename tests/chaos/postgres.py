@@ -90,7 +90,7 @@ class ChaosPostgres:
         process.send_signal(how)
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGCONT)
-        process.wait(30)
+        process.wait(100)
         for each in family:  # orphans end by themselves, a frozen one does not
             with suppress(psutil.NoSuchProcess):
                 each.resume()

@@ -19,18 +19,19 @@ from pipeline.engine.transport import Message
 from pipeline.transport import transport_for
 from tests.chaos import verdict as oracle
 from tests.chaos.crew import Crew
-from tests.chaos.load import Load
+from tests.chaos.load import PATIENCE, Load
 from tests.chaos.postgres import ChaosPostgres
 from tests.chaos.verdict import Verdict
 from tests.support.daemon import Leadpipe, installed
 from tests.support.proxy import Proxy
 from tests.support.rabbitmq import PrivateRabbitMQ, private_rabbitmq
-from tests.support.until import until
+from tests.support.until import PROCESSES, until
 
 HERE = Path(__file__).parent
 STAGES = ("normalize map dedupe", "upsert", "witness log notify")
 HAZARDOUS = ("normalize hazard map dedupe", "upsert", "witness log notify")
 PEACE = 1.0  # seconds of load before anything is hurt
+BESIDE = 200.0  # seconds of patience in the short form, which runs beside a suite and measures nothing
 CALM = 0.25  # seconds between two looks at the journal
 
 
@@ -172,7 +173,7 @@ class World:
         finally:
             await transport.close()
 
-    async def settled(self, patience: float = 30) -> None:
+    async def settled(self, patience: float = PROCESSES) -> None:
         """Wait until everything that was accepted so far is journalled."""
 
         async def all_there() -> bool:
@@ -246,7 +247,7 @@ async def world(
             urls = await asyncio.to_thread(leadpipe.apply, "website")
             connector = await _connector(direct)
             crew = Crew(leadpipe)
-            load = Load(lambda: urls["website"], connector, rate, seed, batch)
+            load = Load(lambda: urls["website"], connector, rate, seed, batch, PATIENCE if long else BESIDE)
             for copy in "ab" if twice else "a":
                 crew.add(f"ingress {copy}", "ingress")
             for copy in "ab" if twice else "a":
@@ -266,7 +267,7 @@ async def world(
             keeping = [asyncio.create_task(crew.keep()), asyncio.create_task(here.watch())]
             try:
                 yield here
-                await here.drained(patience)
+                await here.drained(patience if long else max(patience, BESIDE))
                 verdict.recovery = here.recovery()
             finally:
                 for task in keeping:
@@ -322,7 +323,7 @@ async def _working(url: str, count: int) -> None:
         async def all_beat() -> bool:
             return bool(await connection.fetchval("SELECT count(*) FROM worker") >= count)
 
-        await until(all_beat, f"{count} workers", 60)
+        await until(all_beat, f"{count} workers", PROCESSES)
     finally:
         await connection.close()
 

@@ -18,7 +18,10 @@ async def test_a_statement_that_collides_alone_is_trouble_of_the_world(database:
     await database.execute("INSERT INTO pair VALUES (1, 0), (2, 0)")
     await database.execute(
         "CREATE FUNCTION lock_pair(a int, b int) RETURNS void LANGUAGE plpgsql AS $$ BEGIN"
-        " UPDATE pair SET n = 1 WHERE id = a; PERFORM pg_sleep(0.3); UPDATE pair SET n = 1 WHERE id = b; END $$"
+        " UPDATE pair SET n = 1 WHERE id = a; PERFORM pg_advisory_xact_lock(a);"
+        " WHILE NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = b)"  # the other has its first
+        " LOOP PERFORM pg_sleep(0.01); END LOOP;"
+        " UPDATE pair SET n = 1 WHERE id = b; END $$"
     )
     results = await asyncio.gather(
         database.execute("SELECT lock_pair(1, 2)"), database.execute("SELECT lock_pair(2, 1)"), return_exceptions=True

@@ -23,7 +23,7 @@ from pipeline.ingress.spool.record import Record, encode
 from pipeline.ingress.spool.spool import HURT, LIMIT, Spool, SpoolUnavailable, Ticket
 from pipeline.store.database import Database
 from pipeline.store.spools import waiting
-from tests.support.until import until
+from tests.support.until import PATIENCE, until
 
 
 @asynccontextmanager
@@ -91,12 +91,12 @@ async def test_nothing_is_promised_before_the_sync_has_returned(
 
     def slow(_: int) -> None:
         begun.set()
-        go.wait(10)
+        go.wait(PATIENCE)
 
     monkeypatch.setattr(os, "fdatasync", slow)
     async with opened(tmp_path) as spool:
         keeping = asyncio.create_task(spool.keep([b"a"], 1))
-        assert await asyncio.to_thread(begun.wait, 10)  # and the loop goes on meanwhile
+        assert await asyncio.to_thread(begun.wait, PATIENCE)  # and the loop goes on meanwhile
         assert not keeping.done()
         go.set()
         await keeping
