@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from schemas.fields import RecordFields
 from schemas.joined import Joined, with_declared
+from schemas.normal.people import ANYBODY, People
 from schemas.preset import Preset
 from schemas.settings import ConnectorSettings
 from schemas.standard import STANDARD
@@ -19,7 +20,8 @@ __all__ = ["Connector", "ConnectorSettings"]
 class Connector(Joined):
     """A connector as the workers use it. ValueError when its parts do not fit.
 
-    `fields` are the account's, per record kind; those that the settings bring along are added.
+    `fields` are the account's, per record kind; those that the settings bring along are added. `people` are its users,
+    where one of its fields holds users.
     """
 
     id: int
@@ -28,6 +30,7 @@ class Connector(Joined):
     settings: ConnectorSettings
     preset: Preset
     fields: RecordFields = field(default_factory=lambda: STANDARD)
+    people: People = ANYBODY
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fields", with_declared(self.fields, self.settings))

@@ -20,7 +20,15 @@ _TIMES = {_T.DATE, _T.DATETIME}
 
 # What each kind of value can become beside text, which takes everything. A kind that is not here can become anything.
 BECOMES: Mapping[str, set[FieldType]] = {
-    _T.NUMBER: {_T.NUMBER, _T.BOOLEAN, _T.PHONE, _T.DURATION, *_TIMES, *_CHOICES},  # boolean: 1 and 0
+    _T.NUMBER: {
+        _T.NUMBER,
+        _T.BOOLEAN,
+        _T.PHONE,
+        _T.DURATION,
+        *_TIMES,
+        *_CHOICES,
+        _T.USER,
+    },  # boolean: 1 and 0; user: an id
     _T.BOOLEAN: {_T.BOOLEAN, *_CHOICES},
     _T.PHONE: {_T.PHONE},
     _T.EMAIL: {_T.EMAIL, _T.USER},

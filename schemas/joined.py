@@ -14,6 +14,7 @@ from schemas.auth import Auth
 from schemas.auth import joined as auth_of
 from schemas.fields import Field, RecordFields
 from schemas.mapping import MapRow
+from schemas.normal.people import ANYBODY, People
 from schemas.normal.values import Locale
 from schemas.preset import Preset
 from schemas.settings import ActivityBehaviour, ConnectorSettings, LeadBehaviour
@@ -30,6 +31,7 @@ class Joined:
     settings: ConnectorSettings
     preset: Preset
     fields: RecordFields
+    people: People = ANYBODY
 
     @property
     def name(self) -> str:
@@ -77,7 +79,7 @@ class Joined:
     @cached_property
     def locale(self) -> Locale:
         """How the source's numbers and times are to be read."""
-        return Locale(self.settings.default_country, self.zone)
+        return Locale(self.settings.default_country, self.zone, self.people)
 
     @cached_property
     def required(self) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas.connector import Connector
@@ -77,11 +77,12 @@ class Target:
     def of(cls, record: str, field: Field, rows: list[MapRow], connector: Connector, conditions: Conditions) -> Target:
         label = f"{record}.{field.name}"
         coerce = coercer_of(field, label, connector.locale)
+        own = coercer_of(field, label, replace(connector.locale, people=connector.people.lenient()))
         return cls(
             record,
             field.name,
             label,
-            rows=tuple(Row.of(row, label, coerce, conditions) for row in rows),
+            rows=tuple(Row.of(row, label, own, conditions) for row in rows),
             coerce=coerce,
             text=field.type is FieldType.TEXT,
             as_sent=f"{field.name}{AS_SENT}" if record == "lead" and field.type is FieldType.PHONE else None,

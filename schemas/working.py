@@ -6,6 +6,7 @@ account changed a field, goes on as far as it can.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from difflib import get_close_matches
 
 from schemas.fields import Field
@@ -16,11 +17,12 @@ from schemas.normal.choices import coercer_of
 
 def check_rows(joined: Joined) -> None:
     """Every row leads to a field that there is, and what it puts there itself is something that the field can hold."""
+    locale = replace(joined.locale, people=joined.people.lenient())
     for row in joined.rows:
         field = joined.fields[row.record].get(row.field)
         if field is None:
             raise ValueError(f"map row to {row.to!r}: {unknown_field(joined, row)}")
-        coerce = coercer_of(field, f"map row to {row.to!r}", joined.locale)
+        coerce = coercer_of(field, f"map row to {row.to!r}", locale)
         for _, value in row.own_values:
             coerce(value)
 

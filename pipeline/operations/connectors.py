@@ -13,10 +13,11 @@ from pydantic import ValidationError
 from pipeline.operations.checking import checked, problems_of
 from pipeline.operations.errors import Invalid, NotFound, Problem
 from pipeline.settings import Settings
-from pipeline.store import connectors, fields
+from pipeline.store import connectors, fields, people
 from pipeline.store.connectors import NOBODY, Author
 from pipeline.store.database import Database
 from schemas.connector import Connector
+from schemas.joined import with_declared
 from schemas.presets import preset
 from schemas.problem import of_model
 from schemas.settings import ConnectorSettings
@@ -118,7 +119,8 @@ async def drafted(database: Database, account: int, settings: ConnectorSettings)
         raise Invalid(f"the draft of {settings.name!r} has {counted(problems)}", problems)
     live = await connectors.identity_of(database, account, settings.name)
     id, revision = live or (0, 0)
-    return Connector(id, account, revision + 1, settings, preset(settings.preset), account_fields)
+    users = await people.of_account(database, account, with_declared(account_fields, settings))
+    return Connector(id, account, revision + 1, settings, preset(settings.preset), account_fields, users)
 
 
 async def switch(database: Database, account: int, name: str, enabled: bool, author: Author = NOBODY) -> None:

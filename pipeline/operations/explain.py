@@ -12,12 +12,13 @@ from typing import Any
 from pipeline.operations.access import Actor
 from pipeline.operations.errors import NotFound
 from pipeline.operations.rows import origins
-from pipeline.store import fields, history, leads, origin
+from pipeline.store import fields, history, leads, origin, people
 from pipeline.store.database import Database
 from pipeline.store.origin import Origin
 from schemas.connector import Connector, ConnectorSettings
 from schemas.fields import AS_SENT, RecordFields
 from schemas.mapper import mapper
+from schemas.normal.people import People
 from schemas.normal.phone import facts_of
 from schemas.presets import preset
 from schemas.reader import reader
@@ -51,7 +52,8 @@ async def explain(database: Database, actor: Actor, id: str, field: str | None =
     events = {row["event"] for row in rows.values()} | {_event(each["old_stamp"]) for each in replaced.values()}
     known = await origin.of_events(database, actor.account, events)
     account_fields = await fields.of_account(database, actor.account)
-    mapped = {event: _rows(actor.account, each, account_fields) for event, each in known.items()}
+    users = (await people.of_account(database, actor.account, account_fields)).lenient()  # they may have changed since
+    mapped = {event: _rows(actor.account, each, account_fields, users) for event, each in known.items()}
     explained = [
         {
             **row,
@@ -66,14 +68,14 @@ async def explain(database: Database, actor: Actor, id: str, field: str | None =
     return {"lead": lead["id"], "redirected_from": lead["redirected_from"], "fields": explained}
 
 
-def _rows(account: int, event: Origin, account_fields: RecordFields) -> Rows:
+def _rows(account: int, event: Origin, account_fields: RecordFields, users: People) -> Rows:
     """The mapping rows that decided about this event's fields; none where request and settings do not tell any more."""
     if event.request is None or event.settings is None or event.received_at is None or event.revision is None:
         return {}
     try:
         settings = ConnectorSettings(**event.settings)
         connector = Connector(
-            event.connector, account, event.revision, settings, preset(settings.preset), account_fields
+            event.connector, account, event.revision, settings, preset(settings.preset), account_fields, users
         )
         document = reader(connector)(event.request, event.received_at).document
         data = mapper(connector)(document, event.received_at).data

@@ -2,27 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pipeline.operations.errors import Problem
-from pipeline.store import users
+from pipeline.store import people, users
 from pipeline.store.database import Database
 from schemas.access import UserFieldType
-from schemas.settings import ConnectorSettings
+from schemas.fields import FieldType, RecordFields
+from schemas.joined import with_declared
+from schemas.normal.choices import NO_USER
+from schemas.normal.people import ANYBODY, People
+from schemas.problem import map_row
+from schemas.settings import Access, ConnectorSettings, Notify
 
 
-async def people_problems(database: Database, account: int, settings: ConnectorSettings) -> list[Problem]:
-    """Whom to notify must be an active user, and what opens a connector a boolean user field, of this account."""
-    found = []
-    if settings.notify is not None:
-        user = await users.by_email(database, account, settings.notify.user.strip().lower())
-        if user is None or not user["active"]:
-            what = "no user has this address" if user is None else "this user is inactive"
-            rule = f"{what}; `leadpipe user list` shows those there are"
-            found.append(Problem("notify.user", rule, settings.notify.user))
-    if settings.access is not None and settings.access.user_field is not None:
-        name = settings.access.user_field
-        types = {row["name"]: row["type"] for row in await users.fields(database, account)}
-        if types.get(name) != UserFieldType.BOOLEAN:
-            boolean = ", ".join(each for each, type in types.items() if type == UserFieldType.BOOLEAN) or "none yet"
-            rule = f"must be a boolean user field of the account; there are: {boolean}"
-            found.append(Problem("access.user_field", rule, name))
-    return found
+async def people_problems(
+    database: Database, account: int, settings: ConnectorSettings, fields: RecordFields
+) -> list[Problem]:
+    """Whom to notify must be an active user, what opens a connector a boolean user field, and whom the mapping puts
+    into a user field a user, of this account."""
+    found = await _notify(database, account, settings.notify) if settings.notify else []
+    found += await _access(database, account, settings.access) if settings.access else []
+    declared = with_declared(fields, settings)
+    known = await people.of_account(database, account, declared)
+    return [*found, *_mapped(settings, declared, known)]
+
+
+async def _notify(database: Database, account: int, notify: Notify) -> list[Problem]:
+    user = await users.by_email(database, account, notify.user.strip().lower())
+    if user is not None and user["active"]:
+        return []
+    what = "no user has this address" if user is None else "this user is inactive"
+    return [Problem("notify.user", f"{what}; `leadpipe user list` shows those there are", notify.user)]
+
+
+async def _access(database: Database, account: int, access: Access) -> list[Problem]:
+    types = {row["name"]: row["type"] for row in await users.fields(database, account)}
+    if access.user_field is None or types.get(access.user_field) == UserFieldType.BOOLEAN:
+        return []
+    boolean = ", ".join(each for each, type in types.items() if type == UserFieldType.BOOLEAN) or "none yet"
+    rule = f"must be a boolean user field of the account; there are: {boolean}"
+    return [Problem("access.user_field", rule, access.user_field)]
+
+
+def _mapped(settings: ConnectorSettings, fields: RecordFields, known: People) -> Iterator[Problem]:
+    for number, row in enumerate(settings.map, 1):
+        field = fields[row.record].get(row.field)
+        if field is None or field.type is not FieldType.USER:
+            continue
+        for what, value in row.own_values:
+            if known.address(value) is None and ANYBODY.address(value) is not None:  # what is no address is told anyway
+                yield Problem(map_row(number, row.to), f"its {what} is {value!r}, and {NO_USER}")

@@ -97,7 +97,7 @@ async def plan(database: Database, account: int, wanted: Sequence[Wish], *, prun
             problems = [*problems, Problem("name", "another file has the same name", settings.name)]
         if settings is not None:
             problems = [*problems, *await secrets.missing(database, account, settings)]
-            problems += await people_problems(database, account, settings)
+            problems += await people_problems(database, account, settings, there)
         entries.append(_planned(wish, settings, problems, stored, there["lead"]))
     if prune and not any(entry.state == "refused" for entry in entries):  # whose names may not be known
         said = {entry.name for entry in entries}

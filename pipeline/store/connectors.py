@@ -10,12 +10,13 @@ from typing import Any, Literal
 
 import structlog
 
-from pipeline.store import field_table, tokens
+from pipeline.store import field_table, people, tokens
 from pipeline.store.database import Connection, Database
 from schemas.checking import check
 from schemas.connector import Connector, ConnectorSettings
 from schemas.fields import RecordFields
 from schemas.joined import with_declared, with_fields
+from schemas.normal.people import ANYBODY, People
 from schemas.presets import preset
 from schemas.standard import STANDARD
 
@@ -84,10 +85,12 @@ async def load_all(database: Database) -> list[Connector]:
     """
     rows = await database.fetch(f"SELECT {COLUMNS} FROM connector WHERE removed_at IS NULL ORDER BY id")
     fields = await field_table.of_all(database)
+    users = await people.of_all(database)
     loaded = []
     for row in rows:
         try:
-            loaded.append(_connector(row, fields.get(row["account_id"], STANDARD)))
+            account = row["account_id"]
+            loaded.append(_connector(row, fields.get(account, STANDARD), users.get(account, ANYBODY)))
         except (ValueError, LookupError) as error:
             log.error("connector left out", connector=row["name"], id=row["id"], reason=str(error))
     return loaded
@@ -126,7 +129,10 @@ async def get(database: Database, account: int, name: str) -> Connector | None:
     row = await database.fetchrow(
         f"SELECT {COLUMNS} FROM connector WHERE account_id = $1 AND name = $2 AND removed_at IS NULL", account, name
     )
-    return None if row is None else _connector(row, await field_table.of_account(database, account))
+    if row is None:
+        return None
+    fields = await field_table.of_account(database, account)
+    return _connector(row, fields, await people.of_account(database, account, fields))
 
 
 async def identity_of(database: Database, account: int, name: str) -> tuple[int, int] | None:
@@ -283,6 +289,6 @@ async def _bring(
     return after
 
 
-def _connector(row: Any, fields: RecordFields) -> Connector:
+def _connector(row: Any, fields: RecordFields, people: People = ANYBODY) -> Connector:
     settings = ConnectorSettings(**row["settings"])
-    return Connector(row["id"], row["account_id"], row["revision"], settings, preset(settings.preset), fields)
+    return Connector(row["id"], row["account_id"], row["revision"], settings, preset(settings.preset), fields, people)

@@ -5,11 +5,12 @@ those that stand in the way. Works through the records in portions, within one t
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from pipeline.store import people
 from pipeline.store.database import Connection
 from schemas.fields import CHOICES, Field, FieldType
 from schemas.keying import LONGEST_KEY, key_text
@@ -71,7 +72,8 @@ async def convert(connection: Connection, account: int, record: str, old: Field,
     breaking = Breaking()
     if not _must_look(old, new):
         return breaking
-    coerce = coercer_of(new, f"{record}.{new.name}", NOWHERE)
+    users = await people.of_account(connection, account, {record: {new.name: new}})
+    coerce = coercer_of(new, f"{record}.{new.name}", replace(NOWHERE, people=users))
     async for rows in _portions(connection, account, record, new):
         changed: list[tuple[UUID, Any]] = []
         for row in rows:

@@ -8,22 +8,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.fields import CHOICES, Field, FieldType
-from schemas.normal.email import read_email
+from schemas.normal.people import People
 from schemas.normal.values import Coerce, Coerced, Locale, ValueRejected, coercer, shown
 
 SHOWN_OPTIONS = 20
+NO_USER = "a user field takes the e-mail address of a user of the account, or the user's id"
 
 
 def coercer_of(field: Field, label: str, locale: Locale) -> Coerce:
     """A function from a value, neither absent nor blank, to its normal form; raises ValueRejected, naming `label`.
 
-    Of a dropdown the normal form is the option as it is defined. Of a dependent one it need only be some parent's
-    option here; see `pair`.
+    Of a dropdown the normal form is the option as it is defined, of a user the e-mail address. Of a dependent dropdown
+    it need only be some parent's option here; see `pair`.
     """
     if field.type in CHOICES:
         return _choice(field, label)
     if field.type is FieldType.USER:
-        return _user(label)
+        return _user(label, locale.people)
     return coercer(field.type, label, locale)
 
 
@@ -55,11 +56,11 @@ def _choice(field: Field, label: str) -> Coerce:
     return coerce
 
 
-def _user(label: str) -> Coerce:
+def _user(label: str, people: People) -> Coerce:
     def coerce(value: Any) -> Coerced:
-        address = read_email(value) if isinstance(value, str) else None
+        address = people.address(value)
         if address is None:
-            raise ValueRejected(label, value, "a user field takes the e-mail address of a user")
+            raise ValueRejected(label, value, NO_USER)
         return address, None
 
     return coerce

@@ -26,6 +26,7 @@ from zoneinfo import ZoneInfo
 from schemas.fields import FieldType
 from schemas.normal.email import read_email
 from schemas.normal.path import ABSENT, is_blank
+from schemas.normal.people import ANYBODY, People
 from schemas.normal.phone import read_phone
 from schemas.normal.time import is_sentinel, read_day, read_moment, utc_text
 
@@ -60,10 +61,12 @@ class ValueRejected(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Locale:
-    """How a source's values are to be read: the country of numbers without code, the zone of times without offset."""
+    """How a source's values are to be read: the country of numbers without code, the zone of times without offset, and
+    whom the values of user fields can name."""
 
     country: str | None
     zone: ZoneInfo
+    people: People = ANYBODY
 
 
 _ANY = Locale(None, ZoneInfo("UTC"))

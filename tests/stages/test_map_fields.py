@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from pipeline.engine.outcome import DeadLetter, Forward, Outcome
 from schemas.connector import Connector
 from schemas.fields import Field
+from schemas.normal.choices import NO_USER
+from schemas.normal.people import ANYBODY, People
 from schemas.normal.values import SHARED_PHONE
 from schemas.standard import with_standard
 from stages.map import map_fields
@@ -25,8 +28,9 @@ FIELDS: list[dict[str, Any]] = [
 ROWS: list[dict[str, Any]] = [{"from": field["name"], "to": f"lead.{field['name']}"} for field in FIELDS]
 
 
-async def outcome(document: dict[str, Any], **settings: Any) -> Outcome:
+async def outcome(document: dict[str, Any], people: People = ANYBODY, **settings: Any) -> Outcome:
     connector = connector_of("generic-json", {"default_country": "IN", "fields": FIELDS, "map": ROWS, **settings})
+    connector = replace(connector, people=people)
     read = await outcome_of(normalize, event_of(document), connector)
     assert isinstance(read, Forward)
     return await outcome_of(map_fields, read.event, connector)
@@ -93,6 +97,17 @@ async def test_a_childs_default_counts_only_with_its_parent() -> None:
 async def test_a_user_is_an_e_mail_address() -> None:
     assert (await data_of({"agent": "Sam@Example.com"}))["lead"] == {"agent": "sam@example.com"}
     assert "e-mail address of a user" in str((await rejection({"agent": "Sam"})).rule)
+
+
+async def test_a_user_is_one_of_the_account_by_address_or_id() -> None:
+    people = People({"sam@example.com": "sam@example.com", "17": "sam@example.com"})
+    for named in ("Sam@Example.com ", "17", 17):
+        assert (await data_of({"agent": named}, people=people))["lead"] == {"agent": "sam@example.com"}
+    for stranger in ("kim@example.com", "18", 18, True, "Sam", {"id": 17}, ["sam@example.com"]):
+        dead = await rejection({"agent": stranger}, people=people)
+        assert (dead.field, dead.rule) == ("lead.agent", NO_USER)
+    gone = [{"from": "agent", "to": "lead.agent", "default": "kim@example.com"}]
+    assert (await data_of({}, people=people, map=gone))["defaults"]["agent"] == "kim@example.com"  # it took another one
 
 
 async def test_a_missing_required_field_is_named_and_a_blank_never_clears_it() -> None:
