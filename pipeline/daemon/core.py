@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -20,6 +21,7 @@ from pipeline.engine.transport import Transport
 from pipeline.settings import Settings
 from pipeline.store.catalog import Catalog, Known
 from pipeline.store.database import Database
+from pipeline.store.migrate import caught_up
 from pipeline.tools import Tools
 from pipeline.transport import transport_for
 
@@ -68,8 +70,9 @@ def broker_url(settings: Settings) -> str:
 async def opened(settings: Settings, *, needs_broker: bool = True, known: Known | None = None) -> AsyncIterator[Core]:
     """Open everything, and close it in the opposite order.
 
-    It waits for a database or a broker that is away. A process that needs no broker to begin with goes on, and the
-    broker is opened beside it as soon as it is there. So does one without the database, with what was `known` last.
+    It waits for a database or a broker that is away, and for migrations that are missing. A process that needs no
+    broker to begin with goes on, and the broker is opened beside it as soon as it is there. So does one without the
+    database, with what was `known` last.
     """
     topology = topology_of(settings)
     url, size, must = str(settings.database_url), settings.database_pool, known is None
@@ -77,9 +80,9 @@ async def opened(settings: Settings, *, needs_broker: bool = True, known: Known 
     try:
         catalog = Catalog(database)
         if known is None:
-            await _patiently(catalog.refresh)
+            await _patiently(partial(_fresh, database, catalog))
         else:
-            await _fresh_or_known(catalog, known)
+            await _fresh_or_known(database, catalog, known)
         transport = transport_for(broker_url(settings), settings.broker_prefix)
         try:
             opening = asyncio.create_task(_open_broker(transport, topology))
@@ -99,11 +102,17 @@ async def opened(settings: Settings, *, needs_broker: bool = True, known: Known 
         await database.close()
 
 
-async def _fresh_or_known(catalog: Catalog, known: Known) -> None:
+async def _fresh(database: Database, catalog: Catalog) -> None:
+    """Know the connectors. Raises Transient, also while the database lacks migrations."""
+    await caught_up(database)
+    await catalog.refresh()
+
+
+async def _fresh_or_known(database: Database, catalog: Catalog, known: Known) -> None:
     """Give the database a moment; without its word, begin with what was known last."""
     try:
         async with asyncio.timeout(HEAD_START):
-            await catalog.refresh()
+            await _fresh(database, catalog)
     except (Transient, TimeoutError) as error:
         catalog.take(known)
         log.warning("beginning without the database", reason=str(error) or "no answer", connectors=len(catalog.names()))

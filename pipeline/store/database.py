@@ -30,10 +30,17 @@ AWAY = (
     asyncpg.PostgresSystemError,  # class 58: I/O error outside PostgreSQL
     asyncpg.LockNotAvailableError,  # 55P03: a lock_timeout of ours has passed
     asyncpg.IdleInTransactionSessionTimeoutError,  # 25P03: this process was frozen in the middle of a transaction
+    asyncpg.InvalidAuthorizationSpecificationError,  # class 28: another password by now, or a role that is locked
+    asyncpg.InsufficientPrivilegeError,  # 42501: a right was withdrawn, or never given
+    asyncpg.InvalidCatalogNameError,  # 3D000: there is no such database, yet or any more
     asyncpg.InternalClientError,  # among others: of several hosts, none accepts writes just now
 )
 STALE = (asyncpg.ReadOnlySQLTransactionError, asyncpg.OperatorInterventionError)
-COLLISIONS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+COLLISIONS = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.InvalidCachedStatementError,  # a migration has changed a table under this transaction
+)
 TRIES = 10
 
 

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from importlib.resources import files
 
+from pipeline.engine.outcome import Transient
 from pipeline.store.database import Connection, Database
 
 LOCK = 7_303_014_111  # pg_advisory_lock key: one migrator at a time
@@ -17,6 +18,10 @@ LOCK = 7_303_014_111  # pg_advisory_lock key: one migrator at a time
 
 class MigrationError(RuntimeError):
     """The database does not match this program; the message says how, and what to do."""
+
+
+class SchemaBehind(Transient):
+    """The database lacks migrations of this program; they may be under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,18 @@ async def migrate(database: Database) -> list[Migration]:
         return missing
 
     return await database.transaction(apply)
+
+
+async def caught_up(database: Database) -> None:
+    """Return when the database has every migration of this program; raises SchemaBehind.
+
+    It may have more: the next version's, whose processes are about to take over from this one.
+    """
+    async with database.connection() as connection:
+        there = await connection.fetchval("SELECT to_regclass('migration') IS NOT NULL")
+        applied = await connection.fetch("SELECT number FROM migration") if there else []
+    if missing := {migration.number for migration in shipped()} - {row["number"] for row in applied}:
+        raise SchemaBehind(f"the database lacks {len(missing)} migration(s); run `leadpipe migrate`")
 
 
 async def pending(database: Database) -> list[Migration]:
