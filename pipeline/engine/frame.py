@@ -23,6 +23,7 @@ from schemas.event import Event, Failure, Step
 
 VERSION = 1
 _HEAD = re.compile(rb'\{"v":%d,"at":[0-9.]+,"entries":\[' % VERSION)
+_FIRST = re.compile(rb'%b\{"attempt":[0-9]+,"event":\{"id":"([^"\\]+)"' % _HEAD.pattern)
 
 
 class UnreadableFrame(ValueError):
@@ -64,6 +65,12 @@ def merged(bodies: Sequence[bytes]) -> bytes:
         raise UnreadableFrame("only frames as this program packs them can be merged")
     entries = [body[head.end() : -2] for head, body in zip(heads, bodies, strict=True) if head]
     return b"%b%b]}" % (heads[0].group() if heads[0] else b"", b",".join(entries))
+
+
+def first_id(body: bytes) -> str | None:
+    """The id of the first event, without decoding any; None for a frame that this program does not pack so."""
+    found = _FIRST.match(body)
+    return found[1].decode() if found else None
 
 
 def unpack(body: bytes, now: float) -> list[Delivery]:

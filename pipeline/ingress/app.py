@@ -35,6 +35,7 @@ from pipeline.ingress.refusal import Refusal, unavailable
 from pipeline.ingress.spool.feed import Feeder
 from pipeline.ingress.spool.spool import Spool, SpoolUnavailable
 from pipeline.ingress.spool.state import State
+from pipeline.ingress.spool.window import Window
 from pipeline.ingress.wait import Waiting, seconds_of
 from pipeline.store.database import DatabaseUnavailable
 from schemas.connector import Connector
@@ -106,7 +107,7 @@ class Ingress:
         self._keeper = Keeper(transport, spool, self.limits.commit_seconds)
         bounds = bounds or Bounds()
         self._committer = Committer(self._keeper, topology.entry, self._committed, self.limits, bounds)
-        self._feeder = self._feeder_of(spool, transport, topology, bounds) if spool else None
+        self._feeder = self._feeder_of(spool, topology, journal, bounds) if spool else None
         self._waiting = Waiting(journal)
         self._tally = metrics.Tally()
 
@@ -223,19 +224,14 @@ class Ingress:
         metrics.BACKLOG.set(self.backlog)
         self._receipts.keep(events)
 
-    def _feeder_of(self, spool: Spool, transport: Transport, topology: Topology, bounds: Bounds) -> Feeder:
+    def _feeder_of(self, spool: Spool, topology: Topology, journal: Look, bounds: Bounds) -> Feeder:
         entry = Work(topology.entry)
-        queues = [Work(name).queue for name in topology.stages]
 
         async def publish(frames: Sequence[bytes]) -> None:
             deadline = asyncio.get_running_loop().time() + self.limits.commit_seconds
             await self._keeper.publish([Message(entry, frame) for frame in frames], deadline)
 
-        async def backlog() -> int:
-            depths = await transport.depths()
-            return sum(depths[queue].ready for queue in queues if queue in depths)
-
-        return Feeder(spool, self._keeper.breaker, publish, backlog, bounds)
+        return Feeder(spool, self._keeper.breaker, publish, Window(journal), bounds)
 
     def _refuse(self, connector: Connector | None, refusal: Refusal) -> web.Response:
         name = metrics.NOBODY if connector is None else connector.name

@@ -13,7 +13,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from pipeline.engine.frame import unpack
-from pipeline.engine.transport import Depth, Unroutable
+from pipeline.engine.transport import Unroutable
 from pipeline.ingress.receipts import FileReceipts
 from pipeline.ingress.segment import Segment
 from pipeline.ingress.spool import feed
@@ -228,54 +228,6 @@ async def test_readiness_and_metrics_tell_of_the_spool(tmp_path: Path) -> None:
         assert 'leadpipe_spool_total{result="kept"}' in text
 
 
-async def test_new_events_do_not_wait_for_the_spool_to_be_fed_in(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(feed, "RATE", 20.0)  # fed in over 50 seconds, if it were waited for
-    spool = Spool(tmp_path)
-    async with open_door(spool=spool) as door:
-        is_away(door)
-        for _ in range(10):
-            await door.post(b"[" + b",".join([b"{}"] * 100) + b"]")
-        mended(door)
-        await until(lambda: not door.ingress._keeper.breaker.open)
-        new = (await door.post(b"{}"))[1]["ids"][0]
-        assert spool.events > 0
-        assert new in await ids_at_the_entry(door)
-        monkeypatch.setattr(feed, "LAST", 0.0)
-
-
-class Glanced(WatchedTransport):
-    """Counts how often its backlog was looked at."""
-
-    glances = 0
-
-    async def depths(self) -> dict[str, Depth]:
-        self.glances += 1
-        return await super().depths()
-
-
-async def test_feeding_waits_while_the_chain_has_a_backlog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feed, "BACKLOG", 3)
-    monkeypatch.setattr(feed, "GLANCES", 1_000)
-    monkeypatch.setattr(feed, "GLANCE", 0.005)
-    spool, transport = Spool(tmp_path), Glanced()
-    await transport.declare(TOPOLOGY)
-    async with open_door(spool=spool, transport=transport) as door:
-        for _ in range(10):
-            await door.post(b"{}")
-        is_away(door)
-        await door.post(b"{}")
-        await door.post(b"{}")
-        mended(door)
-        await until(lambda: not door.ingress._keeper.breaker.open)  # the one that finds that the broker is back
-        glances = transport.glances
-        await until(lambda: transport.glances > glances + 5)
-        assert spool.events == 1
-        await door.events()  # the chain takes what there is
-        await until(lambda: spool.events == 0)
-
-
 async def test_many_small_records_go_in_as_few_frames(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     async with open_door(spool=spool) as door:
@@ -305,7 +257,6 @@ async def test_what_is_left_when_a_process_stops_is_fed_in_by_the_next(tmp_path:
 
 async def test_stopping_feeds_in_what_it_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "AGAIN", 60.0)
-    monkeypatch.setattr(feed, "RATE", 0.1)
     transport = WatchedTransport()
     await transport.declare(TOPOLOGY)
     spool = Spool(tmp_path)

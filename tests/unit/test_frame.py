@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from uuid import UUID
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.engine.frame import Bounds, UnreadableFrame, merged, pack, pack_new, unpack
+from pipeline.engine.frame import Bounds, UnreadableFrame, first_id, merged, pack, pack_new, unpack
 from pipeline.engine.topology import Dead, Exit, Rung, Work
 from schemas.event import Event, Failure, Step
 from tests.support.scripted import event
@@ -202,3 +203,15 @@ def test_merged_frames_are_one_frame_with_every_entry_in_order(groups: list[list
 def test_what_this_program_has_not_packed_is_not_merged(body: bytes) -> None:
     with pytest.raises(UnreadableFrame):
         merged([b'{"v":1,"at":1.0,"entries":[]}', body])
+
+
+@given(st.lists(events, min_size=1, max_size=3), st.uuids())
+def test_the_first_id_is_told_without_decoding(group: list[Event], id: UUID) -> None:
+    group[0] = group[0].evolve(id=str(id))
+    [message] = pack([Exit(TO, event, 7) for event in group], 100.0, Bounds())
+    assert first_id(message.body) == unpack(message.body, 0)[0].event.id
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"v":2,"at":1.0,"entries":[]}', b'{"v":1,"at":1.0,"entries":[]}'])
+def test_where_there_is_no_first_id_none_is_told(body: bytes) -> None:
+    assert first_id(body) is None

@@ -1,7 +1,7 @@
 """Feeds the spool into the broker. In: a spool and a way to publish. Out: the same events at the entry of the chain.
 
-One publish at a time, at most RATE events a second, and not while the chain has a backlog, so that new events are
-not delayed. What is fed in first also finds out whether the broker is back.
+One publish at a time, and no more than the chain finishes promptly, so that new events are not delayed: see `window`.
+What is fed in first also finds out whether the broker is back.
 """
 
 from __future__ import annotations
@@ -14,35 +14,32 @@ from pathlib import Path
 
 import structlog
 
-from pipeline.engine.frame import Bounds, UnreadableFrame, merged
+from pipeline.engine.frame import Bounds, UnreadableFrame, first_id, merged
 from pipeline.engine.outcome import Transient
 from pipeline.ingress import metrics
 from pipeline.ingress.breaker import Breaker
 from pipeline.ingress.spool.record import Record
 from pipeline.ingress.spool.spool import Spool, Ticket
+from pipeline.ingress.spool.window import Window
 
 log = structlog.get_logger(__name__)
 
-RATE = 2_000.0  # events a second, of one process
 LOOK = 1.0  # seconds between two looks for what ended processes left
 AGAIN = 0.5  # seconds between two tries of a broker that is away
 TROUBLE = 5.0  # seconds before the next try after anything else went wrong
-BACKLOG = 40  # frames ready in the chain; above that, feeding waits
-GLANCE, GLANCES = 0.1, 10  # seconds between two looks at the backlog, and how many at most: the spool must not starve
 LAST = 3.0  # seconds of feeding when the process stops
 
 Publish = Callable[[Sequence[bytes]], Awaitable[None]]
-Backlog = Callable[[], Awaitable[int]]
 
 
 class Feeder:
-    """`publish(frames)` returns when they are confirmed; `backlog()` tells how many frames are ready in the chain."""
+    """`publish(frames)` returns when they are confirmed."""
 
-    def __init__(self, spool: Spool, breaker: Breaker, publish: Publish, backlog: Backlog, bounds: Bounds) -> None:
+    def __init__(self, spool: Spool, breaker: Breaker, publish: Publish, window: Window, bounds: Bounds) -> None:
         self._spool = spool
         self._breaker = breaker
         self._publish = publish
-        self._backlog = backlog
+        self._window = window
         self._bounds = bounds
         self._segment: Path | None = None
         self._ahead: deque[tuple[Ticket, Record]] = deque()
@@ -103,22 +100,22 @@ class Feeder:
         return True
 
     async def _feed(self, *, hurry: bool = False) -> None:
-        """One publish, and the pause after it."""
+        """One publish, as soon as there is room in the chain."""
+        if not hurry and not self._breaker.open:
+            await self._window.room()
         while self._ahead and self._spool.is_settled(self._ahead[0][0]):
             self._ahead.popleft()
         chunk = self._chunk(1 if self._breaker.open else self._bounds.events)
         if not chunk:
             return
-        if not hurry and not self._breaker.open:
-            await self._give_way()
-        await self._publish(_frames([record for _, record in chunk]))
+        frames = _frames([record for _, record in chunk])
+        await self._publish(frames)
         for ticket, _ in chunk:
             self._ahead.popleft()
             self._spool.settle(ticket)
         events = sum(ticket.events for ticket, _ in chunk)
         metrics.SPOOL.labels("fed").inc(events)
-        if not hurry:
-            await asyncio.sleep(events / RATE)
+        self._window.fed(first_id(frames[-1]), events)
 
     def _chunk(self, most: int) -> list[tuple[Ticket, Record]]:
         """The next records that make one frame together; at least one record."""
@@ -131,13 +128,6 @@ class Feeder:
                 break
             chunk.append((ticket, record))
         return chunk
-
-    async def _give_way(self) -> None:
-        """Wait while the chain has a backlog."""
-        for _ in range(GLANCES):
-            if await self._backlog() <= BACKLOG:
-                return
-            await asyncio.sleep(GLANCE)
 
 
 def _frames(records: Sequence[Record]) -> list[bytes]:
