@@ -177,7 +177,13 @@ def unavailable() -> Iterator[None]:
     try:
         yield
     except AWAY as error:
-        raise DatabaseUnavailable(f"{type(error).__name__}: {error}") from error
+        raise DatabaseUnavailable(said(error)) from error
+
+
+def said(error: BaseException) -> str:
+    """The error in a line; of one that passed without a word, as all of asyncio's timeouts do, what it means."""
+    text = "no answer in time" if isinstance(error, TimeoutError) and not str(error) else str(error)
+    return f"{type(error).__name__}: {text}"
 
 
 async def leave_as_it_is(_: Connection) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 
 import asyncpg
 import pytest
@@ -54,3 +55,10 @@ async def test_the_pool_keeps_nothing_up_by_itself(database_url: str, caplog: py
 async def test_a_server_that_is_away_is_told_at_once() -> None:
     with pytest.raises(DatabaseUnavailable):
         await Database.open("postgresql://postgres@127.0.0.1:9/none?target_session_attrs=read-write", timeout=2)
+
+
+async def test_a_server_that_never_answers_is_told_in_words() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # the kernel answers the handshake, and nobody any more
+        port = silent.getsockname()[1]
+        with pytest.raises(DatabaseUnavailable, match="no answer in time"):
+            await Database.open(f"postgresql://postgres@127.0.0.1:{port}/none?sslmode=disable", timeout=0.2)

@@ -14,6 +14,7 @@ import structlog
 
 from pipeline.engine.topology import Address
 from pipeline.engine.transport import BrokerUnavailable, Parcel
+from pipeline.store.database import said
 from pipeline.transport.postgres.session import Session, Terms
 from pipeline.transport.postgres.trouble import TROUBLE
 
@@ -87,7 +88,7 @@ class PostgresSubscription:
         try:
             await statement()
         except TROUBLE as error:
-            log.warning("consumer could not settle", queue=self._source.queue, error=f"{type(error).__name__}: {error}")
+            log.warning("consumer could not settle", queue=self._source.queue, error=said(error))
             self._session.terminate()
             self._news.set()
 
@@ -137,7 +138,7 @@ class PostgresSubscription:
 
     async def _recover(self, error: Exception) -> None:
         """Forget what the lost session held, and register anew; tries until that works or the consumer is cancelled."""
-        log.warning("consumer lost its session", queue=self._source.queue, error=f"{type(error).__name__}: {error}")
+        log.warning("consumer lost its session", queue=self._source.queue, error=said(error))
         former = self._session
         former.terminate()
         self._unsettled.clear()
@@ -147,7 +148,7 @@ class PostgresSubscription:
             try:
                 self._session = await Session.open(self._terms, self._source, self._news.set, former.consumer)
             except Exception as again:
-                log.info("reconnect failed", queue=self._source.queue, error=f"{type(again).__name__}: {again}")
+                log.info("reconnect failed", queue=self._source.queue, error=said(again))
                 self._news.clear()
                 await self._wait(random.uniform(0.5, 1.0) * pause)
                 pause = min(LONGEST_PAUSE, pause * 2)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import asyncpg
 
 from pipeline.engine.transport import BrokerUnavailable
-from pipeline.store.database import AWAY
+from pipeline.store.database import AWAY, said
 from pipeline.store.migrate import MigrationError
 
 # What ends a consumer's session: it is given up, and the next one starts clean.
@@ -21,6 +21,6 @@ def broker_errors() -> Iterator[None]:
     try:
         yield
     except AWAY as error:
-        raise BrokerUnavailable(f"{type(error).__name__}: {error}") from error
+        raise BrokerUnavailable(said(error)) from error
     except asyncpg.UndefinedTableError as error:
         raise MigrationError(f"this database has no broker tables ({error}); run `leadpipe migrate`") from error
