@@ -78,8 +78,14 @@ def play(work: Callable[[Settings], Awaitable[T]]) -> T:
 
 
 def loop_run(work: Awaitable[T]) -> T:
-    """Run a coroutine on uvloop where there is one."""
+    """Run a coroutine on uvloop where there is one; what is logged meanwhile is not what the command prints."""
+    import structlog
     import uvloop
+
+    from pipeline.daemon.logs import to_standard_error
+
+    if not structlog.is_configured():  # as the processes that go on have done
+        to_standard_error()
 
     async def run() -> T:
         return await work

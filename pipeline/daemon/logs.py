@@ -23,6 +23,11 @@ class Stream:
             sys.stderr.flush()
 
 
+def to_standard_error() -> None:
+    """For commands that end by themselves: their output is for others to read, and holds no log lines."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(cast(TextIO, Stream())))
+
+
 def configure(level: str, process: str) -> None:
     """Set the process's logging up. `process` names it in every line."""
     people = sys.stderr.isatty()

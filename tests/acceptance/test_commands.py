@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import structlog
 
+from pipeline.cli.session import loop_run
 from tests.support.command import command
 from tests.support.daemon import Leadpipe, installed
 
@@ -88,3 +90,12 @@ def test_what_no_database_can_hold_is_refused_before_one_is_asked(leadpipe: Lead
 def test_what_is_not_utf_8_is_said_in_one_line(leadpipe: Leadpipe) -> None:
     code, out, told = command(["lead", "find", "Zo\udceb"], leadpipe.environment)
     assert (code, out, told) == (2, "", "leadpipe: 'Zo\\udceb' is not UTF-8, as every name and text must be\n")
+
+
+def test_what_is_logged_meanwhile_is_no_output(capsys: pytest.CaptureFixture[str]) -> None:
+    async def work() -> None:
+        structlog.get_logger().warning("the broker is slow")
+
+    loop_run(work())
+    printed = capsys.readouterr()
+    assert printed.out == "" and "the broker is slow" in printed.err
