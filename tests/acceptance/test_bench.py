@@ -12,6 +12,7 @@ import orjson
 import psutil
 
 from tests.support.command import here
+from tests.support.until import until_blocking
 
 
 def bench(*arguments: str, folder: str | None = None) -> str:
@@ -36,7 +37,10 @@ def test_a_short_run_has_every_figure() -> None:
     with tempfile.TemporaryDirectory(prefix="own-") as folder:  # there may be another benchmark on the machine
         told = orjson.loads(bench(*arguments, folder=folder))
         own = f"{folder}/leadpipe-bench-"
-        assert not [p for p in psutil.process_iter(["environ"]) if own in str(p.info["environ"])]
+        until_blocking(
+            lambda: not [p for p in psutil.process_iter(["environ"]) if own in str(p.info["environ"])],
+            "the end of its processes",
+        )
         assert not list(Path(folder).glob("leadpipe-bench-*"))
     assert told["events"] == 300
     assert told["accepted_rate"] > 0

@@ -9,7 +9,7 @@ import pytest
 
 from tests.acceptance.conftest import Install, page
 from tests.support.daemon import post
-from tests.support.until import until_blocking
+from tests.support.until import PROCESSES, until
 
 STAGE = '''"""Tastes every event; spits out the bitter ones as long as a certain file exists."""
 
@@ -43,7 +43,7 @@ async def test_one_bad_event_of_a_full_batch_harms_no_other(broker: str, install
 
     people = [{"event_id": f"e{n}", "email": f"p{n}@example.com", "name": f"P{n}"} for n in range(100)]
     people[37]["name"] = "bitter"
-    status, answer = await post(f"{url}?wait=30", people)
+    status, answer = await post(f"{url}?wait=60", people)
     assert status == 200
     ends = [result["outcome"] for result in answer["results"]]
     assert [*ends[:37], *ends[38:]] == ["created"] * 99
@@ -59,11 +59,15 @@ async def test_one_bad_event_of_a_full_batch_harms_no_other(broker: str, install
     for id in (answer["ids"][0], answer["ids"][99]):
         trail = [step["stage"] for step in leadpipe.json("journal", "show", id)["stages"]]
         assert trail == ["normalize", "map", "taste", "dedupe", "upsert"]
-    told = await page(f"{leadpipe.base}/metrics")
-    forwarded = re.search(r'leadpipe_stage_events_total\{outcome="forward",stage="taste"\} (\S+)', told)
-    assert forwarded and float(forwarded[1]) == 99
 
-    [letter] = leadpipe.json("dead", "list")
+    async def counted() -> bool:  # once the batch is settled, which is after its events have ended
+        told = await page(f"{leadpipe.base}/metrics")
+        forwarded = re.search(r'leadpipe_stage_events_total\{outcome="forward",stage="taste"\} (\S+)', told)
+        return forwarded is not None and float(forwarded[1]) == 99
+
+    await until(counted, "99 tasted")
+
+    [letter] = await until(lambda: leadpipe.json("dead", "list"), "the dead letter", PROCESSES)
     assert (letter["event_id"], letter["stage"], letter["kind"]) == (bad["event_id"], "taste", "poison")
     shown = leadpipe.run("dead", "show", str(letter["id"]))
     assert "RuntimeError: too bitter for me" in shown
@@ -71,9 +75,11 @@ async def test_one_bad_event_of_a_full_batch_harms_no_other(broker: str, install
 
     flag.unlink()
     assert leadpipe.run("dead", "replay", "--stage", "taste") == "replayed 1\n"
-    until_blocking(
-        lambda: leadpipe.json("journal", "show", bad["event_id"])["outcome"] == "created" or None, "the replayed event"
+    await until(
+        lambda: leadpipe.json("journal", "show", bad["event_id"])["outcome"] == "created",
+        "the replayed event",
+        PROCESSES,
     )
-    audit = leadpipe.json("audit")
+    audit = leadpipe.json("audit", "--patience", "60")
     assert (audit["balanced"], audit["balance"]["accepted"], audit["balance"]["dead"]) == (True, 100, 0)
     assert leadpipe.stop() == [0]

@@ -53,7 +53,7 @@ def posted(url: str, document: object, secret: str | None = None, **more: str) -
         headers["X-Hub-Signature-256"] = f"sha256={hmac.digest(secret.encode(), body, 'sha256').hex()}"
     try:
         request = urllib.request.Request(url, body, headers)  # noqa: S310 - loopback
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - loopback
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - loopback
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
@@ -104,14 +104,14 @@ def _without_database(leadpipe: Leadpipe, server: ChaosPostgres) -> None:
     server.start()
     leadpipe.start("work", "normalize", "map", "dedupe", "upsert", "log", "notify")
     audit = until_blocking(
-        lambda: (found := leadpipe.json("audit", "--patience", "60"))["balance"]["journalled"] >= 103 and found,
+        lambda: (found := leadpipe.json("audit", "--patience", "100"))["balance"]["journalled"] >= 103 and found,
         "everything journalled",
     )
     assert audit["balanced"]
     assert audit["balance"]["accepted"] == audit["balance"]["journalled"] == 103
     found = leadpipe.json("journal", "list", "--limit", "1000")["rows"]
     assert {row["outcome"] for row in found} == {"created"}
-    assert posted(f"{leadpipe.base}/in/nobodys-token", {}) == 404
+    until_blocking(lambda: posted(f"{leadpipe.base}/in/nobodys-token", {}) == 404, "a 404 for nobody's token")
 
     url = leadpipe.run("connector", "url", "website", "--rotate", "--keep", "1h").strip()
     until_blocking(lambda: posted(url, {"email": "new-url@example.com"}) == 202, "the new URL in force")

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 NEEDED = ("journal", "lead", "dead", "conflict", "connector", "look", "send", "show")  # modules of the command line
-WAIT = 120.0  # seconds
+WAIT = 300.0  # seconds
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
