@@ -154,7 +154,7 @@ def _auth(draft: Draft) -> Iterator[Problem]:
 def _of_the_rest(error: ValidationError, document: Mapping[str, Any], fields: RecordFields) -> list[Problem]:
     """The problems of what a model can be made of, once what it refused is left out, and what leads there."""
     wrong = {found["loc"][: 2 if found["loc"] and found["loc"][0] in TABLES else 1] for found in error.errors()}
-    rest = {name: value for name, value in document.items() if (name,) not in wrong}
+    rest = {"name": "unnamed", **{name: value for name, value in document.items() if (name,) not in wrong}}
     left: dict[str, list[int]] = {}
     for table in TABLES:
         if isinstance(rows := rest.get(table), list):

@@ -9,18 +9,10 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from schemas.fields import NAME
-from schemas.mapping import TARGET
-from schemas.scheme import HEADER_NAME
-from schemas.settings import CONNECTOR_NAME
+from schemas.settings import ConnectorSettings
+from schemas.words import rule, told
 
 NAMED = {"map": "to", "fields": "name", "source_fields": "path"}  # what tells the rows of a table apart
-PATTERNS = {  # what a text must look like, in words
-    CONNECTOR_NAME: "takes lower-case letters, digits and hyphens",
-    TARGET: "takes a field of a lead, call or activity, such as lead.phone",
-    NAME: "takes lower-case letters, digits and underscores, and begins with a letter",
-    HEADER_NAME: "takes the name of an HTTP header, such as X-Api-Key",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +47,7 @@ def of_model(error: ValidationError, document: Mapping[str, Any]) -> list[Proble
 
 def _words(found: ErrorDetails) -> str:
     """The sentence for a person. A value of `auth` is not repeated, where a secret may stand by mistake."""
-    match found["type"]:
-        case "missing":
-            return "is missing, and required"
-        case "extra_forbidden":
-            return "there is no such setting; correct its name, or take it away"
-        case "string_pattern_mismatch":
-            pattern = str(found["ctx"]["pattern"])
-            given = "" if "auth" in found["loc"][:1] else f", and not {found['input']!r}"
-            return PATTERNS.get(pattern, f"takes what matches {pattern}") + given
-    return found["msg"].removeprefix("Value error, ")
+    return (rule if "auth" in found["loc"][:1] else told)(found, ConnectorSettings)
 
 
 def _problem(location: tuple[int | str, ...], message: str, document: Mapping[str, Any]) -> Problem:

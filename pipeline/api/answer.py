@@ -69,11 +69,11 @@ EXAMPLE: dict[str, Any] = {
     "title": "Not valid",
     "detail": "the body is not valid",
     "field": "role",
-    "rule": "Input should be 'admin', 'editor', 'operator' or 'viewer'",
+    "rule": "must be 'admin', 'editor', 'operator' or 'viewer'",
     "value": "boss",
     "problems": [
-        {"field": "role", "rule": "Input should be 'admin', 'editor', 'operator' or 'viewer'", "value": "boss"},
-        {"field": "nmae", "rule": "is not known here", "value": "Sam"},
+        {"field": "role", "rule": "must be 'admin', 'editor', 'operator' or 'viewer'", "value": "boss"},
+        {"field": "nmae", "rule": "is not known here; did you mean 'name'?", "value": "Sam"},
     ],
 }
 

@@ -14,10 +14,10 @@ from pydantic import Field, PlainValidator, ValidationError
 from pydantic_core import ErrorDetails
 
 from pipeline.api.call import Call
-from pipeline.operations.errors import Invalid, Problem
-from pipeline.store import fields
-from schemas.checking import parse
-from schemas.problem import BadSettings, of_model
+from pipeline.operations import plan
+from pipeline.operations.errors import Problem
+from pipeline.operations.plan import Wish
+from schemas.problem import of_model
 from schemas.settings import ConnectorSettings
 
 
@@ -58,26 +58,18 @@ async def settings_of(call: Call, said: Said) -> ConnectorSettings:
     """The settings. Raises Invalid with everything that is wrong, as far as it can be seen."""
     if said.settings is not None:
         return said.settings
-    problems = await problems_of(call, said)
-    raise Invalid(f"the settings have {len(problems)} problem(s)", problems)
+    raise plan.refusal(await plan.plan(call.database, call.account, [wish_of(said, "the settings")]))
 
 
-async def problems_of(call: Call, said: Said) -> list[Problem]:
-    """What is wrong with the settings by themselves, and with as much of the rest as can be told."""
+def wish_of(said: Said, origin: str) -> Wish:
+    """What a plan is made of: the settings, or what they were to be, and what is wrong with single values of them."""
     if said.error is None:
-        return []
+        return Wish(origin, said.settings)
     if not isinstance(said.document, dict):
-        return [Problem(None, "the settings must be an object")]
-    found = [
-        Problem(told.place, told.message, _value(each))
-        for told, each in zip(of_model(said.error, said.document), said.error.errors(include_url=False), strict=True)
-    ]
-    try:
-        parse(said.document, await fields.of_account(call.database, call.account))
-    except BadSettings as bad:
-        places = {each.field for each in found}
-        found += [Problem(each.place, each.message) for each in bad.problems if each.place not in places]
-    return found
+        return Wish(origin, problems=(Problem(None, "the settings must be an object"),))
+    found = zip(of_model(said.error, said.document), said.error.errors(include_url=False), strict=True)
+    problems = tuple(Problem(told.place, told.message, _value(each)) for told, each in found)
+    return Wish(origin, problems=problems, document=said.document)
 
 
 def _value(each: ErrorDetails) -> Any:

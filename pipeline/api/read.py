@@ -16,6 +16,7 @@ from pipeline.api.answer import Refusal
 from pipeline.api.route import Route
 from pipeline.operations.errors import Problem
 from pipeline.store.text import REFUSED
+from schemas.words import rule
 
 LARGEST = 2 * 1024 * 1024  # bytes of a body
 SLOWEST = 30.0  # seconds for a body to arrive
@@ -49,7 +50,7 @@ def query_values(route: Route, request: web.Request) -> Any:
     try:
         return route.query.model_validate(given)
     except ValidationError as error:
-        raise Refusal(422, "the query is not valid", problems_of(error)) from None
+        raise Refusal(422, "the query is not valid", problems_of(error, route.query)) from None
 
 
 async def body_value(route: Route, request: web.Request) -> Any:
@@ -70,12 +71,12 @@ async def body_value(route: Route, request: web.Request) -> Any:
     try:
         return route.body.validate_json(text, strict=True)
     except ValidationError as error:
-        raise Refusal(422, "the body is not valid", problems_of(error)) from None
+        raise Refusal(422, "the body is not valid", problems_of(error, route.body_type)) from None
 
 
-def problems_of(error: ValidationError) -> list[Problem]:
+def problems_of(error: ValidationError, model: Any) -> list[Problem]:
     """Everything that a model did not like."""
-    return [_problem(each) for each in error.errors(include_url=False)]
+    return [_problem(each, model) for each in error.errors(include_url=False)]
 
 
 def place(location: Iterable[int | str]) -> str | None:
@@ -86,11 +87,10 @@ def place(location: Iterable[int | str]) -> str | None:
     return shown.removeprefix(".") or None
 
 
-def _problem(each: ErrorDetails) -> Problem:
+def _problem(each: ErrorDetails, model: Any) -> Problem:
     where = place(each["loc"])
     told = each["type"] != "missing" and not any(word in (where or "").lower() for word in SECRET)
-    rule = "is not known here" if each["type"] == "extra_forbidden" else each["msg"].removeprefix("Value error, ")
-    return Problem(where, rule, each["input"] if told else None)
+    return Problem(where, rule(each, model), each["input"] if told else None)
 
 
 async def _received(request: web.Request) -> bytes:

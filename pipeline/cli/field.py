@@ -118,7 +118,7 @@ def _field(said: dict[str, Any], file: Path | None) -> Field:
     try:
         return Field(**{**(tomllib.loads(file.read_text()) if file else {}), **said})
     except ValidationError as error:
-        raise WrongUse(told(error, said["name"])) from error
+        raise WrongUse(told(error, said["name"], Field)) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise WrongUse(f"{file}: {error}") from error
 

@@ -34,12 +34,13 @@ def send(
     """Post a file of events through the HTTP door, as a producer would.
 
     What is refused for the moment is tried again. Where the connector's events carry no id of their own, each
-    request gets an idempotency key, so that trying again does nothing twice. Where the connector asks who posts, each
-    is signed as its source would sign it, with the first of its secrets that is to be found from here.
+    request gets an idempotency key by the file's content, so that nothing is done twice, also when the same file is
+    sent again with the same --batch after it was cut short. Where the connector asks who posts, each is signed as its
+    source would sign it, with the first of its secrets that is to be found from here.
     """
     from pipeline.cli import show
     from pipeline.operations.proving import nothing
-    from pipeline.operations.send import DoorClosed, UnreadableFile, read
+    from pipeline.operations.send import DoorClosed, UnreadableFile, keys_of, read
     from pipeline.operations.send import send as post
 
     if (connector is None) == (url is None):
@@ -57,7 +58,7 @@ def send(
                         read(file),
                         batch=batch,
                         in_flight=in_flight,
-                        keyed=keyed,
+                        keys=keys_of(file, batch) if keyed else None,
                         prove=prove,
                         on_progress=advance,
                     )

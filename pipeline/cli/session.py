@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import typer
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
+    from pydantic import BaseModel, ValidationError
 
     from pipeline.operations.access import Actor
     from pipeline.operations.chain import Chain
@@ -57,14 +57,12 @@ def _end(error: object, code: int) -> None:
     raise typer.Exit(code)
 
 
-def told(error: ValidationError, whole: str) -> str:
+def told(error: ValidationError, whole: str, model: type[BaseModel]) -> str:
     """What a model did not like: field, rule and value of each; what is wrong with all of it, by the name `whole`."""
-    problems = []
-    for each in error.errors(include_url=False):
-        rule = each["msg"].removeprefix("Value error, ")
-        at = ".".join(map(str, each["loc"]))
-        problems.append(f"{at}: {rule}, not {each['input']!r}" if at else f"{whole}: {rule}")
-    return "; ".join(problems)
+    from schemas import words
+
+    found = [(".".join(map(str, each["loc"])) or whole, each) for each in error.errors(include_url=False)]
+    return "; ".join(f"{at}: {words.told(each, model)}" for at, each in found)
 
 
 def play(work: Callable[[Settings], Awaitable[T]]) -> T:

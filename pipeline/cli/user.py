@@ -102,7 +102,7 @@ def add_field(
     try:
         wanted = UserField(name=name, label=label or name, type=UserFieldType(type))
     except ValidationError as error:
-        raise typer.BadParameter(told(error, name)) from error
+        raise typer.BadParameter(told(error, name, UserField)) from error
     in_account(account, lambda opened, actor: users.add_field(opened, actor.account, wanted))
     print(f"added user field {name}")
 

@@ -24,6 +24,7 @@ from pipeline.ingress.refusal import Refusal, malformed
 from pipeline.operations.checking import problems_of
 from pipeline.operations.connectors import BadConnector, parsed, parsed_file
 from pipeline.operations.errors import Invalid
+from schemas import words
 from schemas.connector import Connector
 from schemas.cutting import events_in, producer_id, redacted
 from schemas.fields import AS_SENT, RecordFields
@@ -192,8 +193,9 @@ def _ran_file(file: Path, settings: ConnectorSettings, fields: RecordFields) -> 
     try:
         case = Case(**tomllib.loads(file.read_text(encoding="utf-8")))
     except ValidationError as error:
-        told = "\n".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        return Ran(settings.name, file.stem, str(file), trouble=told)
+        found = error.errors(include_url=False)
+        trouble = "\n".join(f"{'.'.join(map(str, each['loc']))}: {words.told(each, Case)}" for each in found)
+        return Ran(settings.name, file.stem, str(file), trouble=trouble)
     except (OSError, TypeError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         return Ran(settings.name, file.stem, str(file), trouble=str(error))
     return _ran(case, settings, fields, settings.name, str(file))

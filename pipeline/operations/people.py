@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from pipeline.operations.errors import Problem
 from pipeline.store import people, users
@@ -15,6 +18,8 @@ from schemas.normal.people import ANYBODY, People
 from schemas.problem import map_row
 from schemas.settings import Access, ConnectorSettings, Notify
 
+M = TypeVar("M", bound=BaseModel)
+
 
 async def people_problems(
     database: Database, account: int, settings: ConnectorSettings, fields: RecordFields
@@ -26,6 +31,13 @@ async def people_problems(
     declared = with_declared(fields, settings)
     known = await people.of_account(database, account, declared)
     return [*found, *_mapped(settings, declared, known)]
+
+
+async def people_named(database: Database, account: int, document: Mapping[str, Any]) -> list[Problem]:
+    """The same of a document that is no settings, as far as it says whom to notify and what opens the connector."""
+    notify, access = _read(Notify, document.get("notify")), _read(Access, document.get("access"))
+    found = await _notify(database, account, notify) if notify else []
+    return [*found, *(await _access(database, account, access) if access else [])]
 
 
 async def _notify(database: Database, account: int, notify: Notify) -> list[Problem]:
@@ -43,6 +55,13 @@ async def _access(database: Database, account: int, access: Access) -> list[Prob
     boolean = ", ".join(each for each, type in types.items() if type == UserFieldType.BOOLEAN) or "none yet"
     rule = f"must be a boolean user field of the account; there are: {boolean}"
     return [Problem("access.user_field", rule, access.user_field)]
+
+
+def _read(model: type[M], said: object) -> M | None:
+    try:
+        return None if said is None else model.model_validate(said)
+    except ValidationError:
+        return None  # a problem that is told where the document is checked
 
 
 def _mapped(settings: ConnectorSettings, fields: RecordFields, known: People) -> Iterator[Problem]:

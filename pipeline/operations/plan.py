@@ -19,7 +19,7 @@ from pipeline.operations.checking import checked, problems_of
 from pipeline.operations.connectors import BadConnector, counted, document_in, parsed
 from pipeline.operations.differences import Difference, differences
 from pipeline.operations.errors import Invalid, Problem
-from pipeline.operations.people import people_problems
+from pipeline.operations.people import people_named, people_problems
 from pipeline.store import connectors, fields
 from pipeline.store.connectors import NOBODY, Applied, Author
 from pipeline.store.database import Database
@@ -98,6 +98,8 @@ async def plan(database: Database, account: int, wanted: Sequence[Wish], *, prun
         if settings is not None:
             problems = [*problems, *await secrets.missing(database, account, settings)]
             problems += await people_problems(database, account, settings, there)
+        else:
+            problems = [*problems, *await people_named(database, account, wish.document or {})]
         entries.append(_planned(wish, settings, problems, stored, there["lead"]))
     if prune and not any(entry.state == "refused" for entry in entries):  # whose names may not be known
         said = {entry.name for entry in entries}
@@ -162,7 +164,8 @@ def _judged(wish: Wish, fields: RecordFields) -> tuple[ConnectorSettings | None,
     if wish.settings is not None:
         return wish.settings, [*wish.problems, *problems_of(wish.settings, fields)]
     settings, problems = (None, []) if wish.document is None else checked(wish.document, fields)
-    return settings, [*wish.problems, *problems]
+    told = {each.field for each in wish.problems}
+    return settings, [*wish.problems, *(each for each in problems if each.field not in told)]
 
 
 def _field(row: object) -> Field | None:
@@ -179,7 +182,7 @@ def _planned(
     stored: dict[str, dict[str, Any]],
     lead: Fields,
 ) -> Planned:
-    name = (wish.document or {}).get("name") if settings is None else settings.name
+    name = _name(wish.document or {}) if settings is None else settings.name
     if settings is None or problems:
         return Planned("refused", name, wish.origin, problems=problems)
     after = canonical(settings)
@@ -189,6 +192,11 @@ def _planned(
     found = differences(canonical_of(stored[settings.name]), after)
     state: State = "change" if found else "unchanged"
     return Planned(state, name, wish.origin, found, (), _new(settings, lead), settings)
+
+
+def _name(document: Mapping[str, Any]) -> str | None:
+    name = document.get("name")
+    return name if isinstance(name, str) else None
 
 
 def canonical_of(document: dict[str, Any]) -> dict[str, Any]:

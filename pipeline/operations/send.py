@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import hashlib
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -44,6 +45,12 @@ class Sent:
     refusals: list[str] = field(default_factory=list)  # the first few, as answered
 
 
+def keys_of(file: Path, batch: int) -> str:
+    """What the idempotency keys of this file begin with: the same for the same content, cut up in the same way."""
+    with file.open("rb") as content:
+        return f"{hashlib.file_digest(content, 'sha256').hexdigest()[:32]}-{batch}"
+
+
 def read(file: Path) -> Iterator[Any]:
     """The events of a file, by its suffix: .ndjson or .jsonl, .csv (a header line names the members), else JSON."""
     match file.suffix.lower():
@@ -71,18 +78,19 @@ async def send(
     *,
     batch: int = 1,
     in_flight: int = 32,
-    keyed: bool = False,
+    keys: str | None = None,
     prove: Prove = nothing,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Sent:
     """Post the events to a webhook URL, `batch` to a request, at most `in_flight` requests at once.
 
-    `keyed` gives each request an idempotency key, so that trying it again does nothing twice; leave it off where
-    the events carry ids of their own, which a key would hide. `prove` says what each must send along to be believed.
+    `keys` begins the idempotency key of each request, so that trying it again, also in another run, does nothing
+    twice; leave it off where the events carry ids of their own, which a key would hide. `prove` says what each must
+    send along to be believed.
     `on_progress` hears how many events each answered request held. Raises DoorClosed.
     """
     sent = Sent()
-    run, numbers = uuid4().hex, count()
+    run, numbers = keys or uuid4().hex, count()
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=in_flight), timeout=aiohttp.ClientTimeout(total=60)
     ) as session:
@@ -92,7 +100,7 @@ async def send(
                 key, body = f"{run}-{next(numbers)}", orjson.dumps(group[0] if batch == 1 else group)
                 target, proof = prove(url, body, key)
                 headers = {"Content-Type": "application/json", **proof}
-                if keyed:
+                if keys is not None:
                     headers["Idempotency-Key"] = key
                 await _post(session, target, headers, body, len(group), sent)
                 on_progress(len(group))

@@ -63,6 +63,9 @@ async def test_everything_that_is_wrong_is_told_at_once(api: Served) -> None:
         "nmae": "Sam",
         "active": "yes",
     }
+    rules = {each["field"]: each["rule"] for each in error["problems"]}
+    assert rules["nmae"] == "is not known here; did you mean 'name'?"
+    assert rules["role"] == "must be 'admin', 'editor', 'operator' or 'viewer'"
     long = told(await api.ask("POST", "/users", {"email": "x" * 5000}), 422, "Not valid")
     assert len(long["value"]) == 201
     both = told(await api.ask("GET", "/users?limit=0&after=x&what=1"), 422, "Not valid")
@@ -129,12 +132,20 @@ async def test_settings_of_a_connector_are_told_row_by_row(api: Served) -> None:
     rows = [
         {"from": "a", "to": "lead.nope"},
         {"from": "b", "to": "lead.email", "key": True},
-        {"to": "lead.city", "x": 1},
+        {"to": "lead.city", "form": "c"},
     ]
-    body = {"name": "site", "preset": "generic-json", "enabled": "yes", "map": rows, "default_country": "XX"}
+    body = {
+        "name": "My Site",
+        "preset": "generic-json",
+        "enabled": "yes",
+        "map": rows,
+        "default_country": "XX",
+        "notify": {"user": "nobody@example.com"},
+        "auth": {"scheme": "githb"},
+    }
     answer = told(await api.ask("POST", "/connectors", body), 422, "Not valid")
     places = [each["field"] for each in answer["problems"]]
-    for place in ("enabled", "default_country", "map row 1", "map row 3"):
+    for place in ("enabled", "default_country", "map row 1", "map row 3", "notify.user", "auth"):
         assert any(each.startswith(place) for each in places), (place, places)
     checked = await api.done("POST", "/connector-settings/validate", body)
     assert not checked["valid"] and [each["field"] for each in checked["problems"]] == places

@@ -45,7 +45,10 @@ DOORS = {
     ("pipeline.ingress.short", "request"),  # aiohttp prepares answers
 }
 STATEMENTS = {"execute", "executemany", "fetch", "fetchrow", "fetchval", "cursor", "prepare"}
-NAMESAKES = {("pipeline.daemon.embedded", "log")}  # the file that the private server logs to
+NAMESAKES = {
+    ("pipeline.daemon.embedded", "log"),  # the file that the private server logs to
+    ("pipeline.operations.people", "notify"),  # the setting
+}
 PARTITIONS = "pipeline.store.partitions"
 CLAUSES = {"where.add", "Where"}
 

@@ -9,13 +9,13 @@ from pydantic import Field
 from pipeline.api.answer import ProblemShown, problem
 from pipeline.api.call import Call
 from pipeline.api.connector import EXAMPLE, Difference, Given, Note, Saved, author, saved
-from pipeline.api.draft import Draft, Judged, problems_of
+from pipeline.api.draft import Draft, Judged, wish_of
 from pipeline.api.listing import Shown
 from pipeline.api.route import Table
 from pipeline.operations import connectors, plan
 from pipeline.operations.as_code import to_toml
 from pipeline.operations.errors import Forbidden
-from pipeline.operations.plan import Planned, Wish
+from pipeline.operations.plan import Planned
 from pipeline.operations.visible import may_save, named
 from schemas.access import Scope
 from schemas.strict import Strict
@@ -94,10 +94,7 @@ async def _plan(call: Call, body: Wanted | Planning) -> plan.Plan:
         raise Forbidden("only an administrator removes what nothing is said of: others do not see all connectors")
     said_well = [said.settings for said in body.connectors if said.settings is not None]
     await may_save(call.database, call.actor, said_well)  # a plan tells what is stored
-    wishes = []
-    for number, said in enumerate(body.connectors):
-        problems = tuple(await problems_of(call, said))
-        wishes.append(Wish(f"connectors[{number}]", said.settings, problems))
+    wishes = [wish_of(said, f"connectors[{number}]") for number, said in enumerate(body.connectors)]
     return await plan.plan(call.database, call.account, wishes, prune=body.prune)
 
 

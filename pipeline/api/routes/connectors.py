@@ -9,13 +9,12 @@ from pydantic import Field
 from pipeline.api.answer import ProblemShown, problem
 from pipeline.api.call import Call
 from pipeline.api.connector import EXAMPLE, ConnectorShown, Given, Note, Saved, author, row_of, saved
-from pipeline.api.draft import Draft, Judged, problems_of, settings_of
+from pipeline.api.draft import Draft, Judged, settings_of, wish_of
 from pipeline.api.listing import Limit, Page, Shown
 from pipeline.api.route import Table
 from pipeline.operations import connectors, plan
 from pipeline.operations.as_code import canonical
 from pipeline.operations.errors import Invalid, Problem
-from pipeline.operations.plan import Wish
 from pipeline.operations.visible import is_new, may_save, named, visible
 from pipeline.store import connectors as store
 from schemas.access import Scope
@@ -87,10 +86,8 @@ async def create_connector(call: Call, body: Draft) -> Saved:
 @api.route("POST", "/connector-settings/validate", scope=Scope.CONNECTORS_READ, tag=TAG, example=EXAMPLE)
 async def validate_connector(call: Call, body: Judged) -> Verdict:
     """Check settings without saving them."""
-    problems = await problems_of(call, body)
-    if body.settings is not None:
-        made = await plan.plan(call.database, call.account, [Wish("the settings", body.settings)])
-        problems = list(made.entries[0].problems)
+    made = await plan.plan(call.database, call.account, [wish_of(body, "the settings")])
+    problems = made.entries[0].problems
     return Verdict(valid=not problems, problems=[problem(each) for each in problems])
 
 
