@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,8 @@ from pipeline.cli.progress import progress
 from pipeline.cli.session import Failed, WrongUse, account_id, clear_errors, database, loop_run, play
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipeline.operations.proving import Prove
 
 
@@ -33,10 +35,10 @@ def send(
 ) -> None:
     """Post a file of events through the HTTP door, as a producer would.
 
-    What is refused for the moment is tried again. Where the connector's events carry no id of their own, each
-    request gets an idempotency key by the file's content, so that nothing is done twice, also when the same file is
-    sent again with the same --batch after it was cut short. Where the connector asks who posts, each is signed as its
-    source would sign it, with the first of its secrets that is to be found from here.
+    What is refused for the moment is tried again. Events that carry no id of their own get an idempotency key by the
+    file's content, so that nothing is done twice, also when the same file is sent again with the same --batch. Where
+    the connector asks who posts, each is signed as its source would sign it, with the first of its secrets that is to
+    be found from here.
     """
     from pipeline.cli import show
     from pipeline.operations.proving import nothing
@@ -50,7 +52,7 @@ def send(
     with clear_errors():
         try:
             total = sum(1 for _ in read(file))
-            target, keyed, prove = (url, False, nothing) if url else _target(str(connector), account)
+            target, owns, prove = (url, _all, nothing) if url else _target(str(connector), account)
             with progress(f"sending {file.name}", total) as advance:
                 sent = loop_run(
                     post(
@@ -58,7 +60,8 @@ def send(
                         read(file),
                         batch=batch,
                         in_flight=in_flight,
-                        keys=keys_of(file, batch) if keyed else None,
+                        keys=keys_of(file, batch),
+                        owns=owns,
                         prove=prove,
                         on_progress=advance,
                     )
@@ -79,20 +82,30 @@ def send(
         raise typer.Exit(1)
 
 
-def _target(name: str, account: str) -> tuple[str, bool, Prove]:
-    """A connector's URL, whether its events need a key of ours, and what makes requests to it believed."""
+def _all(_: Any) -> bool:
+    """Of a connector that is not known nobody can say which events have ids of their own: so none is hidden."""
+    return True
+
+
+def _target(name: str, account: str) -> tuple[str, Callable[[Any], bool], Prove]:
+    """A connector's URL, what tells whether an event has an id of its own, and what makes requests be believed."""
     from pipeline.operations import urls
     from pipeline.operations.connectors import find
     from pipeline.operations.proving import prover
     from pipeline.operations.secrets import from_here
     from pipeline.settings import Settings
+    from schemas.cutting import events_in, producer_id
 
-    async def run(settings: Settings) -> tuple[str, bool, Prove]:
+    async def run(settings: Settings) -> tuple[str, Callable[[Any], bool], Prove]:
         async with database(settings) as opened:
             owner = await account_id(opened, account)
             connector = await find(opened, owner, name)
             newest = await urls.newest_of(opened, settings, owner, name)
             prove = prover(connector, await from_here(opened, settings))
-        return newest.url, not connector.id_paths, prove
+
+        def owns(event: Any) -> bool:
+            return any(producer_id(each, connector.id_paths) for each in events_in(event, connector.preset.door))
+
+        return newest.url, owns, prove
 
     return play(run)

@@ -79,28 +79,30 @@ async def send(
     batch: int = 1,
     in_flight: int = 32,
     keys: str | None = None,
+    owns: Callable[[Any], bool] = lambda _: False,
     prove: Prove = nothing,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Sent:
     """Post the events to a webhook URL, `batch` to a request, at most `in_flight` requests at once.
 
     `keys` begins the idempotency key of each request, so that trying it again, also in another run, does nothing
-    twice; leave it off where the events carry ids of their own, which a key would hide. `prove` says what each must
-    send along to be believed.
+    twice; events of which `owns` says that they have an id of their own go without one, which would hide it. `prove`
+    says what each request must send along to be believed.
     `on_progress` hears how many events each answered request held. Raises DoorClosed.
     """
     sent = Sent()
     run, numbers = keys or uuid4().hex, count()
+    requests = _requests(events, batch, owns)
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=in_flight), timeout=aiohttp.ClientTimeout(total=60)
     ) as session:
 
         async def feed() -> None:
-            while group := list(islice(events, batch)):
+            for group, own in requests:
                 key, body = f"{run}-{next(numbers)}", orjson.dumps(group[0] if batch == 1 else group)
                 target, proof = prove(url, body, key)
                 headers = {"Content-Type": "application/json", **proof}
-                if keys is not None:
+                if keys is not None and not own:
                     headers["Idempotency-Key"] = key
                 await _post(session, target, headers, body, len(group), sent)
                 on_progress(len(group))
@@ -115,6 +117,14 @@ async def send(
                 raise
             raise closed.exceptions[0] from None  # several may have found it closed; one is enough to say so
     return sent
+
+
+def _requests(events: Iterator[Any], batch: int, owns: Callable[[Any], bool]) -> Iterator[tuple[list[Any], bool]]:
+    """The events of each request, and whether they have ids of their own: all of them, or none."""
+    while group := list(islice(events, batch)):
+        for own in (True, False):
+            if alike := [event for event in group if owns(event) is own]:
+                yield alike, own
 
 
 async def _post(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -54,7 +55,9 @@ async def test_what_we_send_ourselves_is_believed(auth: dict[str, Any]) -> None:
             target, headers = prove(url.replace(door.url, public), body, id)
             return target.replace(public, door.url), headers
 
-        sent = await send(f"{door.url}/in/t", iter([{"a": 1}, {"a": 2}, {"a": 3}]), batch=2, keys=uuid4().hex, prove=proved)
+        sent = await send(
+            f"{door.url}/in/t", iter([{"a": 1}, {"a": 2}, {"a": 3}]), batch=2, keys=uuid4().hex, prove=proved
+        )
         assert (sent.accepted, sent.refused, sent.refusals) == (3, 0, [])
         if auth["scheme"] != "token":
             assert (await send(f"{door.url}/in/t", iter([{"a": 1}]))).refused == 1
