@@ -1,8 +1,9 @@
 """Load at a constant rate. In: a webhook URL, a rate, a seed. Out: the client's log of what it was told.
 
 Requests leave when they are due, whether or not earlier ones have been answered; a slow server meets more of them at
-once, as in life. Each event has an id that the client can work out before it sends, so also an event whose request
-failed is known by name.
+once, as in life. Only where a bound is given, one that is due waits for room: on a machine that is starved they would
+pile up until the server had to refuse some, and what is asked there is whether any gets lost. Each event has an id
+that the client can work out before it sends, so also an event whose request failed is known by name.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class Load:
         seed: int,
         batch: int = 1,
         patience: float = PATIENCE,
+        at_once: int | None = None,
     ) -> None:
         self.told = Told()
         self.rate = rate
@@ -49,6 +51,7 @@ class Load:
         self._url = url
         self._connector = connector
         self._batch = batch
+        self._at_once = at_once
         self._timeout = aiohttp.ClientTimeout(total=patience)
         self._chance = random.Random(seed)
         self._seed = seed
@@ -62,6 +65,11 @@ class Load:
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._under_way: set[asyncio.Task[None]] = set()
+
+    @property
+    def number(self) -> int:
+        """Of the newest event."""
+        return self._number
 
     def plant(self, number: int, hazard: str) -> None:
         """Make the event of this number one that a hazard stage dies of."""
@@ -81,6 +89,10 @@ class Load:
                 if not self._flowing.is_set():
                     paused = time.monotonic()
                     await self._flowing.wait()
+                    started += time.monotonic() - paused
+                if self._at_once is not None and len(self._under_way) >= self._at_once:
+                    paused = time.monotonic()
+                    await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
                     started += time.monotonic() - paused
                 documents = [self._next() for _ in range(self._batch)]
                 sent += len(documents)

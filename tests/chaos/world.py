@@ -32,6 +32,7 @@ STAGES = ("normalize map dedupe", "upsert", "witness log notify")
 HAZARDOUS = ("normalize hazard map dedupe", "upsert", "witness log notify")
 PEACE = 1.0  # seconds of load before anything is hurt
 BESIDE = 200.0  # seconds of patience in the short form, which runs beside a suite and measures nothing
+AT_ONCE = 50  # requests under way, there: more than come together where nothing is starved
 CALM = 0.25  # seconds between two looks at the journal
 
 
@@ -247,7 +248,14 @@ async def world(
             urls = await asyncio.to_thread(leadpipe.apply, "website")
             connector = await _connector(direct)
             crew = Crew(leadpipe)
-            load = Load(lambda: urls["website"], connector, rate, seed, batch, PATIENCE if long else BESIDE)
+            load = Load(
+                lambda: urls["website"],
+                connector,
+                rate,
+                seed,
+                batch,
+                *((PATIENCE, None) if long else (BESIDE, AT_ONCE)),
+            )
             for copy in "ab" if twice else "a":
                 crew.add(f"ingress {copy}", "ingress")
             for copy in "ab" if twice else "a":
