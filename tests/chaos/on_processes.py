@@ -11,7 +11,7 @@ import orjson
 from tests.chaos.catalogue import scenario
 from tests.chaos.world import World
 from tests.support.daemon import post
-from tests.support.until import PROCESSES
+from tests.support.until import PROCESSES, until
 
 
 @scenario("R1", "SIGKILL a stage, 0.5-1 s", rate=300, twice=True, small={"rate": 100})
@@ -111,7 +111,8 @@ async def shuffled(w: World) -> None:
 @scenario("R19", "poison: exit, signal, bug", rate=100, hazards=True)
 async def poison(w: World) -> None:
     w.crew.refuse_falls = False  # that is what the poison does
-    for place, kind in ((120, "exit"), (150, "signal"), (180, "raise")):
+    hazards = {120: "exit", 150: "signal", 180: "raise"}
+    for place, kind in hazards.items():
         w.load.plant(place, kind)
     garbage = (b"not a frame", orjson.dumps({"v": 99, "events": []}))
     w.verdict.garbage = len(garbage)
@@ -120,6 +121,7 @@ async def poison(w: World) -> None:
         status, _ = await post(w.leadpipe.urls["website"], b'{"name": "cut off')
         w.verdict.require(status == 400, f"a body that cannot be parsed was answered {status}")
         await w.put("normalize", *garbage)
+        await until(lambda: w.load.number > max(hazards), "the poison", PROCESSES)
 
     await w.loaded(25 if w.long else 6, faults)
     w.mend()

@@ -248,14 +248,8 @@ async def world(
             urls = await asyncio.to_thread(leadpipe.apply, "website")
             connector = await _connector(direct)
             crew = Crew(leadpipe)
-            load = Load(
-                lambda: urls["website"],
-                connector,
-                rate,
-                seed,
-                batch,
-                *((PATIENCE, None) if long else (BESIDE, AT_ONCE)),
-            )
+            bounds = (PATIENCE, None) if long else (BESIDE, AT_ONCE)
+            load = Load(lambda: urls["website"], connector, rate, seed, batch, *bounds)
             for copy in "ab" if twice else "a":
                 crew.add(f"ingress {copy}", "ingress")
             for copy in "ab" if twice else "a":
