@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -15,6 +16,8 @@ from pipeline.cli.session import Failed, in_account, in_chain
 from pipeline.cli.times import moment
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from pipeline.operations.access import Actor
     from pipeline.operations.chain import Chain
     from pipeline.store.database import Database
@@ -28,6 +31,7 @@ Error = Annotated[str | None, typer.Option("--error", help="Only with this text 
 Status = Annotated[str, typer.Option("--status", help="dead, replayed, discarded, or any.")]
 STATUSES = ("dead", "replayed", "discarded", "any")
 COLUMNS = ("stage", "kind", "attempts", "event_id")
+PATIENCE, PAUSE = 60.0, 0.5  # seconds that a replay waits for a server that is away, and between two tries
 FRAME = 2_000  # characters shown of a frame that cannot be read
 Letter = Annotated[int, typer.Argument(help="The dead letter's id.", min=1, max=LARGEST_ID)]
 
@@ -159,9 +163,36 @@ def replay(
             return 1
         wanted = await dead.wanted(opened, actor, given, connector)
         with progress("replaying", await dead_letters.count(opened, wanted)) as advance:
-            return await replay_all(opened, chain, wanted, advance)
+            return await _all(partial(replay_all, opened, chain, wanted), advance)
 
     print(f"replayed {in_chain(account, run):,}")
+
+
+async def _all(replay: Callable[[Callable[[int], None]], Awaitable[int]], advance: Callable[[int], None]) -> int:
+    """Replay until none is left, waiting for a server that goes away meanwhile; returns how many were sent."""
+    import asyncio
+
+    from pipeline.cli import show
+    from pipeline.engine.outcome import Transient
+
+    sent, waited = 0, 0.0
+
+    def count(more: int) -> None:
+        nonlocal sent, waited
+        sent, waited = sent + more, 0.0
+        advance(more)
+
+    while True:
+        try:
+            await replay(count)
+            return sent
+        except Transient as error:
+            if waited >= PATIENCE:
+                raise Failed(f"{error}; {sent:,} were sent until then: run it again for the rest") from error
+            if not waited:
+                show.messages.print(f"waiting after {sent:,}: {error}", markup=False)
+            await asyncio.sleep(PAUSE)
+            waited += PAUSE
 
 
 @app.command()
