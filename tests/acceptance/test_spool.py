@@ -62,11 +62,11 @@ def is_away(door: Door) -> None:
 
 
 def refuses(door: Door) -> None:
-    door.transport.failures += [Unroutable("no such queue")] * 1_000
+    door.transport.refusal = Unroutable("no such queue")
 
 
 def mended(door: Door) -> None:
-    door.transport.failures.clear()
+    door.transport.refusal = None
     door.transport.connected = True
     door.transport.gate.set()
 

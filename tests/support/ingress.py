@@ -99,11 +99,12 @@ class WatchedTransport(MemoryTransport):
         self.groups: list[int] = []  # events of each publish
         self.waiting = 0
         self.failures: list[Exception] = []
+        self.refusal: Exception | None = None  # of every publish
         self._parcels: list[Parcel] = []
 
     async def publish(self, messages: Sequence[Message]) -> None:
         self.groups.append(sum(len(unpack(message.body, 0)) for message in messages))
-        failure = self.failures.pop() if self.failures else None
+        failure = self.failures.pop() if self.failures else self.refusal
         self.waiting += 1
         try:
             await self.gate.wait()

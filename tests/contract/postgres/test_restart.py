@@ -34,7 +34,7 @@ class OwnServer:
 
     def run(self, *command: str) -> None:
         """One pg_ctl command, as the user who owns the data."""
-        pg_ctl(["-w", *command], pgdata=self._folder, user=self._folder.owner())
+        pg_ctl(["-w", "-t", "300", *command], pgdata=self._folder, user=self._folder.owner())
 
     def start(self) -> None:
         """Start it where it was: on a socket in its folder, and on no port."""
