@@ -69,10 +69,10 @@ class Saved(Shown):
 
 async def row_of(call: Call, name: str) -> dict[str, Any]:
     """The connector of this name, as lists have it. Raises NotFound: somebody removed it meanwhile."""
-    for row in await connectors.list_all(call.database, call.account):
-        if row["name"] == name:
-            return row
-    raise NotFound(f"connector {name!r} is removed")
+    row = await connectors.listed(call.database, call.account, name)
+    if row is None:
+        raise NotFound(f"connector {name!r} is removed")
+    return row
 
 
 def author(call: Call, note: str | None) -> Author:

@@ -1,4 +1,4 @@
-"""`leadpipe account`: make accounts, and list them."""
+"""`leadpipe account`: make accounts, list them, and see who changed their users and keys."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.options import AsJson
-from pipeline.cli.session import database, play
+from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson
+from pipeline.cli.session import database, in_account, play
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings
 
-app = typer.Typer(help="Make accounts, and list them.", no_args_is_help=True)
+app = typer.Typer(help="Make accounts, list them, and see who changed their users and keys.", no_args_is_help=True)
 
 
 @app.command()
@@ -43,3 +43,17 @@ def list_(json: AsJson = False) -> None:
             return await accounts.list_all(opened)
 
     show.rows(("id", "name", "created_at"), play(run), json=json)
+
+
+@app.command()
+def changes(
+    limit: Annotated[int, typer.Option("--limit", help="How many.", min=1, max=100_000)] = 100,
+    account: Account = DEFAULT_ACCOUNT,
+    json: AsJson = False,
+) -> None:
+    """List who made, changed and ended users, user fields and keys, the latest first."""
+    from pipeline.cli import show
+    from pipeline.store import account_changes
+
+    found = in_account(account, lambda opened, actor: account_changes.page(opened, actor.account, limit=limit))
+    show.rows(("at", "by", "what", "subject", "details"), found, json=json)

@@ -51,12 +51,16 @@ def list_(
 def set_(
     name: Name,
     type: Annotated[
-        str | None, typer.Option("--type", help="text, number, boolean, phone, email, date, datetime, dropdown, …")
+        str | None,
+        typer.Option("--type", help="text, number, boolean, phone, email, date, datetime, dropdown, user, …"),
     ] = None,
     label: Annotated[str | None, typer.Option("--label", help="What people see.")] = None,
     option: Annotated[list[str] | None, typer.Option("--option", help="An option of a dropdown.")] = None,
     required: Annotated[bool | None, typer.Option("--required/--not-required", help="Of leads.")] = None,
     unique: Annotated[bool | None, typer.Option("--unique/--not-unique", help="It can be a search key.")] = None,
+    junk: Annotated[
+        list[str] | None, typer.Option("--junk", help="A value of a unique field that identifies nobody.")
+    ] = None,
     file: Annotated[
         Path | None, typer.Option("--file", help="A field as TOML instead, also with a parent.", exists=True)
     ] = None,
@@ -70,7 +74,7 @@ def set_(
     from pipeline.operations.errors import NotFound
 
     kind = _kind(record)
-    given = {"type": type, "label": label, "options": option, "required": required, "unique": unique}
+    given = {"type": type, "label": label, "options": option, "required": required, "unique": unique, "junk": junk}
     said = {what: value for what, value in given.items() if value is not None}
 
     async def run(opened: Database, actor: Actor) -> tuple[str, Listed]:

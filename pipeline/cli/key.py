@@ -37,7 +37,7 @@ def create(
 
     Use it as `Authorization: Bearer KEY` with the API, whose page is /api/docs.
     """
-    from pipeline.operations import keys, users
+    from pipeline.operations import keys
     from schemas.access import Scope
 
     if unknown := [text for text in scope or () if text not in set(Scope)]:
@@ -47,8 +47,8 @@ def create(
     until = None if days is None else datetime.now(UTC) + timedelta(days=days)
 
     async def run(opened: Database, actor: Actor) -> Made:
-        await users.first_admin(opened, actor.account, user)
-        return await keys.create(opened, actor, name, email=user, scopes=scopes, expires_at=until)
+        made = await keys.create_first(opened, actor, name, user, scopes=scopes, expires_at=until)
+        return made or await keys.create(opened, actor, name, email=user, scopes=scopes, expires_at=until)
 
     _print(in_account(account, run), json)
 

@@ -41,7 +41,7 @@ def create(
 
     async def run(opened: Database, actor: Actor) -> dict[str, Any]:
         given = _values(field, await users.fields(opened, actor.account))
-        return await users.create(opened, actor.account, email, name=name, role=_role(role), fields=given)
+        return await users.create(opened, actor, email, name=name, role=_role(role), fields=given)
 
     _print(in_account(account, run), "created", json)
 
@@ -67,7 +67,7 @@ def set_(
         new: dict[str, Any] = {what: value for what, value in given.items() if value is not None}
         if field:
             new["fields"] = _values(field, await users.fields(opened, actor.account))
-        return await users.change(opened, actor.account, user["id"], new)
+        return await users.change(opened, actor, user["id"], new)
 
     _print(in_account(account, run), "changed", json)
 
@@ -103,7 +103,7 @@ def add_field(
         wanted = UserField(name=name, label=label or name, type=UserFieldType(type))
     except ValidationError as error:
         raise typer.BadParameter(told(error, name, UserField)) from error
-    in_account(account, lambda opened, actor: users.add_field(opened, actor.account, wanted))
+    in_account(account, lambda opened, actor: users.add_field(opened, actor, wanted))
     print(f"added user field {name}")
 
 
@@ -119,7 +119,7 @@ def remove_field(
     if not yes:
         typer.confirm(f"Remove the user field {name!r} and its values?", abort=True)
 
-    in_account(account, lambda opened, actor: users.remove_field(opened, actor.account, name))
+    in_account(account, lambda opened, actor: users.remove_field(opened, actor, name))
     print(f"removed user field {name}")
 
 

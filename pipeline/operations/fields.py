@@ -19,22 +19,25 @@ async def get(database: Database, account: int, record: RecordKind, name: str) -
     for each in await page(database, account, record):
         if each.field.name == name:
             return each
-    raise NotFound(f"a {record} has no field {name!r}")
+    raise _no_field(record, name)
 
 
 async def create(database: Database, account: int, record: RecordKind, field: Field) -> Listed:
-    """A new field. Raises InUse: there is one of this name, or stored values stand in its way."""
-    there = {each.field.name for each in await page(database, account, record)}
-    if field.name in there:
+    """A new field. Raises Invalid; InUse: there is one of this name, or stored values stand in its way."""
+    try:
+        made = await fields.create(database, account, record, field)
+    except FieldRefused as refused:
+        raise _in_the_way(field.name, refused) from refused
+    if not made:
         raise InUse(f"a {record} has a field {field.name!r} already; change that one, or choose another name")
-    await put(database, account, record, field)
     return await get(database, account, record, field.name)
 
 
 async def put(database: Database, account: int, record: RecordKind, field: Field) -> State:
     """A field as it is to be: a new one, or one that is there in another form.
 
-    Raises InUse, with the stored values, connectors and fields that the change would break.
+    Raises Invalid (it can never be like this), InUse, with the stored values, connectors and fields that the change
+    would break.
     """
     try:
         return await fields.put(database, account, record, field)
@@ -56,7 +59,7 @@ async def relabel(database: Database, account: int, record: RecordKind, name: st
     try:
         await fields.relabel(database, account, record, name, label)
     except LookupError as error:
-        raise NotFound(f"a {record} has no field {name!r}") from error
+        raise _no_field(record, name) from error
     return await get(database, account, record, name)
 
 
@@ -75,7 +78,13 @@ async def remove(database: Database, account: int, record: RecordKind, name: str
     return done
 
 
-def _in_the_way(name: str, refused: FieldRefused) -> InUse:
+def _no_field(record: str, name: str) -> NotFound:
+    return NotFound(f"a {record} has no field {name!r}; the list of fields shows those there are")
+
+
+def _in_the_way(name: str, refused: FieldRefused) -> Invalid | InUse:
     problems = [Problem(name, message) for message in refused.problems]
+    if refused.itself:
+        return Invalid("the field is not saved", problems)
     problems += [Problem(name, rule, value) for value, rule in refused.values]
     return InUse("nothing is changed: the field is in use in ways that this would break", problems)

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipeline.operations.access import Actor, mint
+from pipeline.operations.access import Actor, Minted, mint
 from pipeline.operations.errors import Forbidden, InUse, Invalid, NotFound, Problem
+from pipeline.operations.who import by
 from pipeline.store import api_keys, users
 from pipeline.store.api_keys import NewKey
 from pipeline.store.database import Database
@@ -64,11 +65,28 @@ async def create(
         raise Invalid("the key would be allowed less than it says", [Problem("scopes", rule, list(beyond))])
     _not_more_than(actor, wanted)
     _ahead(expires_at)
-    minted = mint()
-    stored = None if scopes is None else sorted(wanted)
-    new = NewKey(owner["id"], name, minted.prefix, minted.secret_hash, stored, expires_at)
-    id = await api_keys.create(database, new)
-    return Made(await get(database, actor, id), minted.whole)
+    minted, new = _minted(owner["id"], name, scopes, expires_at)
+    return Made(await get(database, actor, await api_keys.create(database, new, by(actor))), minted.whole)
+
+
+async def create_first(
+    database: Database,
+    actor: Actor,
+    name: str,
+    email: str,
+    *,
+    scopes: Sequence[Scope] | None = None,
+    expires_at: datetime | None = None,
+) -> Made | None:
+    """In an account that has no user yet, its administrator and his key, both or neither; None: it has users.
+
+    Raises Invalid (an address that is none, an expiry that has passed).
+    """
+    _ahead(expires_at)
+    address = _address(email)
+    minted, new = _minted(0, name, scopes, expires_at)
+    id = await api_keys.create_first(database, actor.account, address, new, by(actor))
+    return None if id is None else Made(await get(database, actor, id), minted.whole)
 
 
 async def rotate(database: Database, actor: Actor, id: int, overlap: timedelta) -> Made:
@@ -89,7 +107,7 @@ async def rotate(database: Database, actor: Actor, id: int, overlap: timedelta) 
     following = NewKey(
         old["user_id"], old["name"], minted.prefix, minted.secret_hash, old["scopes"], old["expires_at"], replaces=id
     )
-    new = await api_keys.rotate(database, id, following, datetime.now(UTC) + overlap)
+    new = await api_keys.rotate(database, id, following, datetime.now(UTC) + overlap, by(actor))
     if new is None:
         raise InUse(f"key {id} is revoked or expired; make a new one instead")
     return Made(await get(database, actor, new), minted.whole)
@@ -98,22 +116,32 @@ async def rotate(database: Database, actor: Actor, id: int, overlap: timedelta) 
 async def revoke(database: Database, actor: Actor, id: int) -> None:
     """Have a key work no more. Raises NotFound."""
     await get(database, actor, id)
-    await api_keys.revoke(database, actor.account, id)
+    await api_keys.revoke(database, actor.account, id, by(actor))
+
+
+def _minted(user: int, name: str, scopes: Sequence[Scope] | None, expires_at: datetime | None) -> tuple[Minted, NewKey]:
+    minted = mint()
+    stored = None if scopes is None else sorted(set(scopes))
+    return minted, NewKey(user, name, minted.prefix, minted.secret_hash, stored, expires_at)
 
 
 async def _owner(database: Database, actor: Actor, email: str | None) -> dict[str, Any]:
     if email is None:
         found = None if actor.user is None else await users.get(database, actor.account, actor.user)
     else:
-        try:
-            found = await users.by_email(database, actor.account, mailbox(email))
-        except ValueError as error:
-            raise Invalid("no key is made", [Problem("user", str(error), email)]) from error
+        found = await users.by_email(database, actor.account, _address(email))
     if found is None:
         raise NotFound(f"no user {email}; make one first" if email else "say whose key it is to be")
     if found["id"] != actor.user and not actor.is_admin:
         raise Forbidden("only an administrator makes keys of others")
     return found
+
+
+def _address(email: str) -> str:
+    try:
+        return mailbox(email)
+    except ValueError as error:
+        raise Invalid("no key is made", [Problem("user", str(error), email)]) from error
 
 
 def _not_more_than(actor: Actor, scopes: frozenset[Scope]) -> None:

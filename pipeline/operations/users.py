@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.operations.access import Actor
 from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
+from pipeline.operations.who import by
 from pipeline.store import accounts, users
 from pipeline.store.database import Database
 from pipeline.store.text import storable
@@ -16,7 +18,7 @@ MOST_FIELDS = 100  # of one account's users
 
 async def create(
     database: Database,
-    account: int,
+    actor: Actor,
     email: str,
     *,
     name: str = "",
@@ -25,19 +27,14 @@ async def create(
     fields: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A new user. Raises Invalid (address, field values), InUse (the address is taken)."""
-    checked = await _checked(database, account, {"email": email, "fields": fields or {}})
+    checked = await _checked(database, actor.account, {"email": email, "fields": fields or {}})
+    address, values = checked["email"], checked["fields"]
     try:
         return await users.create(
-            database, account, checked["email"], name or checked["email"], role, checked["fields"], active=active
+            database, actor.account, address, name or address, role, values, active=active, by=by(actor)
         )
     except users.EmailTaken as error:
         raise _taken(checked["email"]) from error
-
-
-async def first_admin(database: Database, account: int, email: str) -> None:
-    """In an account that has no user yet, this one, as its administrator. Raises Invalid."""
-    if not await users.page(database, account, limit=1):
-        await create(database, account, email, role=Role.ADMIN)
 
 
 async def get(database: Database, account: int, id: int) -> dict[str, Any]:
@@ -50,18 +47,18 @@ async def find(database: Database, account: int, email: str) -> dict[str, Any]:
     return _there(await users.by_email(database, account, email.strip().lower()), email)
 
 
-async def change(database: Database, account: int, id: int, new: Mapping[str, Any]) -> dict[str, Any]:
+async def change(database: Database, actor: Actor, id: int, new: Mapping[str, Any]) -> dict[str, Any]:
     """Change what `new` names: email, name, role, active, fields. Of `fields`, those it names; null takes one away.
 
     Raises NotFound, Invalid, InUse (the address is taken; the last active administrator would be gone).
     """
-    old = await get(database, account, id)
-    checked = await _checked(database, account, new)
+    old = await get(database, actor.account, id)
+    checked = await _checked(database, actor.account, new)
     if "fields" in checked:
         merged = {**old["fields"], **checked["fields"]}
         checked["fields"] = {name: value for name, value in merged.items() if value is not None}
     try:
-        return _there(await users.change(database, account, id, checked), id)
+        return _there(await users.change(database, actor.account, id, checked, by(actor)), id)
     except users.EmailTaken as error:
         raise _taken(checked["email"]) from error
     except users.LastAdmin as error:
@@ -81,27 +78,27 @@ async def field(database: Database, account: int, name: str) -> UserField:
     raise NotFound(f"no user field {name!r}")
 
 
-async def add_field(database: Database, account: int, new: UserField) -> UserField:
+async def add_field(database: Database, actor: Actor, new: UserField) -> UserField:
     """Raises InUse: there is one of this name, or there are a hundred."""
-    if len(await users.fields(database, account)) >= MOST_FIELDS:
+    if len(await users.fields(database, actor.account)) >= MOST_FIELDS:
         raise InUse(f"the account has {MOST_FIELDS} user fields; remove one first")
     try:
-        await users.add_field(database, account, new.name, new.label, new.type)
+        await users.add_field(database, actor.account, new.name, new.label, new.type, by(actor))
     except users.FieldTaken as error:
         raise InUse(f"there is a user field {new.name!r}") from error
     return new
 
 
-async def relabel_field(database: Database, account: int, name: str, label: str) -> UserField:
+async def relabel_field(database: Database, actor: Actor, name: str, label: str) -> UserField:
     """Give it another label. Raises NotFound."""
-    if not await users.relabel_field(database, account, name, label):
+    if not await users.relabel_field(database, actor.account, name, label, by(actor)):
         raise NotFound(f"no user field {name!r}")
-    return await field(database, account, name)
+    return await field(database, actor.account, name)
 
 
-async def remove_field(database: Database, account: int, name: str) -> None:
+async def remove_field(database: Database, actor: Actor, name: str) -> None:
     """Take it away, and its values; connectors that it opens are closed to those who had it. Raises NotFound."""
-    if not await users.remove_field(database, account, name):
+    if not await users.remove_field(database, actor.account, name, by(actor)):
         raise NotFound(f"no user field {name!r}")
 
 

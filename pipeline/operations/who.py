@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from pipeline.operations.access import Actor
+from pipeline.store.account_changes import By
 from pipeline.store.text import storable
+
+
+def by(actor: Actor) -> By:
+    """The same, with the key that is used."""
+    return By(who(actor), actor.key)
 
 
 def who(actor: Actor) -> str:

@@ -6,11 +6,13 @@ The secret itself is never here: what is stored cannot be used to call anything.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from pipeline.store import account_changes, users
+from pipeline.store.account_changes import NOBODY, By, What
 from pipeline.store.database import Connection, Database
 
 COLUMNS = """
@@ -55,12 +57,22 @@ async def get(database: Database, account: int, id: int) -> dict[str, Any] | Non
     return None if row is None else dict(row)
 
 
-async def create(database: Database, key: NewKey) -> int:
+async def create(database: Database, key: NewKey, by: By = NOBODY) -> int:
     """Store a new key; returns its id."""
-    return await database.transaction(partial(_insert, key))
+    return await database.transaction(partial(_insert, key, by, "key created"))
 
 
-async def rotate(database: Database, old: int, key: NewKey, valid_until: datetime) -> int | None:
+async def create_first(database: Database, account: int, email: str, key: NewKey, by: By = NOBODY) -> int | None:
+    """The first user of an account, its administrator, and his key, or neither; None: it has users."""
+
+    async def work(connection: Connection) -> int | None:
+        user = await users.first_admin(connection, account, email, by)
+        return None if user is None else await _insert(replace(key, user=user), by, "key created", connection)
+
+    return await database.transaction(work)
+
+
+async def rotate(database: Database, old: int, key: NewKey, valid_until: datetime, by: By = NOBODY) -> int | None:
     """Store the key that follows `old`, which goes on until `valid_until` at most; None: `old` is valid no more."""
 
     async def work(connection: Connection) -> int | None:
@@ -70,20 +82,28 @@ async def rotate(database: Database, old: int, key: NewKey, valid_until: datetim
             old,
             valid_until,
         )
-        return await _insert(key, connection) if still else None
+        return await _insert(key, by, "key rotated", connection) if still else None
 
     return await database.transaction(work)
 
 
-async def revoke(database: Database, account: int, id: int) -> bool:
-    """Have a key work no more, from now on; False: there is none. One that was revoked before keeps its time."""
-    done = await database.fetchval(
-        "UPDATE api_key AS k SET revoked_at = coalesce(k.revoked_at, now()) FROM account_user AS u"
-        " WHERE u.id = k.user_id AND u.account_id = $1 AND k.id = $2 RETURNING true",
-        account,
-        id,
-    )
-    return bool(done)
+async def revoke(database: Database, account: int, id: int, by: By = NOBODY) -> bool:
+    """Have a key work no more, from now on; False: there is none that is not revoked already."""
+
+    async def work(connection: Connection) -> bool:
+        row = await connection.fetchrow(
+            "UPDATE api_key AS k SET revoked_at = now() FROM account_user AS u WHERE u.id = k.user_id"
+            " AND u.account_id = $1 AND k.id = $2 AND k.revoked_at IS NULL RETURNING k.prefix, k.name, k.user_id",
+            account,
+            id,
+        )
+        if row is not None:
+            about = {"name": row["name"]}
+            prefix, user = row["prefix"], row["user_id"]
+            await account_changes.note(connection, account, by, "key revoked", prefix, user=user, details=about)
+        return row is not None
+
+    return await database.transaction(work)
 
 
 async def bearer(database: Database, prefix: str) -> dict[str, Any] | None:
@@ -108,10 +128,11 @@ async def used(database: Database, id: int) -> None:
     )
 
 
-async def _insert(key: NewKey, connection: Connection) -> int:
-    id = await connection.fetchval(
+async def _insert(key: NewKey, by: By, what: What, connection: Connection) -> int:
+    row = await connection.fetchrow(
         "INSERT INTO api_key (user_id, name, prefix, secret_hash, scopes, expires_at, replaces)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
+        " VALUES ($1, $2, $3, $4, $5, $6, $7)"
+        " RETURNING id, (SELECT account_id FROM account_user AS u WHERE u.id = user_id) AS account",
         key.user,
         key.name,
         key.prefix,
@@ -120,4 +141,13 @@ async def _insert(key: NewKey, connection: Connection) -> int:
         key.expires_at,
         key.replaces,
     )
-    return int(id)
+    if row is None:
+        raise AssertionError("INSERT … RETURNING returns a row")
+    new = {"name": key.name, "scopes": key.scopes and list(key.scopes), "expires_at": _text(key.expires_at)}
+    details = new if key.replaces is None else {**new, "replaces": key.replaces}
+    await account_changes.note(connection, row["account"], by, what, key.prefix, user=key.user, details=details)
+    return int(row["id"])
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()

@@ -26,7 +26,7 @@ COLUMNS = "id, account_id, name, revision, settings, enabled"
 
 LIST = """
 SELECT id, name, preset, enabled, revision, created_at, updated_at FROM connector
-WHERE account_id = $1 AND removed_at IS NULL ORDER BY name
+WHERE account_id = $1 AND removed_at IS NULL AND ($2::text IS NULL OR name = $2) ORDER BY name
 """
 
 # A removed connector that is set up again is the same connector: its journal and its dead letters belong to it.
@@ -98,7 +98,13 @@ async def load_all(database: Database) -> list[Connector]:
 
 async def list_all(database: Database, account: int) -> list[dict[str, Any]]:
     """The connectors of an account: id, name, preset, enabled, revision, created_at, updated_at."""
-    return [dict(row) for row in await database.fetch(LIST, account)]
+    return [dict(row) for row in await database.fetch(LIST, account, None)]
+
+
+async def listed(database: Database, account: int, name: str) -> dict[str, Any] | None:
+    """The row of one connector in that list; None: there is none of this name."""
+    row = await database.fetchrow(LIST, account, name)
+    return None if row is None else dict(row)
 
 
 async def opened_to(database: Database, account: int) -> list[dict[str, Any]]:

@@ -30,11 +30,15 @@ class Listed:
 
 
 class FieldRefused(ValueError):
-    """Nothing was changed. `problems` says why, a sentence each; `values` are stored ones, with the rule they break."""
+    """Nothing was changed. `problems` says why, a sentence each; `values` are stored ones, with the rule they break.
 
-    def __init__(self, problems: list[str], values: list[tuple[str, str]], count: int) -> None:
+    `itself`: the field cannot be like this whatever is stored, and nothing stands in its way beside that.
+    """
+
+    def __init__(self, problems: list[str], values: list[tuple[str, str]], count: int, *, itself: bool = False) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+        self.itself = itself
         self.values = values  # at most ten
         self.count = count  # of the values that stand in the way
 
@@ -54,6 +58,19 @@ async def of_account(database: Database | Connection, account: int) -> RecordFie
 async def put(database: Database, account: int, record: RecordKind, field: Field) -> State:
     """Add a field, or change it; FieldRefused if that would break stored values, connectors, or other fields."""
     return await database.transaction(partial(_put, account, record, completed(record, field)))
+
+
+async def create(database: Database, account: int, record: RecordKind, field: Field) -> bool:
+    """Add a field; False: there is one of this name. FieldRefused as `put` says."""
+
+    async def work(connection: Connection) -> bool:
+        await field_table.lock(connection, account)
+        if field.name in (await field_table.of_account(connection, account))[record]:
+            return False
+        await _put(account, record, completed(record, field), connection)
+        return True
+
+    return await database.transaction(work)
 
 
 async def relabel(database: Database, account: int, record: RecordKind, name: str, label: str) -> State:
@@ -100,6 +117,8 @@ async def _put(account: int, record: RecordKind, field: Field, connection: Conne
     if old == field:
         return "unchanged"
     after: RecordFields = {**fields, record: {**fields[record], field.name: field}}
+    if wrong := field_problems(record, field, after[record]):
+        raise FieldRefused(wrong, [], 0, itself=True)
     breaking = Breaking()
     if old is not None:
         breaking = await field_values.convert(connection, account, record, old, field)

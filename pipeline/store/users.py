@@ -7,9 +7,12 @@ from typing import Any
 
 import asyncpg
 
+from pipeline.store import account_changes
+from pipeline.store.account_changes import NOBODY, By
 from pipeline.store.database import Collision, Connection, Database
 
 COLUMNS = "id, email, name, role, active, fields, created_at, updated_at"
+CHANGEABLE = ("email", "name", "role", "active", "fields")
 
 
 class EmailTaken(ValueError):
@@ -58,24 +61,47 @@ async def create(
     fields: Mapping[str, Any],
     *,
     active: bool = True,
+    by: By = NOBODY,
 ) -> dict[str, Any]:
     """A new user. Raises EmailTaken."""
-    row = await database.fetchrow(
-        "INSERT INTO account_user (account_id, email, name, role, fields, active) VALUES ($1, $2, $3, $4, $5, $6)"
-        f" ON CONFLICT DO NOTHING RETURNING {COLUMNS}",
+
+    async def work(connection: Connection) -> dict[str, Any]:
+        row = await connection.fetchrow(
+            "INSERT INTO account_user (account_id, email, name, role, fields, active) VALUES ($1, $2, $3, $4, $5, $6)"
+            f" ON CONFLICT DO NOTHING RETURNING {COLUMNS}",
+            account,
+            email,
+            name,
+            role,
+            dict(fields),
+            active,
+        )
+        if row is None:
+            raise EmailTaken(email)
+        new = {each: row[each] for each in CHANGEABLE}
+        await account_changes.note(connection, account, by, "user created", email, user=row["id"], details=new)
+        return dict(row)
+
+    return await database.transaction(work)
+
+
+async def first_admin(connection: Connection, account: int, email: str, by: By = NOBODY) -> int | None:
+    """The id of the account's first user, its administrator, made in this transaction; None: it has users."""
+    await _alone(connection, account)
+    if await connection.fetchval("SELECT EXISTS (SELECT FROM account_user WHERE account_id = $1)", account):
+        return None
+    id = await connection.fetchval(
+        "INSERT INTO account_user (account_id, email, name, role) VALUES ($1, $2, $2, 'admin') RETURNING id",
         account,
         email,
-        name,
-        role,
-        dict(fields),
-        active,
     )
-    if row is None:
-        raise EmailTaken(email)
-    return dict(row)
+    await account_changes.note(connection, account, by, "user created", email, user=id, details={"role": "admin"})
+    return int(id)
 
 
-async def change(database: Database, account: int, id: int, new: Mapping[str, Any]) -> dict[str, Any] | None:
+async def change(
+    database: Database, account: int, id: int, new: Mapping[str, Any], by: By = NOBODY
+) -> dict[str, Any] | None:
     """Give a user other values: any of email, name, role, active, fields. None: there is no such user.
 
     Raises EmailTaken, LastAdmin; nothing is changed then.
@@ -95,7 +121,7 @@ async def change(database: Database, account: int, id: int, new: Mapping[str, An
                 f" WHERE account_id = $1 AND id = $2 RETURNING {COLUMNS}",
                 account,
                 id,
-                *(wanted[name] for name in ("email", "name", "role", "active", "fields")),
+                *(wanted[name] for name in CHANGEABLE),
             )
         except asyncpg.UniqueViolationError:
             raise EmailTaken(wanted["email"]) from None
@@ -104,6 +130,9 @@ async def change(database: Database, account: int, id: int, new: Mapping[str, An
             "SELECT EXISTS (SELECT FROM account_user WHERE account_id = $1 AND role = 'admin' AND active)", account
         ):
             raise LastAdmin(row["email"])
+        done = {name: {"old": row[name], "new": wanted[name]} for name in CHANGEABLE if row[name] != wanted[name]}
+        if done:
+            await account_changes.note(connection, account, by, "user changed", row["email"], user=id, details=done)
         return None if changed is None else dict(changed)
 
     return await database.transaction(work)
@@ -115,29 +144,42 @@ async def fields(database: Database, account: int) -> list[dict[str, Any]]:
     return [dict(row) for row in rows]
 
 
-async def add_field(database: Database, account: int, name: str, label: str, type: str) -> None:
+async def add_field(database: Database, account: int, name: str, label: str, type: str, by: By = NOBODY) -> None:
     """A new user field. Raises FieldTaken."""
-    done = await database.fetchval(
-        "INSERT INTO user_field (account_id, name, label, type) VALUES ($1, $2, $3, $4)"
-        " ON CONFLICT DO NOTHING RETURNING true",
-        account,
-        name,
-        label,
-        type,
-    )
-    if not done:
-        raise FieldTaken(name)
+
+    async def work(connection: Connection) -> None:
+        done = await connection.fetchval(
+            "INSERT INTO user_field (account_id, name, label, type) VALUES ($1, $2, $3, $4)"
+            " ON CONFLICT DO NOTHING RETURNING true",
+            account,
+            name,
+            label,
+            type,
+        )
+        if not done:
+            raise FieldTaken(name)
+        new = {"label": label, "type": type}
+        await account_changes.note(connection, account, by, "user field created", name, details=new)
+
+    await database.transaction(work)
 
 
-async def relabel_field(database: Database, account: int, name: str, label: str) -> bool:
+async def relabel_field(database: Database, account: int, name: str, label: str, by: By = NOBODY) -> bool:
     """Give a user field another label; False: there is none of this name."""
-    done = await database.fetchval(
-        "UPDATE user_field SET label = $3 WHERE account_id = $1 AND name = $2 RETURNING true", account, name, label
-    )
-    return bool(done)
+
+    async def work(connection: Connection) -> bool:
+        done = await connection.fetchval(
+            "UPDATE user_field SET label = $3 WHERE account_id = $1 AND name = $2 RETURNING true", account, name, label
+        )
+        if done:
+            new = {"label": {"new": label}}
+            await account_changes.note(connection, account, by, "user field changed", name, details=new)
+        return bool(done)
+
+    return await database.transaction(work)
 
 
-async def remove_field(database: Database, account: int, name: str) -> bool:
+async def remove_field(database: Database, account: int, name: str, by: By = NOBODY) -> bool:
     """Take a user field away, and its value from every user; False: there is none of this name."""
 
     async def work(connection: Connection) -> bool:
@@ -151,6 +193,8 @@ async def remove_field(database: Database, account: int, name: str) -> bool:
             account,
             name,
         )
+        if gone:
+            await account_changes.note(connection, account, by, "user field removed", name)
         return bool(gone)
 
     return await database.transaction(work)

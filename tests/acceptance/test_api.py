@@ -200,6 +200,14 @@ def test_accounts_users_and_keys_by_command(leadpipe: Leadpipe) -> None:
     leadpipe.run("user", "set", "kim@acme.example", "--inactive", "--field", "is_employee=", *of)
     leadpipe.run("user", "field", "remove", "is_employee", "--yes", *of)
     assert leadpipe.json("user", "field", "list", *of) == []
+    changes = leadpipe.json("account", "changes", *of)
+    assert [(row["what"], row["subject"]) for row in changes[-2:]] == [
+        ("key created", first["prefix"]),
+        ("user created", "boss@acme.example"),
+    ]
+    assert (changes[0]["what"], changes[0]["key_id"]) == ("user field removed", None)
+    assert all(row["by"].endswith(", by command") for row in changes)
+    assert "key rotated" in leadpipe.run("account", "changes", "--limit", "9", *of)
 
 
 def test_fields_by_command(leadpipe: Leadpipe) -> None:

@@ -131,7 +131,7 @@ async def tenant(database: Database, name: str) -> Tenant:
     actor = Actor.local(id, name)
     made = {}
     for role in Role:
-        await users.create(database, id, f"{role}@{name}.example.com", role=role)
+        await users.create(database, actor, f"{role}@{name}.example.com", role=role)
         key = await keys.create(database, actor, str(role), email=f"{role}@{name}.example.com")
         made[str(role)] = key.whole
     return Tenant(id, name, made)

@@ -50,9 +50,9 @@ async def stock(served: Served, tenant: Tenant) -> Stock:
     """Fill an account: a connector that is open to every role, leads, a dead letter, a conflict, and the rest."""
     database, name = served.database, tenant.name
     actor = Actor.local(tenant.id)
-    await users.add_field(database, tenant.id, UserField(name=f"{name}_flag", label=name, type=UserFieldType.BOOLEAN))
+    await users.add_field(database, actor, UserField(name=f"{name}_flag", label=name, type=UserFieldType.BOOLEAN))
     await fields.create(database, tenant.id, "lead", Field(name=f"{name}_pan", label=name, unique=True))
-    user = await users.create(database, tenant.id, f"one@{name}.example.com", name=name)
+    user = await users.create(database, actor, f"one@{name}.example.com", name=name)
     key = await keys.create(database, actor, name, email=user["email"])
     await secrets.put(database, served.core.settings, tenant.id, f"{name}-secret", b"whatever")
     connector = await saved(served, tenant, f"{name}-site", access=OPEN)

@@ -1,16 +1,18 @@
-"""`/me`, `/account`: who calls, and for which account."""
+"""`/me`, `/account`: who calls, and for which account; who changed what of its users and keys."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from pydantic import Field
 
 from pipeline.api.call import Call
-from pipeline.api.listing import Shown
+from pipeline.api.listing import Page, Paged, Shown, next_id
 from pipeline.api.route import Table
 from pipeline.operations.errors import NotFound
-from pipeline.store import accounts
+from pipeline.store import account_changes, accounts
+from pipeline.store.account_changes import What
 from schemas.access import Role, Scope
 
 api = Table()
@@ -38,6 +40,23 @@ class AccountShown(Shown):
     created_at: datetime
 
 
+class AccountChangeShown(Shown):
+    """Something that was done to the users, user fields and keys of the account."""
+
+    id: int
+    at: datetime
+    by: str = Field(description="the address of who did it, or what the command line calls him")
+    key_id: int | None = Field(description="the key that was used; none: it was done at the command line")
+    what: What
+    subject: str = Field(description="the user's address, what the key begins with, or the name of the field")
+    user_id: int | None = Field(description="whom it is about")
+    details: dict[str, Any] = Field(description="what it was made with; of a change, old and new of what differs")
+
+
+class AccountChangePage(Page[AccountChangeShown]):
+    """Changes, the latest first."""
+
+
 @api.route("GET", "/me", scope=None, tag=TAG)
 async def show_me(call: Call) -> Me:
     """Show who calls, and what he may do."""
@@ -61,3 +80,14 @@ async def show_account(call: Call) -> AccountShown:
     if row is None:
         raise NotFound("the account is gone")
     return AccountShown(**row)
+
+
+@api.route("GET", "/account/changes", scope=Scope.USERS_READ, tag=TAG)
+async def list_account_changes(call: Call, query: Paged) -> AccountChangePage:
+    """List who made, changed and ended users, user fields and keys, the latest first.
+
+    An administrator sees them all, everybody else what is about him.
+    """
+    user = None if call.actor.is_admin else call.actor.user
+    rows = await account_changes.page(call.database, call.account, user, query.after, query.limit)
+    return AccountChangePage(items=[AccountChangeShown(**row) for row in rows], next=next_id(rows, query.limit))

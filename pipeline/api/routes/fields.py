@@ -38,6 +38,7 @@ class FieldShown(Shown):
     unique: bool = Attribute(description="it can be a search key")
     key: str | None
     own_space: bool
+    junk: list[str] = Attribute(description="values of a unique field that identify nobody")
 
 
 class Fields(Shown):

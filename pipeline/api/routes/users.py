@@ -89,7 +89,7 @@ async def create_user(call: Call, body: NewUser) -> UserShown:
     """
     row = await operations.create(
         call.database,
-        call.account,
+        call.actor,
         body.email,
         name=body.name,
         role=body.role,
@@ -112,7 +112,7 @@ async def change_user(call: Call, id: Id, body: UserChange) -> UserShown:
     Users are not deleted, so that what they did keeps its author; make them inactive.
     """
     given = {name: value for name in body.model_fields_set if (value := getattr(body, name)) is not None}
-    return UserShown(**await operations.change(call.database, call.account, id, given))
+    return UserShown(**await operations.change(call.database, call.actor, id, given))
 
 
 @api.route("GET", "/user-fields", scope=Scope.USERS_READ, tag=TAG)
@@ -127,16 +127,16 @@ async def create_user_field(call: Call, body: UserField) -> UserField:
 
     A boolean one can open connectors to the users for whom it is true.
     """
-    return await operations.add_field(call.database, call.account, body)
+    return await operations.add_field(call.database, call.actor, body)
 
 
 @api.route("PATCH", "/user-fields/{name}", scope=Scope.USERS_WRITE, tag=TAG)
 async def change_user_field(call: Call, name: FieldName, body: UserFieldChange) -> UserField:
     """Give a user field another label."""
-    return await operations.relabel_field(call.database, call.account, name, body.label)
+    return await operations.relabel_field(call.database, call.actor, name, body.label)
 
 
 @api.route("DELETE", "/user-fields/{name}", scope=Scope.USERS_WRITE, tag=TAG)
 async def delete_user_field(call: Call, name: FieldName) -> None:
     """Remove a user field, with its values; connectors that it opens are closed to those who had it."""
-    await operations.remove_field(call.database, call.account, name)
+    await operations.remove_field(call.database, call.actor, name)

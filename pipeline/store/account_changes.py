@@ -1,0 +1,71 @@
+"""Who changed users and keys of an account. In: a change, in the transaction that makes it. Out: rows, latest first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pipeline.store.database import Connection, Database
+
+What = Literal[
+    "user created",
+    "user changed",
+    "user field created",
+    "user field changed",
+    "user field removed",
+    "key created",
+    "key rotated",
+    "key revoked",
+]
+COLUMNS = "id, at, by, key_id, what, subject, user_id, details"
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who does something: an address or what the command line calls him, and the key that he used, if any."""
+
+    who: str = "nobody who said"
+    key: int | None = None
+
+
+NOBODY = By()
+
+
+async def note(
+    connection: Connection,
+    account: int,
+    by: By,
+    what: What,
+    subject: str,
+    *,
+    user: int | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Keep a change. `subject`: the user's address, the field's name, or what the key begins with."""
+    await connection.execute(
+        "INSERT INTO account_change (account_id, by, key_id, what, subject, user_id, details)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        account,
+        by.who,
+        by.key,
+        what,
+        subject,
+        user,
+        dict(details or {}),
+    )
+
+
+async def page(
+    database: Database, account: int, user: int | None = None, before: int = 0, limit: int = 50
+) -> list[dict[str, Any]]:
+    """Changes of an account, or those about one of its users, the latest first; `before`: from this id on; 0: all."""
+    rows = await database.fetch(
+        f"SELECT {COLUMNS} FROM account_change WHERE account_id = $1 AND ($2::bigint IS NULL OR user_id = $2)"
+        " AND ($3 = 0 OR id < $3) ORDER BY id DESC LIMIT $4",
+        account,
+        user,
+        before,
+        limit,
+    )
+    return [dict(row) for row in rows]
