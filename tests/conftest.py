@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,6 +19,7 @@ from tests.support.postgres import MOLD, PrivatePostgres, private_postgres
 from tests.support.rabbitmq import PrivateRabbitMQ, private_rabbitmq
 
 HERE = Path(__file__).parent
+TEST = 120.0  # seconds, more than one of those that ask for `same_day` takes
 OURS = ("LEADPIPE_", "PG", "RABBITMQ_", "ERL_", "PROMETHEUS_")  # what the caller's own installations are told by
 KEPT = "LEADPIPE_TEST_AMQP_URL"
 TERMINAL = ("COLUMNS", "LINES", "FORCE_COLOR", "PY_COLORS", "CLICOLOR_FORCE", "NO_COLOR", "GITHUB_ACTIONS")
@@ -55,6 +58,15 @@ def _steady_examples(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest comes first, so that no process is left with it at the end while the other has nothing."""
     items.sort(key=lambda item: LONGEST_FIRST.index(item.path.relative_to(HERE).parts[0]))
+
+
+@pytest.fixture
+def same_day() -> None:
+    """Where midnight is near, wait until it is over: what is stored now and looked at a minute later is of one day."""
+    now = datetime.now(UTC)
+    midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), UTC)
+    if (left := (midnight - now).total_seconds()) < TEST:
+        time.sleep(left + 1)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,11 @@ from pipeline.store.migrate import shipped
 from tests.support.until import until
 
 
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    """What has been logged since, wherever this process logs to by now."""
+    return "".join(capsys.readouterr())
+
+
 @pytest.fixture
 async def role(database: Database, database_url: str) -> str:
     """The URL for an ordinary role, which owns nothing and may read and write every table."""
@@ -80,7 +85,7 @@ async def test_a_process_waits_for_the_migrations_that_it_needs(
             begun.set()
 
     working = asyncio.create_task(work())
-    await until(lambda: "lacks 1 migration(s); run `leadpipe migrate`" in capsys.readouterr().out, "a word of it")
+    await until(lambda: "lacks 1 migration(s); run `leadpipe migrate`" in said(capsys), "a word of it")
     assert not begun.is_set()
     await database.execute("INSERT INTO migration VALUES ($1, $2, $3)", last.number, *row)
     await database.execute("INSERT INTO migration (number, name, checksum) VALUES (9999, 'future', 'x')")
@@ -93,7 +98,7 @@ async def test_housekeeping_that_may_not_make_tables_says_so_and_ends_nothing(
 ) -> None:
     database = await Database.open(role)
     keeping = asyncio.create_task(keep_house(database, Settings()))
-    await until(lambda: "permission denied for schema public" in capsys.readouterr().out, "a word of it")
+    await until(lambda: "permission denied for schema public" in said(capsys), "a word of it")
     assert not keeping.done()
     keeping.cancel()
     await asyncio.wait({keeping})
@@ -105,7 +110,7 @@ async def test_housekeeping_that_meets_a_bug_ends_nothing(
 ) -> None:
     await database.execute("DROP TABLE receipt_segment")
     keeping = asyncio.create_task(keep_house(database, Settings()))
-    await until(lambda: 'relation "receipt_segment" does not exist' in capsys.readouterr().out, "a word of it")
+    await until(lambda: 'relation "receipt_segment" does not exist' in said(capsys), "a word of it")
     assert not keeping.done()
     keeping.cancel()
     await asyncio.wait({keeping})

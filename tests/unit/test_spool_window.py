@@ -14,7 +14,10 @@ FRAME = 200  # events
 
 
 class Chain:
-    """Time that is played: it works off `rate` events a second in the order in which they came; `others` a second come by another door."""
+    """Time that is played: it works off `rate` events a second in the order in which they came.
+
+    `others` a second come by another door.
+    """
 
     def __init__(self, rate: float, others: float = 0.0) -> None:
         self.now = 0.0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, date, datetime, timedelta
 
+import pytest
+
 from pipeline.store import receipts, retention, workers
 from pipeline.store.database import Database
 from pipeline.store.ids import new_id
@@ -58,6 +60,7 @@ async def test_what_is_older_than_the_retention_goes(database: Database) -> None
     assert "journal_backup" in await partitions(database)
 
 
+@pytest.mark.usefixtures("same_day")
 async def test_applied_events_are_remembered_longer_than_the_journal(database: Database) -> None:
     today = datetime.now(UTC).date()
     event = mapped({"phone": "+919611795983"}, received_at=NOON.replace(year=2020))

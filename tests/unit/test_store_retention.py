@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
+import pytest
+
 from pipeline.store import accounts, api_keys, connectors, dead_letters, history, notifications, tokens, users
 from pipeline.store.api_keys import NewKey
 from pipeline.store.database import Database
@@ -17,6 +19,7 @@ from stages.upsert import upsert
 from tests.support.events import ACCOUNT, mapped, results
 from tests.unit.test_store_dead_letters import dead, keep
 
+pytestmark = pytest.mark.usefixtures("same_day")
 DAYS = Days(journal=60, applied=365, history=200, ended=90)
 
 
