@@ -2,7 +2,7 @@
 
 A new event waits behind what was fed in and is not finished. So the window follows how long the chain takes for that:
 while events reach the journal within PROMPT it grows, by STEP each time all of it has gone through; when one takes
-longer it halves. An idle chain is fed as fast as it works, and one that is busy little.
+longer it shrinks, and when one does not come at all it starts again. An idle chain is fed as fast as it works.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ log = structlog.get_logger(__name__)
 
 LEAST, MOST = 200.0, 20_000.0  # events
 STEP = 200.0  # events
-PROMPT = 0.4  # seconds from the broker to the journal
+SHRINK = 0.7
+PROMPT = 0.5  # seconds from the broker to the journal
 PATIENCE = 1.0  # seconds after which an event counts as gone through, however it is: the spool must not starve
 EVERY = 0.05  # seconds between two looks
 
@@ -46,7 +47,7 @@ class Window:
         self._now = now
         self._pause = pause
         self._ahead: list[Ahead] = []
-        self._looked = self._halved = now()
+        self._looked = self._shrunk = now()
 
     @property
     def is_full(self) -> bool:
@@ -86,8 +87,11 @@ class Window:
         self._ahead = left
 
     def _learn(self, ahead: Ahead, now: float) -> None:
-        if now - ahead.at <= PROMPT:
+        took = now - ahead.at
+        if took <= PROMPT:
             self.size = min(MOST, self.size + STEP * ahead.events / self.size)
-        elif ahead.at >= self._halved:  # what was fed in before that says nothing about the size since
-            self.size = max(LEAST, self.size / 2)
-            self._halved = now
+        elif took >= PATIENCE:  # it is still in there, with whatever else went in since
+            self.size = LEAST
+        elif ahead.at >= self._shrunk:  # what was fed in before that says nothing about the size since
+            self.size = max(LEAST, self.size * SHRINK)
+            self._shrunk = now
