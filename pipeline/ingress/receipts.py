@@ -58,6 +58,8 @@ class FileReceipts:
     def keep(self, events: Sequence[Event]) -> None:
         """Append the receipts of these events."""
         try:
+            if self._segment is not None and self._segment.is_gone:
+                self._close_segment()
             if self._segment is None:
                 self._segment = self._opened().new()
             self._segment.append(records(events))
@@ -120,6 +122,11 @@ class FileReceipts:
             log.error("receipts not shipped", error=str(error))
 
     def _opened(self) -> Folder:
+        if self._folder is not None and self._folder.is_gone:
+            log.error("somebody removed the receipts, or a part of them; they are begun anew", folder=str(self._path))
+            self._close_segment()
+            self._folder.close()
+            self._folder = None
         if self._folder is None:
             self._folder = Folder(self._path)
         return self._folder

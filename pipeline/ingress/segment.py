@@ -22,6 +22,11 @@ class Segment:
         self.size = 0
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether somebody has removed the file: what is written to it now, nobody will find."""
+        return os.fstat(self._file).st_nlink == 0
+
     def append(self, content: bytes, *, sync: bool = False) -> None:
         """Write all of it, in one write, and with `sync` wait for the disk; on OSError the file is as it was before."""
         written = 0
@@ -55,6 +60,11 @@ class Folder:
         if lock is None:
             raise OSError(f"{self._lock_file(self.process)} is locked by another process")
         self._locks = {self.process: lock}
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether somebody has removed it, or the file that shows others that this process lives."""
+        return not _is_still(self._lock_file(self.process), self._locks[self.process])
 
     def new(self) -> Segment:
         """The next segment of this process."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -70,6 +71,16 @@ async def test_what_is_kept_is_shipped_and_its_file_removed(tmp_path: Path) -> N
     await until(lambda: files(tmp_path) == [".lock"])
     await receipts.stop()
     assert files(tmp_path) == []
+
+
+async def test_what_is_kept_after_somebody_cleaned_up_is_shipped(tmp_path: Path) -> None:
+    shipping, later = Shipping(), event()
+    receipts = FileReceipts(tmp_path, shipping.ship)
+    receipts.keep([event()])
+    shutil.rmtree(tmp_path / "receipts")
+    receipts.keep([later])
+    await receipts.stop()
+    assert shipping.rows == [row(later)]
 
 
 async def test_stopping_ships_the_rest(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -281,6 +282,22 @@ async def test_a_segment_that_somebody_removed_holds_up_no_other(tmp_path: Path)
         assert gone is not None
         await spool.keep([b"b"], 1)
         gone.unlink()
+        assert await drained(spool) == [b"b"]
+
+
+@pytest.mark.parametrize("removed", ["*.seg", "*", ""])
+async def test_what_is_kept_after_somebody_cleaned_up_is_kept(tmp_path: Path, removed: str) -> None:
+    """Its files are removed under a living process, or the whole folder; what comes after that must be found."""
+    async with opened(tmp_path) as spool, opened(tmp_path) as other:
+        await spool.keep([b"a"], 1)
+        for file in (tmp_path / "spool").glob(removed) if removed else ():
+            file.unlink()
+        if not removed:
+            shutil.rmtree(tmp_path / "spool")
+        await spool.keep([b"b"], 1)
+        await other.look()
+        assert other.state().events == 0  # the process that has it lives
+        assert len(segments(tmp_path)) == 1
         assert await drained(spool) == [b"b"]
 
 

@@ -72,7 +72,7 @@ class Files:
         folder = self._opened()
         if not self._has_room(len(content)):
             raise OSError(errno.ENOSPC, "the disk is nearly full")
-        if self._segment is not None and self._segment.size >= SEGMENT:
+        if self._segment is not None and (self._segment.size >= SEGMENT or self._segment.is_gone):
             self.rotate()
         try:
             if self._segment is None:
@@ -125,6 +125,9 @@ class Files:
             self._folder = None
 
     def _opened(self) -> Folder:
+        if self._folder is not None and self._folder.is_gone:
+            log.error("somebody removed the spool, or a part of it; it is begun anew", folder=str(self._path))
+            self.close()
         if self._folder is None:
             self._folder = Folder(self._path)
         return self._folder
