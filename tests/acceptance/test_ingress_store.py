@@ -17,8 +17,14 @@ from pipeline.store.catalog import Catalog
 from pipeline.store.database import Database, DatabaseUnavailable
 from schemas.connector import ConnectorSettings
 from tests.support.ingress import open_door
+from tests.support.until import PATIENCE
 
 SETTINGS = ConnectorSettings(name="site", preset="generic-json")
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogs, "LONGEST_LOOK", PATIENCE)
 
 
 async def test_a_connector_works_as_soon_as_it_is_applied(database: Database) -> None:

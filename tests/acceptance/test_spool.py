@@ -20,7 +20,7 @@ from pipeline.ingress.spool import feed
 from pipeline.ingress.spool.spool import LIMIT, Spool
 from tests.acceptance.test_receipts import Shipping
 from tests.support.ingress import TOPOLOGY, Door, WatchedTransport, open_door
-from tests.support.until import in_some_try, until
+from tests.support.until import PATIENCE, in_some_try, until
 
 Fault = Callable[[Door], None]
 
@@ -30,6 +30,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "AGAIN", 0.02)
     monkeypatch.setattr(feed, "TROUBLE", 0.02)
     monkeypatch.setattr(feed, "LOOK", 0.1)
+    monkeypatch.setattr(feed, "LAST", PATIENCE)
 
 
 def fresh(folder: Path) -> Iterator[Path]:

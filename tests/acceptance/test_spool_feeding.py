@@ -12,7 +12,7 @@ from pipeline.ingress.spool.spool import Spool
 from pipeline.ingress.spool.window import LEAST
 from pipeline.store.database import DatabaseUnavailable
 from tests.support.ingress import TOPOLOGY, Door, WatchedTransport, open_door
-from tests.support.until import until
+from tests.support.until import PATIENCE, until
 
 RECORD = 100  # events
 RECORDS = 20
@@ -25,6 +25,7 @@ def stubborn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "AGAIN", 0.02)
     monkeypatch.setattr(feed, "TROUBLE", 0.02)
     monkeypatch.setattr(feed, "LOOK", 0.1)
+    monkeypatch.setattr(feed, "LAST", PATIENCE)
     monkeypatch.setattr(window, "PATIENCE", 3600.0)
 
 

@@ -152,7 +152,7 @@ class Door:
             async with asyncio.timeout(PATIENCE):
                 return await reader.read()
         finally:
-            writer.close()
+            writer.transport.abort()  # what nobody reads any more must not hold the connection open
 
     async def events(self) -> list[Event]:
         return await self.transport.events()

@@ -25,7 +25,7 @@ from pipeline.engine.transport import Parcel
 from pipeline.settings import Settings
 from schemas.event import Event
 from tests.support.scripted import Bench, event, running
-from tests.support.until import until
+from tests.support.until import PATIENCE, until
 
 MINE, LAST, DEAD = Work("middle"), Work("last"), Dead("middle")
 
@@ -155,7 +155,8 @@ async def test_a_process_apart_answers_dies_and_is_there_again(settings: Setting
         await child.close()
 
 
-async def test_the_process_apart_ends_with_its_parent(settings: Settings) -> None:
+async def test_the_process_apart_ends_with_its_parent(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.daemon.trial.GOODBYE", PATIENCE)
     child = TrialChild(settings)
     await asyncio.gather(*(ProcessTrial("hazard", child).run([event()]) for _ in range(3)))  # three stages, one child
     process = child._child
