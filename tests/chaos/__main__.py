@@ -18,7 +18,7 @@ import time
 import traceback
 from pathlib import Path
 
-from tests.chaos import on_network, on_processes, on_servers  # noqa: F401 - they put themselves on the list
+from tests.chaos import on_network, on_operators, on_processes, on_servers  # noqa: F401 - they put themselves on the list
 from tests.chaos.catalogue import BOTH, SCENARIOS, Scenario
 from tests.chaos.verdict import Verdict, header, line
 from tests.chaos.world import Servers, servers
@@ -56,7 +56,7 @@ def main() -> int:
     given = parser.parse_args()
     if given.list:
         for each in SCENARIOS.values():
-            print(f"{each.name:<6} {each.about:<40} {', '.join(each.brokers)}")
+            print(f"{each.name:<9} {each.about:<40} {', '.join(each.brokers)}")
         return 0
     names = [name for name in given.scenario.split(",") if name] or list(SCENARIOS)
     seeds = [int(seed) for seed in given.seeds.split(",") if seed] or [random.randrange(1_000_000)]

@@ -15,7 +15,8 @@ import orjson
 
 from tests.chaos.catalogue import scenario
 from tests.chaos.world import World
-from tests.support.until import until
+from tests.support.ports import free_port
+from tests.support.until import PROCESSES, until
 
 RABBITMQ = ("rabbitmq",)
 THREAD = asyncio.to_thread
@@ -35,6 +36,7 @@ def recovered(within: float, *, attempts: bool = True) -> Callable[[World], Awai
 
     async def figures(w: World) -> None:
         seen = w.verdict.recovery
+        w.verdict.notes["resumed_s"] = w.resumed()
         w.verdict.require(seen is not None and (seen <= within or not w.long), f"recovery > {within:g} s")
         if attempts:
             await _attempts_unspent(w)
@@ -58,6 +60,7 @@ async def honest(w: World) -> None:
     async def figures(w: World) -> None:
         w.verdict.require(set(w.load.told.statuses) <= {"202", "503"}, f"answers {w.load.told.statuses}")
         w.verdict.require(w.load.told.slowest <= 7, f"an answer took {w.load.told.slowest:.1f} s")
+        w.memory_is_flat()
         w.verdict.notes["spooled at most"] = spooled
         w.verdict.require(spooled > 0, "nothing was in the spool while the broker was frozen")
 
@@ -110,6 +113,7 @@ async def broker_is_away(w: World) -> None:
         w.mend()
 
     async def figures(w: World) -> None:
+        w.memory_is_flat()
         slow = w.load.told.quantile(0.99)
         w.verdict.notes |= {"p50_ms": round(w.load.told.quantile(0.5)), "p99_ms": round(slow)}
         w.verdict.require(set(w.load.told.statuses) == {"202"}, f"answers {w.load.told.statuses}")
@@ -208,11 +212,22 @@ async def _writable(url: str) -> None:
 
 @scenario("R10", "PostgreSQL frozen 60 s", rate=100)
 async def database_freezes(w: World) -> None:
+    """A stage says on its port that it is not fit, and is fit again by itself."""
+    port = free_port()
+    w.crew.add("work notify b", "work", "notify", "--port", str(port))
+
+    async def answers(status: int) -> bool:
+        return (await THREAD(_readiness, f"http://127.0.0.1:{port}"))[0] == status
+
     async def faults() -> None:
+        await until(lambda: answers(200), "a stage that is ready", PROCESSES)
         await THREAD(w.postgres.freeze)
-        await w.lasting(20, long=60)
+        frozen = time.monotonic()
+        await until(lambda: answers(503), "a stage that says it is not ready", 15)
+        await asyncio.sleep(frozen + (60 if w.long else 20) - time.monotonic())
         await THREAD(w.postgres.thaw)
         w.mend()
+        await until(lambda: answers(200), "a stage that is ready again", PROCESSES)
 
     w.figures = recovered(10)
     await w.loaded(75 if w.long else 26, faults)

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+import psutil
 
 from pipeline.engine.topology import Work
 from pipeline.engine.transport import Message
@@ -30,9 +31,11 @@ from tests.support.until import PROCESSES, until
 HERE = Path(__file__).parent
 STAGES = ("normalize map dedupe", "upsert", "witness log notify")
 HAZARDOUS = ("normalize hazard map dedupe", "upsert", "witness log notify")
+ROLE = "ordinary"  # of PostgreSQL
 PEACE = 1.0  # seconds of load before anything is hurt
 BESIDE = 200.0  # seconds of patience in the short form, which runs beside a suite and measures nothing
 AT_ONCE = 50  # requests under way, there: more than come together where nothing is starved
+GROWTH = 64  # MiB that an ingress may take beyond what it began with, whatever waits behind it
 CALM = 0.25  # seconds between two looks at the journal
 
 
@@ -97,12 +100,19 @@ class World:
     to_rabbitmq: Proxy | None = None
     standby: ChaosPostgres | None = None
     samples: list[tuple[float, int, int]] = field(default_factory=list)  # time, accepted, journalled
+    memory: list[int] = field(default_factory=list)  # MiB of an ingress, as often
     mended: float | None = None  # when the fault was over
     figures: Callable[[World], Awaitable[None]] | None = None  # what else must hold once all is drained and judged
 
     @property
     def postgres(self) -> ChaosPostgres:
         return self.servers.postgres
+
+    def memory_is_flat(self) -> None:
+        """The ingress took no more than a bounded piece of memory beyond what it began with."""
+        least, most = min(self.memory, default=0), max(self.memory, default=0)
+        self.verdict.notes["ingress MiB"] = (least, most)
+        self.verdict.require(0 < most <= least + GROWTH, f"the ingress grew from {least} to {most} MiB")
 
     def mend(self) -> None:
         """The fault is over: recovery counts from here."""
@@ -117,6 +127,10 @@ class World:
         connection: asyncpg.Connection | None = None
         try:
             while True:
+                with suppress(psutil.Error):
+                    self.memory.append(
+                        psutil.Process(self.crew.members["ingress a"].process.pid).memory_info().rss >> 20
+                    )
                 try:
                     async with asyncio.timeout(5):
                         if connection is None or connection.is_closed():
@@ -162,6 +176,20 @@ class World:
         return next(
             (at - self.mended for at, taken, done in self.samples if at > self.mended and taken - done <= slack), None
         )
+
+    def resumed(self) -> float | None:
+        """Seconds from `mend` until the journal went on."""
+        if self.mended is None:
+            return None
+        before = max((done for at, _, done in self.samples if at <= self.mended), default=0)
+        return next(
+            (round(at - self.mended, 1) for at, _, done in self.samples if at > self.mended and done > before), None
+        )
+
+    def behind(self) -> int:
+        """How many accepted events were not journalled at the last look."""
+        _, taken, done = self.samples[-1]
+        return taken - done
 
     async def put(self, stage: str, *bodies: bytes) -> None:
         """Put frames into the queue of a stage, past the ingress."""
@@ -224,13 +252,19 @@ async def world(
     patience: float = 90.0,
     settings: Mapping[str, str] | None = None,
     standby: bool = False,
+    role: bool = False,
 ) -> AsyncIterator[World]:
-    """A fresh database, a fresh Leadpipe, load not yet running; afterwards everything is drained and judged."""
+    """A fresh database, a fresh Leadpipe, load not yet running; afterwards everything is drained and judged.
+
+    `role`: it comes to the database as an ordinary role, which owns nothing.
+    """
     servers.worlds += 1
     folder = servers.folder / f"world-{servers.worlds}"
     folder.mkdir()
     direct = await _database(servers)
     await oracle.install(direct)
+    if role:
+        await _grant(direct)
     verdict = Verdict(scenario, servers.broker, seed)
     follower = await _standby(servers) if standby else None
     async with _proxied(servers, proxies) as (to_postgres, to_rabbitmq):
@@ -238,6 +272,8 @@ async def world(
         if follower is not None and to_postgres is None:  # the clients know both, and want the one that can be written
             both = f"127.0.0.1:{follower.port},127.0.0.1:{servers.postgres.port}"
             database = f"postgresql://postgres@{both}{urlsplit(direct).path}?target_session_attrs=read-write"
+        if role:
+            database = database.replace("//postgres@", f"//{ROLE}@")
         amqp = None
         if servers.rabbitmq is not None:
             amqp = _behind(servers.rabbitmq.url, to_rabbitmq.port) if to_rabbitmq else servers.rabbitmq.url
@@ -299,6 +335,18 @@ async def _database(servers: Servers) -> str:
     await connection.execute(f"CREATE DATABASE {name} TEMPLATE leadpipe")
     await connection.close()
     return ChaosPostgres.named(servers.postgres.port, name)
+
+
+async def _grant(url: str) -> None:
+    """Let an ordinary role use every table, and no more."""
+    connection = await asyncpg.connect(url)
+    try:
+        if not await connection.fetchval("SELECT count(*) FROM pg_roles WHERE rolname = $1", ROLE):
+            await connection.execute(f"CREATE ROLE {ROLE} LOGIN")
+        for kind in ("TABLES", "SEQUENCES"):
+            await connection.execute(f"GRANT ALL ON ALL {kind} IN SCHEMA public TO {ROLE}")
+    finally:
+        await connection.close()
 
 
 async def _standby(servers: Servers) -> ChaosPostgres:
