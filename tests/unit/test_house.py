@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator
 from functools import cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -51,6 +54,8 @@ NAMESAKES = {
 }
 PARTITIONS = "pipeline.store.partitions"
 CLAUSES = {"where.add", "Where"}
+PEERS = ROOT / "tests/bench/peers"  # they have an environment of their own
+NOT_IMPORTED = {"tzdata"}  # the standard library finds it by itself
 
 
 @cache
@@ -269,3 +274,40 @@ def _is_constant(sql: ast.expr, names: frozenset[str]) -> bool:
             return name in names  # a statement out of a table of constant ones
         case _:
             return False
+
+
+def declared(*where: str) -> set[str]:
+    """The names of the distributions that a list of requirements in pyproject.toml asks for."""
+    found = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for name in where:
+        found = found[name]
+    return {normal(re.split(r"[^A-Za-z0-9._-]", requirement)[0]) for requirement in found}
+
+
+def normal(name: str) -> str:
+    """The name of a distribution as the registry compares names."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def third_party(sources: Iterable[Path]) -> dict[str, str]:
+    """The distributions that files import, each with one place that does."""
+    owners, own = packages_distributions(), {*PACKAGES, "tests"}
+    used = {}
+    for file in sources:
+        for line, imported in imports(file):
+            package = imported.split(".")[0]
+            if package not in own and package not in sys.stdlib_module_names:
+                used[normal(owners[package][0])] = place(file, line)
+    return used
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
+    used, asked_for = third_party(files()), declared("dependencies")
+    assert {name: where for name, where in used.items() if name not in asked_for} == {}
+    assert asked_for - used.keys() == NOT_IMPORTED
+
+
+def test_what_the_tests_import_is_declared() -> None:
+    sources = [file for file in (ROOT / "tests").rglob("*.py") if PEERS not in file.parents]
+    missing = third_party(sources).keys() - declared("dependencies") - declared("optional-dependencies", "dev")
+    assert missing == set()
