@@ -1,4 +1,4 @@
-"""`leadpipe connector capture|test`: real events as test cases, and running them, without a database, also in CI."""
+"""`leadpipe connector capture|test`: real events as test cases, and running them, also in CI without a database."""
 
 from __future__ import annotations
 
@@ -49,14 +49,26 @@ def test(
         typer.Argument(help="Connectors' files, or folders of them; none: the presets' examples.", exists=True),
     ] = None,
     presets: Annotated[bool, typer.Option("--presets", help="The worked examples of all presets too.")] = False,
+    account: Annotated[
+        str | None,
+        typer.Option("--account", help="With this account's fields, from the database; none: the standard ones alone."),
+    ] = None,
     json: AsJson = False,
 ) -> None:
-    """Run the cases beside connectors' files and their presets' examples, without a database. Failing: exit code 1."""
+    """Run the cases beside connectors' files and their presets' examples, without a database. Failing: exit code 1.
+
+    Fields that a file needs and does not bring along are the account's: name the account, or the fields in the file.
+    """
     from pipeline.cli import show, show_trial
     from pipeline.operations.cases import run_all
+    from pipeline.store import fields
+    from schemas.standard import STANDARD
 
+    there = STANDARD
+    if account is not None:
+        there = in_account(account, lambda opened, actor: fields.of_account(opened, actor.account))
     with clear_errors():
-        ran = list(run_all(paths or [], presets=presets or not paths))
+        ran = list(run_all(paths or [], presets=presets or not paths, fields=there))
     failed = sum(not each.passed for each in ran)
     if json:
         show.as_json([{**asdict(each), "passed": each.passed} for each in ran])
@@ -64,5 +76,7 @@ def test(
         for each in ran:
             show_trial.show_ran(each)
         print(f"\n{len(ran) - failed} passed, {failed} failed")
+        if account is None and any(each.trouble and "has no field" in each.trouble for each in ran):
+            show.messages.print("--account NAME takes the account's own fields from the database", markup=False)
     if failed:
         raise typer.Exit(1)

@@ -95,14 +95,13 @@ class Ran:
         return not self.mismatches and self.trouble is None
 
 
-def run_all(paths: Sequence[Path], *, presets: bool = False) -> Iterator[Ran]:
+def run_all(paths: Sequence[Path], *, presets: bool = False, fields: RecordFields = STANDARD) -> Iterator[Ran]:
     """Every case of connectors' files, or of all those in folders, and the worked examples of their presets.
 
-    `presets`: the worked examples of all presets that ship. The account is taken to have the standard fields and those
-    that any of the files brings along.
+    `presets`: the worked examples of all presets that ship. The account is taken to have these `fields` and those that
+    any of the files brings along.
     """
     read: list[tuple[Path, ConnectorSettings]] = []
-    fields: RecordFields = STANDARD
     for file in (file for path in paths for file in (sorted(path.glob("*.toml")) if path.is_dir() else [path])):
         try:
             settings = parsed_file(file)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tomllib
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,8 +21,10 @@ from pipeline.operations.cases import outcome_of, run_all
 from pipeline.operations.errors import Invalid, NotFound
 from pipeline.operations.fakes import WORD
 from pipeline.operations.scrub import identifying, scrubbed
+from pipeline.store import fields
 from pipeline.store.database import Database
 from schemas.cutting import events_in, redacted
+from schemas.fields import Field
 from schemas.normal.phone import read_phone
 from schemas.presets import presets
 from tests.support.chain import ARRIVED, connector_of
@@ -182,3 +185,18 @@ async def test_the_commands_capture_and_test(database: Database, database_url: s
     failed = [each for each in json.loads(out) if not each["passed"]]
     assert code == 1 and [each["connector"] for each in failed] == ["bad", "web"]
     assert failed[1]["mismatches"] == [{"event": 1, "place": "lead.score", "expected": 8, "got": 7}]
+
+
+async def test_cases_run_with_an_accounts_own_fields(database: Database, database_url: str, tmp_path: Path) -> None:
+    environment = {"LEADPIPE_DATABASE_URL": database_url, "HOME": str(tmp_path)}
+    await fields.put(database, ACCOUNT, "lead", Field(name="budget", label="Budget", type="number"))
+    file = tmp_path / "web.toml"
+    file.write_text('name = "web"\npreset = "generic-json"\n\n[[map]]\nfrom = "budget"\nto = "lead.budget"\n')
+    live = await saved(database, tomllib.loads(file.read_text()))
+    [id] = await through(database, live, [{"email": "asha@example.com", "budget": "45000"}])
+    ask = ["connector", "capture", id, "--name", "asha", "--into", str(tmp_path)]
+    assert (await asyncio.to_thread(here, ask, environment))[0] == 0
+    code, _, err = await asyncio.to_thread(here, ["connector", "test", str(file)], environment)
+    assert code == 1 and "--account NAME" in err
+    code, out, _ = await asyncio.to_thread(here, ["connector", "test", str(file), "--account", "default"], environment)
+    assert code == 0 and "ok   web: asha" in out
