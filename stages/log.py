@@ -26,7 +26,8 @@ RECORD = ("lead", "call", "activity", "by", "changed")  # what a result says of 
 @stage(after="upsert", hears_ends=True)
 async def log(batch: Sequence[Event], tools: Tools) -> list[Outcome]:
     """The whole batch in one transaction."""
-    entries = [entry_of(event) for event in batch]
+    results = storable([event.result for event in batch])  # one look at all: there is hardly ever anything to clean
+    entries = [entry_of(event, result) for event, result in zip(batch, results, strict=True)]
 
     tries = count()
 
@@ -37,9 +38,9 @@ async def log(batch: Sequence[Event], tools: Tools) -> list[Outcome]:
     return [Forward(event.evolve(raw="")) for event in batch]
 
 
-def entry_of(event: Event) -> Entry:
-    """The journal row that follows from an event."""
-    result = event.result or {}
+def entry_of(event: Event, result: dict[str, Any] | None) -> Entry:
+    """The journal row that follows from an event and from what became of it."""
+    result = result or {}
     day = result.get("day")
     then = result.get("then") or event.data  # of an event that was applied before: what was in force at that time
     sync = then.get("sync") or {}
@@ -66,11 +67,11 @@ def entry_of(event: Event) -> Entry:
 
 
 def _ending(event: Event, result: dict[str, Any]) -> dict[str, Any]:
-    record: dict[str, Any] = storable({name: result[name] for name in RECORD if name in result})
+    record: dict[str, Any] = {name: result[name] for name in RECORD if name in result}
     if event.failure is not None:
         failure = storable({**asdict(event.failure), "at": event.failure.at.isoformat()})
         return {**record, "outcome": "failed", "reason": failure["reason"], "failure": failure}
     if result.get("outcome") == "dropped" or not record:
-        reason = storable(result.get("reason", "no stage made a record of it"))
+        reason = result.get("reason", "no stage made a record of it")
         return {**record, "outcome": "dropped", "reason": reason}
     return {**record, "outcome": result["outcome"], "reason": result.get("reason")}

@@ -21,7 +21,8 @@ from pipeline.store import activities, applied, calls, history, identity, leads
 from pipeline.store.applied import Applied, Known
 from pipeline.store.behaviour import CAPTURE, NEEDS_LEAD, NOTHING, allows, is_idle, reason, sync_of
 from pipeline.store.database import Collision, Connection
-from pipeline.store.matching import Key, Match, Matcher, Refusal, keys_of
+from pipeline.store.ids import new_ids
+from pipeline.store.matching import NOBODY, Key, Match, Matcher, Refusal, keys_of
 from pipeline.store.text import storable
 from pipeline.store.workspace import Change, Workspace
 from pipeline.tools import Tools
@@ -45,7 +46,7 @@ class Matched:
 @stage(after="dedupe", effects="database")
 async def upsert(batch: Sequence[Event], tools: Tools) -> list[Outcome]:
     """A fixed number of statements, whatever the size of the batch; run again as a whole when it collides."""
-    events, names, tries = [_storable(event) for event in batch], cache(tools.catalog.names), count()
+    events, names, tries = _storable(batch), cache(tools.catalog.names), count()
 
     async def work(connection: Connection) -> list[Outcome]:
         return await _apply(connection, events, names, hopeful=next(tries) == 0)
@@ -56,12 +57,12 @@ async def upsert(batch: Sequence[Event], tools: Tools) -> list[Outcome]:
 async def _apply(connection: Connection, batch: Sequence[Event], names: Names, *, hopeful: bool) -> list[Outcome]:
     known = await applied.read(connection, sorted({event.id for event in batch}))
     matched = await _match(connection, _fresh(batch, known), hopeful)
-    records = await _load(connection, matched.changes)
+    records = await _load(connection, matched.changes, hopeful)
     done = [
         _row(change, records, known, names)
         for change in sorted(matched.changes, key=lambda change: (change.at, change.event.id))
     ]
-    done += [_dropped(event, Match(None, None), known, names) for event in matched.nobody]
+    done += [_dropped(event, NOBODY, known, names) for event in matched.nobody]
     await leads.save(connection, list(records.leads.values()), datetime.now(UTC))
     await history.save(connection, records.leads.values())
     await calls.save(connection, records.touched_calls())
@@ -90,6 +91,7 @@ async def _match(connection: Connection, events: Sequence[Event], hopeful: bool)
     matcher = Matcher(await identity.find(connection, keys))
     decided = await _decided(connection, events)
     syncs = {event.id: sync_of(event)["lead"] for event in events}
+    ids = new_ids(len(events))
     matched = Matched()
     for event in sorted(events, key=lambda e: (syncs[e.id] in NEEDS_LEAD, -len(search[e.id]), -len(also[e.id]))):
         behaviour = syncs[event.id]
@@ -104,9 +106,10 @@ async def _match(connection: Connection, events: Sequence[Event], hopeful: bool)
             matched.refusals[event.id] = _incomplete(event)
         else:
             speaks = behaviour == CAPTURE or allows(behaviour, there=found.lead is not None)
-            change = Change.of(event, found, event.occurred_at or event.received_at, speaks)
+            lead = found.lead or next(ids)
+            change = Change.of(event, found, lead, event.occurred_at or event.received_at, speaks)
             if speaks:
-                matcher.give(change.lead, search[event.id], also[event.id])
+                matcher.give(lead, search[event.id], also[event.id])
             matched.changes.append(change)
     lost = await identity.claim(connection, matcher.claims, hopeful=hopeful)
     if lost & matcher.decisive:
@@ -139,13 +142,15 @@ async def _decided(connection: Connection, events: Sequence[Event]) -> dict[str,
     return found
 
 
-async def _load(connection: Connection, changes: Sequence[Change]) -> Workspace:
-    """The records that the events are about, the leads locked."""
+async def _load(connection: Connection, changes: Sequence[Change], hopeful: bool) -> Workspace:
+    """The records that the events are about, the leads locked. The hopeful way looks for no activity that must be new:
+    writing it tells if it is."""
+    wanted = [change for change in changes if not hopeful or change.may_be_stored()]
     new = {change.lead for change in changes if change.match.lead is None}
     return Workspace(
         await leads.lock(connection, {change.lead for change in changes} - new),
         await calls.load(connection, {change.call for change in changes if change.call}),
-        await activities.load(connection, {change.activity for change in changes if change.activity}),
+        await activities.load(connection, {change.activity for change in wanted if change.activity}),
     )
 
 
@@ -190,9 +195,13 @@ def _day(event: Event, known: Known) -> date:
     return known.days.get(event.id) or event.received_at.astimezone(UTC).date()
 
 
-def _storable(event: Event) -> Event:
-    data = storable(event.data)
-    return event if data is event.data else event.evolve(data=data)
+def _storable(batch: Sequence[Event]) -> Sequence[Event]:
+    """The batch as PostgreSQL can store it; one look at all, for there is hardly ever anything to clean."""
+    data = [event.data for event in batch]
+    clean = storable(data)
+    if clean is data:
+        return batch
+    return [event.evolve(data=each) for event, each in zip(batch, clean, strict=True)]
 
 
 def _outcomes(

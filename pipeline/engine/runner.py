@@ -31,9 +31,6 @@ log = structlog.get_logger(__name__)
 
 Patience = Callable[[Callable[[], Awaitable[list[Outcome]]]], Awaitable[list[Outcome]]]
 
-Arrival = tuple[int, float]  # the attempt that an event is on, and the milliseconds that its frame had waited
-AT_ONCE: Arrival = (1, 0.0)  # handed on in memory
-
 LONGEST_TEXT = 2_000  # characters kept of an exception's text
 LONGEST_TRACE = 20_000  # and of its trace
 
@@ -105,10 +102,10 @@ class Runner:
             if name not in waiting:
                 continue
             runner, events = self._here[name], waiting.pop(name)
-            arrivals = _arrivals(batch) if runner is self else [AT_ONCE] * len(events)
             outcomes, spent_ms = await runner._decide(events, self.consumer.patiently, apart=batch.suspicious)
-            reports.append((runner, _report(name, arrivals, outcomes, spent_ms)))
-            steps = _steps(name, arrivals, spent_ms)
+            taken = batch.deliveries if runner is self else []
+            reports.append((runner, _report(name, taken, outcomes, spent_ms)))
+            steps = _steps(name, taken, spent_ms) if runner is self else _steps_at_once(name, len(events), spent_ms)
             forwarded, others = self._topology.parted(name, events, outcomes, steps, datetime.now(UTC))
             for fed in self._topology.feeds[name]:
                 if fed in self._here:
@@ -128,11 +125,11 @@ class Runner:
         That event alone gets another outcome, as if the stage had raised on it; the others go on by the broker. What
         the stages behind have done already they will do again, to no effect.
         """
-        name, events, arrivals = self.stage.name, _events(batch), _arrivals(batch)
+        name, events = self.stage.name, _events(batch)
         outcomes, spent_ms = await self._decide(events, self.consumer.patiently, apart=batch.suspicious)
-        steps = _steps(name, arrivals, spent_ms)
+        steps = _steps(name, batch.deliveries, spent_ms)
         outcomes = [self._portable(*each) for each in zip(events, outcomes, steps, strict=True)]
-        reports.append((self, _report(name, arrivals, outcomes, spent_ms)))
+        reports.append((self, _report(name, batch.deliveries, outcomes, spent_ms)))
         now = datetime.now(UTC)
         return pack(self._topology.exits(name, events, outcomes, steps, now), now.timestamp(), self._bounds)
 
@@ -169,19 +166,27 @@ def _events(batch: Batch) -> list[Event]:
     return [delivery.event for delivery in batch.deliveries]
 
 
-def _arrivals(batch: Batch) -> list[Arrival]:
-    return [(delivery.attempt, delivery.waited_ms) for delivery in batch.deliveries]
-
-
-def _steps(stage: str, arrivals: Sequence[Arrival], spent_ms: float) -> list[Step]:
+def _steps(stage: str, deliveries: Sequence[Delivery], spent_ms: float) -> list[Step]:
     """What each event's trail gets; events that arrived alike, as those of one frame do, share theirs."""
     spent = round(spent_ms, 2)
-    steps = {arrival: Step(stage, arrival[0], round(arrival[1], 2), spent) for arrival in set(arrivals)}
-    return [steps[arrival] for arrival in arrivals]
+    made: dict[tuple[int, float], Step] = {}
+    steps = []
+    for _, attempt, waited_ms in deliveries:
+        step = made.get((attempt, waited_ms))
+        if step is None:
+            step = made[attempt, waited_ms] = Step(stage, attempt, round(waited_ms, 2), spent)
+        steps.append(step)
+    return steps
 
 
-def _report(stage: str, arrivals: Sequence[Arrival], outcomes: list[Outcome], spent_ms: float) -> Report:
-    waited_ms = max((waited_ms for _, waited_ms in set(arrivals)), default=0.0)
+def _steps_at_once(stage: str, events: int, spent_ms: float) -> list[Step]:
+    """The same for events that were handed on in memory: each is on its first attempt, and none has waited."""
+    return [Step(stage, 1, 0.0, round(spent_ms, 2))] * events
+
+
+def _report(stage: str, taken: Sequence[Delivery], outcomes: list[Outcome], spent_ms: float) -> Report:
+    """`taken`: what came from the broker; what was handed on in memory has not waited."""
+    waited_ms = max((delivery.waited_ms for delivery in taken), default=0.0)
     return report_of(stage, outcomes, spent_ms / 1000, waited_ms)
 
 

@@ -36,12 +36,12 @@ WRITE = """
 INSERT INTO journal (
     day, event_id, account_id, connector_id, kind, received_at, occurred_at, finished_at, outcome, reason,
     failed_stage, failure, lead_id, call_id, activity_id, matched_by, changed,
-    attempts, revision, replay, notes, stages, request, lead_sync, activity_sync, decision
+    attempts, revision, replay, notes, trail, request, lead_sync, activity_sync, decision
 )
 SELECT
     day, event_id, account_id, connector_id, kind, received_at, occurred_at, $1, outcome, reason,
     failed_stage, failure, lead_id, call_id, activity_id, matched_by,
-    changed::text[], attempts, revision, replay, notes::text[], stages::jsonb, request,
+    changed::text[], attempts, revision, replay, notes::text[], trail, request,
     lead_sync, activity_sync, decision
 FROM unnest(
     $2::date[], $3::uuid[], $4::bigint[], $5::bigint[], $6::text[], $7::timestamptz[], $8::timestamptz[],
@@ -51,7 +51,7 @@ FROM unnest(
 ) AS new (
     day, event_id, account_id, connector_id, kind, received_at, occurred_at,
     outcome, reason, failed_stage, failure, lead_id, call_id, activity_id, matched_by,
-    changed, attempts, revision, replay, notes, stages, request, lead_sync, activity_sync, decision
+    changed, attempts, revision, replay, notes, trail, request, lead_sync, activity_sync, decision
 )
 ON CONFLICT (day, event_id) DO UPDATE SET
     finished_at = excluded.finished_at, outcome = excluded.outcome, reason = excluded.reason,
@@ -61,7 +61,8 @@ ON CONFLICT (day, event_id) DO UPDATE SET
     lead_sync = excluded.lead_sync, activity_sync = excluded.activity_sync, decision = excluded.decision,
     replay = greatest(journal.replay, excluded.replay),
     attempts = CASE WHEN excluded.replay > journal.replay THEN journal.attempts ELSE 0 END + excluded.attempts,
-    stages = CASE WHEN excluded.replay > journal.replay THEN journal.stages ELSE '[]' END || excluded.stages
+    stages = CASE WHEN excluded.replay > journal.replay THEN journal.stages ELSE '[]' END,
+    trail = concat_ws(',', CASE WHEN excluded.replay > journal.replay THEN journal.trail END, excluded.trail)
 WHERE CASE WHEN journal.outcome IN ('created', 'updated', 'unchanged')
     THEN excluded.outcome IN ('created', 'updated', 'unchanged') AND excluded.replay > journal.replay
     ELSE excluded.outcome IN ('created', 'updated', 'unchanged') OR excluded.replay > journal.replay
@@ -71,9 +72,11 @@ END
 # Of an event that reached the records when it first came; the columns about failures stay empty.
 COLUMNS = (
     "day, event_id, account_id, connector_id, kind, received_at, occurred_at, finished_at, outcome, reason, "
-    "lead_id, call_id, activity_id, matched_by, changed, attempts, revision, replay, notes, stages, "
+    "lead_id, call_id, activity_id, matched_by, changed, attempts, revision, replay, notes, trail, "
     "request, lead_sync, activity_sync, decision"
 )
+
+STEP = ("stage", "attempt", "waited_ms", "spent_ms")  # what a trail tells of each
 
 SHORT = """
     event_id, day, account_id, connector_id, kind, received_at, occurred_at, finished_at, outcome, reason, failed_stage,
@@ -209,7 +212,7 @@ async def _write(connection: Connection, rows: Sequence[Entry], day_of: Mapping[
         [entry.revision for entry in rows],
         [entry.replay for entry in rows],
         [bulk.array(entry.notes) for entry in rows],
-        [_json(entry.stages) for entry in rows],
+        [_trail(entry.stages) for entry in rows],
         [entry.request for entry in rows],
         [entry.lead_sync for entry in rows],
         [entry.activity_sync for entry in rows],
@@ -248,7 +251,7 @@ async def show(database: Database, account: int, event: str) -> dict[str, Any] |
         [event],
         account,
     )
-    return None if row is None else _shown(row)
+    return None if row is None else _with_stages(_shown(row))
 
 
 async def results_of(database: Database, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -274,7 +277,7 @@ def _lines(rows: Sequence[Entry], day_of: Mapping[str, date], now: datetime) -> 
     for entry in rows:
         steps = tuple(map(id, entry.stages))
         if steps not in trails:
-            trails[steps] = bulk.document(entry.stages)
+            trails[steps] = bulk.text(_trail(entry.stages))
         yield bulk.line(
             day_of.get(entry.event, entry.day),
             entry.event,
@@ -303,9 +306,17 @@ def _lines(rows: Sequence[Entry], day_of: Mapping[str, date], now: datetime) -> 
         )
 
 
-def _json(values: Sequence[Any]) -> str:
-    """As text: the driver takes a list in a list for one more dimension of an array."""
-    return orjson.dumps(values).decode()
+def _trail(steps: Sequence[Step]) -> str | None:
+    """As it is stored: JSON without the brackets of the list, so that two trails join by a comma."""
+    told = [[step.stage, step.attempt, step.waited_ms, step.spent_ms] for step in steps]
+    return orjson.dumps(told)[1:-1].decode() or None
+
+
+def _with_stages(row: dict[str, Any]) -> dict[str, Any]:
+    """A whole row with its trail as it is shown: what an earlier version wrote of it, and what followed."""
+    trail = orjson.loads(f"[{row.pop('trail') or ''}]")
+    row["stages"] += [dict(zip(STEP, step, strict=True)) for step in trail]
+    return row
 
 
 def _where(account: int, wanted: Filter) -> Where:

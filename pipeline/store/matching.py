@@ -29,6 +29,9 @@ class Match:
     by: str | None
 
 
+NOBODY = Match(None, None)
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why the rules cannot say whose event this is."""
@@ -65,7 +68,7 @@ def match(search: Sequence[Key], owners: Mapping[Key, str], decided: str | None 
     if decided is not None:
         return Match(decided, next((key.space for key, lead in named if lead == decided), None))
     if not named:
-        return Match(None, None)
+        return NOBODY
     (first, lead), *others = named
     for key, other in others:
         if other != lead:

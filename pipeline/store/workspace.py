@@ -7,8 +7,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pipeline.store import activities, attached, calls
-from pipeline.store.behaviour import OFF, allows, sync_of
-from pipeline.store.ids import derived_id, new_id
+from pipeline.store.behaviour import OFF, UPDATE, allows, sync_of
+from pipeline.store.ids import derived_id
 from pipeline.store.matching import Match
 from pipeline.store.merge import Fields, Stamps
 from pipeline.store.record import Record
@@ -32,14 +32,22 @@ class Change(NamedTuple):
     speaks: bool
 
     @classmethod
-    def of(cls, event: Event, match: Match, at: datetime, speaks: bool) -> Change:
-        """The records of this event, new ones with new ids; those that its connector leaves out are none."""
+    def of(cls, event: Event, match: Match, lead: str, at: datetime, speaks: bool) -> Change:
+        """The records of this event, its lead by the id given; those that its connector leaves out are none."""
         call, activity = event.data.get("call"), event.data.get("activity")
         call_id = activity_id = None
         if (call is not None or activity is not None) and sync_of(event)["activity"] != OFF:
             call_id = None if call is None else _call_id(event, call)
             activity_id = None if activity is None else _activity_id(event, activity)
-        return cls(event, at, match, match.lead or new_id(), call_id, call_id or activity_id, speaks)
+        return cls(event, at, match, lead, call_id, call_id or activity_id, speaks)
+
+    def may_be_stored(self) -> bool:
+        """Whether its activity may be there although the event is settled for the first time.
+
+        One with the event's own id is written when the event is settled, and not before. Where a behaviour only
+        updates activities, a wrong guess would leave it out; elsewhere the store refuses it a second time.
+        """
+        return self.activity != self.event.id or sync_of(self.event)["activity"] == UPDATE
 
 
 class Effect(NamedTuple):

@@ -48,12 +48,10 @@ FILLS = {
 }
 JOURNAL = """
     INSERT INTO {table} (day, event_id, account_id, connector_id, kind, received_at, occurred_at, finished_at,
-        outcome, lead_id, activity_id, changed, attempts, revision, replay, notes, stages, request)
+        outcome, lead_id, activity_id, changed, attempts, revision, replay, notes, trail, request)
     SELECT day, event, {account}, {connector}, 'lead', day + interval '1 second' * (n % 86400), day, day, 'created',
         lead, event, '{{city,company,email,lead_source,name,phone,state}}', 1, 1, 0, '{{}}',
-        '[{{"stage": "normalize", "attempt": 1, "spent_ms": 36.28, "waited_ms": 5.27}},
-          {{"stage": "map", "attempt": 1, "spent_ms": 25.69, "waited_ms": 0.0}},
-          {{"stage": "upsert", "attempt": 1, "spent_ms": 145.88, "waited_ms": 0.0}}]',
+        '["normalize",1,5.27,36.28],["map",1,0.0,25.69],["upsert",1,0.0,145.88]',
         '{{"event_id": "grown-' || n || '", "name": "Asha Rao", "email": "' || email || '", "phone": "' || phone
             || '", "message": "' || repeat('I want to buy this. ', 12) || '"}}'
     FROM ({numbered}) AS made WHERE n % {days} = {nth}"""

@@ -123,6 +123,17 @@ async def test_a_successful_replay_overwrites_the_failure_and_adds_up_the_attemp
     assert [step["stage"] for step in shown["stages"]] == ["normalize", "map", "map"]
 
 
+async def test_a_replay_adds_to_the_trail_that_an_earlier_version_wrote(database: Database) -> None:
+    died, before = failed(mapped({"phone": PHONE})), {"stage": "map", "attempt": 1, "waited_ms": 0.5, "spent_ms": 2.0}
+    await run(log, database, died)
+    await database.execute("UPDATE journal SET trail = NULL, stages = $1", [before])
+    replayed = await applied(database, dead_letters.revived(died), trail=(Step("map", 2, 0.0, 1.0),))
+    await run(log, database, replayed)
+    shown = await row(database, died)
+    assert shown["stages"] == [before, {"stage": "map", "attempt": 2, "waited_ms": 0.0, "spent_ms": 1.0}]
+    assert "trail" not in shown
+
+
 async def test_a_replay_that_fails_is_the_newer_failure(database: Database) -> None:
     died = failed(mapped({"phone": PHONE}))
     await run(log, database, died)

@@ -220,6 +220,20 @@ async def test_an_activity_with_an_id_at_the_source_is_one_activity(database: Da
     assert [(row["type"], row["external_id"]) for row in lead["activities"]] == [("visit", None), ("enquiry", "q1")]
 
 
+@pytest.mark.parametrize("behaviour", ["capture", "create", "update"])
+async def test_an_event_that_comes_again_after_it_was_forgotten_finds_its_activity(
+    database: Database, behaviour: str
+) -> None:
+    event = mapped({"phone": PHONE}, activity={"type": "enquiry", "message": "Hello"})
+    [first] = await results(upsert, database, event)
+    await database.execute("DELETE FROM applied_event")
+    again = event.evolve(data={**event.data, "sync": {"lead": "capture", "activity": behaviour}})
+    [second] = await results(upsert, database, again)
+    assert second["activity"] == (None if behaviour == "create" else first["activity"])
+    [activity] = (await stored(database, first["lead"]))["activities"]
+    assert activity["fields"] == {"type": "enquiry", "message": "Hello"}
+
+
 async def test_accounts_never_meet(database: Database) -> None:
     other = await accounts.create(database, "other")
     [ours] = await results(upsert, database, mapped({"phone": PHONE, "name": "Ours"}))
