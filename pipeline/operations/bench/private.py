@@ -22,7 +22,7 @@ from pipeline.store.database import Database
 from pipeline.store.migrate import migrate
 from pipeline.transport.rabbitmq.sweep import sweep
 
-PATIENCE = 60.0  # seconds until everything must be ready
+PATIENCE = 200.0  # seconds until everything must be ready
 GRACE = 45.0  # seconds it has to drain
 
 
