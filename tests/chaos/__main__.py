@@ -20,8 +20,8 @@ from pathlib import Path
 
 from tests.chaos import on_network, on_operators, on_processes, on_servers  # noqa: F401 - they put themselves on the list
 from tests.chaos.catalogue import BOTH, SCENARIOS, Scenario
+from tests.chaos.ground import Servers, servers
 from tests.chaos.verdict import Verdict, header, line
-from tests.chaos.world import Servers, servers
 
 LONGEST = 900.0  # seconds for one scenario; the harness itself must not hang
 

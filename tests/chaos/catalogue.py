@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.chaos.ground import Servers
 from tests.chaos.verdict import Verdict
-from tests.chaos.world import Servers, World, world
+from tests.chaos.world import World, world
 
 Play = Callable[[World], Awaitable[None]]
 BOTH = ("rabbitmq", "postgres")

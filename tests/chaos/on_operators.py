@@ -7,8 +7,9 @@ import asyncio
 import asyncpg
 
 from tests.chaos.catalogue import scenario
+from tests.chaos.ground import ROLE
 from tests.chaos.on_servers import RABBITMQ, THREAD, recovered
-from tests.chaos.world import ROLE, World
+from tests.chaos.world import World
 
 CUT = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{ROLE}'"
 ALTERED = (

@@ -8,8 +8,8 @@ import pytest
 
 from tests.chaos import on_network, on_processes, on_servers
 from tests.chaos.catalogue import SCENARIOS
+from tests.chaos.ground import Servers, servers
 from tests.chaos.verdict import header, line
-from tests.chaos.world import Servers, servers
 
 SEED = 20_260_301
 assert on_network and on_processes and on_servers, "they put themselves on the list"

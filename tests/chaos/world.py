@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import asyncpg
 import psutil
@@ -18,70 +17,25 @@ import psutil
 from pipeline.engine.topology import Work
 from pipeline.engine.transport import Message
 from pipeline.transport import transport_for
+from tests.chaos import ground
 from tests.chaos import verdict as oracle
 from tests.chaos.crew import Crew
+from tests.chaos.ground import Servers
 from tests.chaos.load import PATIENCE, Load
 from tests.chaos.postgres import ChaosPostgres
 from tests.chaos.verdict import Verdict
 from tests.support.daemon import Leadpipe, installed
 from tests.support.proxy import Proxy
-from tests.support.rabbitmq import PrivateRabbitMQ, private_rabbitmq
 from tests.support.until import PROCESSES, until
 
 HERE = Path(__file__).parent
 STAGES = ("normalize map dedupe", "upsert", "witness log notify")
 HAZARDOUS = ("normalize hazard map dedupe", "upsert", "witness log notify")
-ROLE = "ordinary"  # of PostgreSQL
 PEACE = 1.0  # seconds of load before anything is hurt
 BESIDE = 200.0  # seconds of patience in the short form, which runs beside a suite and measures nothing
 AT_ONCE = 50  # requests under way, there: more than come together where nothing is starved
 GROWTH = 64  # MiB that an ingress may take beyond what it began with, whatever waits behind it
 CALM = 0.25  # seconds between two looks at the journal
-
-
-@dataclass
-class Servers:
-    """PostgreSQL and, on that transport, RabbitMQ; several scenarios may follow each other on them."""
-
-    folder: Path
-    broker: str
-    postgres: ChaosPostgres
-    rabbitmq: PrivateRabbitMQ | None
-    worlds: int = 0
-
-    former: list[ChaosPostgres] = field(default_factory=list)
-
-    def failed_over(self, to: ChaosPostgres) -> None:
-        """From now on this one is the primary."""
-        self.former.append(self.postgres)
-        self.postgres = to
-
-    @property
-    def node(self) -> PrivateRabbitMQ:
-        if self.rabbitmq is None:
-            raise RuntimeError("this scenario is for RabbitMQ")
-        return self.rabbitmq
-
-
-@contextmanager
-def servers(broker: str) -> Iterator[Servers]:
-    """Start them; end them whatever happened."""
-    with tempfile.TemporaryDirectory(prefix="leadpipe-chaos-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        postgres = ChaosPostgres(folder / "postgres")
-        postgres.init()
-        postgres.start()
-        ground = Servers(folder, broker, postgres, None)
-        try:
-            asyncio.run(postgres.prepare())
-            if broker == "rabbitmq":
-                with private_rabbitmq() as ground.rabbitmq:
-                    yield ground
-            else:
-                yield ground
-        finally:
-            for each in (*ground.former, ground.postgres):
-                each.stop()
 
 
 @dataclass
@@ -261,22 +215,22 @@ async def world(
     servers.worlds += 1
     folder = servers.folder / f"world-{servers.worlds}"
     folder.mkdir()
-    direct = await _database(servers)
+    direct = await ground.database(servers)
     await oracle.install(direct)
     if role:
-        await _grant(direct)
+        await ground.grant(direct)
     verdict = Verdict(scenario, servers.broker, seed)
-    follower = await _standby(servers) if standby else None
-    async with _proxied(servers, proxies) as (to_postgres, to_rabbitmq):
-        database = _behind(direct, to_postgres.port) if to_postgres else direct
+    follower = await ground.standby(servers) if standby else None
+    async with ground.proxied(servers, proxies) as (to_postgres, to_rabbitmq):
+        database = ground.behind(direct, to_postgres.port) if to_postgres else direct
         if follower is not None and to_postgres is None:  # the clients know both, and want the one that can be written
             both = f"127.0.0.1:{follower.port},127.0.0.1:{servers.postgres.port}"
             database = f"postgresql://postgres@{both}{urlsplit(direct).path}?target_session_attrs=read-write"
         if role:
-            database = database.replace("//postgres@", f"//{ROLE}@")
+            database = database.replace("//postgres@", f"//{ground.ROLE}@")
         amqp = None
         if servers.rabbitmq is not None:
-            amqp = _behind(servers.rabbitmq.url, to_rabbitmq.port) if to_rabbitmq else servers.rabbitmq.url
+            amqp = ground.behind(servers.rabbitmq.url, to_rabbitmq.port) if to_rabbitmq else servers.rabbitmq.url
         further = [name for name, wanted in (("hazard", hazards), ("slow", slow)) if wanted]
         folders = [str(HERE / name) for name in ("witness", *further)]
         given = {"stage_dirs": ",".join(folders), "broker_prefix": f"w{servers.worlds}.", "log_level": "info"}
@@ -328,35 +282,6 @@ async def world(
                     break
 
 
-async def _database(servers: Servers) -> str:
-    """A database of its own for the scenario, cloned from the migrated one."""
-    name = f"world{servers.worlds}"
-    connection = await asyncpg.connect(ChaosPostgres.named(servers.postgres.port, "postgres"))
-    await connection.execute(f"CREATE DATABASE {name} TEMPLATE leadpipe")
-    await connection.close()
-    return ChaosPostgres.named(servers.postgres.port, name)
-
-
-async def _grant(url: str) -> None:
-    """Let an ordinary role use every table, and no more."""
-    connection = await asyncpg.connect(url)
-    try:
-        if not await connection.fetchval("SELECT count(*) FROM pg_roles WHERE rolname = $1", ROLE):
-            await connection.execute(f"CREATE ROLE {ROLE} LOGIN")
-        for kind in ("TABLES", "SEQUENCES"):
-            await connection.execute(f"GRANT ALL ON ALL {kind} IN SCHEMA public TO {ROLE}")
-    finally:
-        await connection.close()
-
-
-async def _standby(servers: Servers) -> ChaosPostgres:
-    """A second server that follows the first."""
-    follower = ChaosPostgres(servers.folder / f"standby-{servers.worlds}")
-    await asyncio.to_thread(servers.postgres.copy_to, follower)
-    await asyncio.to_thread(follower.start)
-    return follower
-
-
 async def _connector(url: str) -> int:
     connection = await asyncpg.connect(url)
     try:
@@ -376,25 +301,3 @@ async def _working(url: str, count: int) -> None:
         await until(all_beat, f"{count} workers", PROCESSES)
     finally:
         await connection.close()
-
-
-def _behind(url: str, port: int) -> str:
-    """The same URL, through a proxy."""
-    parts = urlsplit(url)
-    who = parts.netloc.rpartition("@")[0]
-    return urlunsplit(parts._replace(netloc=f"{who}@127.0.0.1:{port}"))
-
-
-@asynccontextmanager
-async def _proxied(servers: Servers, wanted: bool) -> AsyncIterator[tuple[Proxy | None, Proxy | None]]:
-    from tests.support.proxy import proxied
-
-    if not wanted:
-        yield None, None
-        return
-    async with proxied(servers.postgres.port) as to_postgres:
-        if servers.rabbitmq is None:
-            yield to_postgres, None
-            return
-        async with proxied(servers.rabbitmq.port) as to_rabbitmq:
-            yield to_postgres, to_rabbitmq
