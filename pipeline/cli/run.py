@@ -111,13 +111,17 @@ def run_process(name: str, work: Callable[[Settings], Awaitable[None]]) -> None:
     """Run one process of the daemon until it is told to stop."""
     from pipeline.daemon.embedded import with_database
     from pipeline.daemon.logs import configure
+    from pipeline.daemon.ports import CannotListen
     from pipeline.settings import load
 
     with clear_errors():
         settings = load()
         configure(settings.log_level, name)
         with with_database(settings) as settings:
-            loop_run(work(settings))
+            try:
+                loop_run(work(settings))
+            except CannotListen as error:
+                raise Failed(str(error)) from error
 
 
 def migrate() -> None:

@@ -9,6 +9,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from pipeline.daemon.core import Core
+from pipeline.daemon.ports import listening_on
 from pipeline.engine.runner import Runner
 from pipeline.ingress import metrics, reply
 from pipeline.ingress.health import OK, Health
@@ -20,7 +21,8 @@ async def serve_admin(core: Core, runners: Sequence[Runner], port: int) -> None:
     server = web.AppRunner(_app(health, runners), access_log=None)
     await server.setup()
     try:
-        await web.TCPSite(server, core.settings.http_host, port).start()
+        with listening_on(core.settings.http_host, port, "set LEADPIPE_HTTP_HOST and --port"):
+            await web.TCPSite(server, core.settings.http_host, port).start()
         await asyncio.Event().wait()
     finally:
         await server.cleanup()

@@ -14,6 +14,7 @@ from pipeline.daemon.core import Core, opened
 from pipeline.daemon.heap import settle
 from pipeline.daemon.leave import ALONE, PATIENCE, polite, take_leave
 from pipeline.daemon.metrics import show_depths
+from pipeline.daemon.ports import listening_on
 from pipeline.daemon.signals import stop_requested
 from pipeline.daemon.spooling import tell_spool
 from pipeline.engine.outcome import Transient
@@ -49,7 +50,7 @@ async def nothing(_: Core) -> AsyncIterator[Sequence[web.RouteDef]]:
 async def serve(settings: Settings, *, supervised: bool = False, beside_it: Beside = nothing) -> None:
     """Take events in until asked to stop, with the routes of `beside_it` on the same port.
 
-    Raises OSError if the port is taken.
+    Raises CannotListen.
     """
     stop = stop_requested(supervised=supervised)
     last = known.load(settings.data_dir, str(settings.database_url))
@@ -62,16 +63,13 @@ async def serve(settings: Settings, *, supervised: bool = False, beside_it: Besi
         if runner.server is not None:
             shorten(runner.server, ingress.receive, leaving)
         await ingress.start()
-        listening = await listen(
-            runner,
-            ingress.limits.connections,
-            host=settings.http_host,
-            port=settings.http_port,
-            reuse_port=True,
-            backlog=1024,
-        )
+        host, port = settings.http_host, settings.http_port
+        with listening_on(host, port, "set LEADPIPE_HTTP_HOST and LEADPIPE_HTTP_PORT"):
+            listening = await listen(
+                runner, ingress.limits.connections, host=host, port=port, reuse_port=True, backlog=1024
+            )
         settle()
-        log.info("listening", host=settings.http_host, port=settings.http_port)
+        log.info("listening", host=host, port=port)
         works = (
             _watch_queues(core),
             tell_spool(core.database, spool),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -42,6 +43,15 @@ def test_a_file_that_cannot_be_written_is_said_in_one_line(leadpipe: Leadpipe, t
     ):
         [line] = leadpipe.run(*arguments, code=1).splitlines()
         assert line.startswith("leadpipe: ") and "cannot be written" in line and beyond in line
+
+
+def test_a_port_that_is_taken_is_said_in_one_line(leadpipe: Leadpipe) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        door = replace(leadpipe, environment={**leadpipe.environment, "LEADPIPE_HTTP_PORT": port})
+        for told in (door.run("ingress", code=1), leadpipe.run("work", "notify", "--port", port, code=1)):
+            assert f"leadpipe: cannot listen on 127.0.0.1:{port}: address already in use; set LEADPIPE_HTTP_" in told
+            assert "Traceback" not in told
 
 
 def test_an_exported_folder_holds_each_connector_and_the_schema(leadpipe: Leadpipe, tmp_path: Path) -> None:
