@@ -56,4 +56,18 @@ def changes(
     from pipeline.store import account_changes
 
     found = in_account(account, lambda opened, actor: account_changes.page(opened, actor.account, limit=limit))
-    show.rows(("at", "by", "what", "subject", "details"), found, json=json)
+    if json:
+        show.as_json(found)
+        return
+    columns = ("at", "by", "what", "subject")
+    below = (", ".join(f"{name}: {_told(value)}" for name, value in row["details"].items()) or None for row in found)
+    show.lines(columns, ([row[column] for column in columns] for row in found), below=below)
+
+
+def _told(value: Any) -> str:
+    """One detail: what something was made with, or what it was before and is now."""
+    from pipeline.cli.show import plain
+
+    if isinstance(value, dict) and "new" in value:
+        return " → ".join(plain(value[each]) for each in ("old", "new") if each in value)
+    return plain(value)

@@ -43,6 +43,9 @@ def map_(
     label: Annotated[str | None, typer.Option(help="What people see for the source's field.")] = None,
     default: Annotated[str | None, typer.Option(help="For leads without a value, as TOML or as a text.")] = None,
     transform: Annotated[list[str] | None, typer.Option(help="A transform's name, or TOML; several in order.")] = None,
+    when: Annotated[
+        list[str] | None, typer.Option(metavar="PATH=VALUE", help="Only where this holds; of one path any of several.")
+    ] = None,
     key: Annotated[bool, typer.Option("--key", help="Search leads by this field too.")] = False,
     off: Annotated[bool, typer.Option("--off", help="Put the row in, switched off.")] = False,
     plan: Planned = False,
@@ -53,6 +56,7 @@ def map_(
     row: dict[str, Any] = {"from": source, "to": to, "transforms": [_toml(each) for each in transform or ()]}
     row |= {"on": False} if off else {}
     row |= {"key": True} if key else {}
+    row |= {"when": _conditions(when)} if when else {}
     row |= {} if default is None else {"default": _toml(default)}
     sent = {"path": source, "label": label or "", "type": type or "text"} if type or label else None
 
@@ -118,6 +122,17 @@ def edit(name: ConnectorName, note: Note = None, account: Account = DEFAULT_ACCO
                 print(f"    name: must stay {name!r}; a copy is made by `leadpipe connector apply`")
             if not typer.confirm("Edit again?", default=True):
                 raise typer.Exit(1)
+
+
+def _conditions(given: list[str]) -> dict[str, str | list[str]]:
+    """`country=IN` as a condition of a row."""
+    wanted: dict[str, list[str]] = {}
+    for text in given:
+        path, equals, value = text.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"--when {text!r}: write PATH=VALUE")
+        wanted.setdefault(path, []).append(value)
+    return {path: values[0] if len(values) == 1 else values for path, values in wanted.items()}
 
 
 def _save(

@@ -93,6 +93,20 @@ def set_(
         print(f"{state} {row.record}.{row.field.name}, {row.field.type}")
 
 
+@app.command(name="show")
+def show_(name: Name, record: Record = "lead", account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
+    """Show a field."""
+    from pipeline.cli import show
+    from pipeline.operations import fields
+
+    kind = _kind(record)
+    row = in_account(account, lambda opened, actor: fields.get(opened, actor.account, kind, name))
+    if json:
+        show.as_json(_document(row))
+    else:
+        show.pairs(_document(row))
+
+
 @app.command()
 def remove(
     name: Name,

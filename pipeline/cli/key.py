@@ -63,6 +63,19 @@ def list_(account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
     show.rows(COLUMNS, found, json=json)
 
 
+@app.command(name="show")
+def show_(key: Key, account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
+    """Show a key: what it begins with, whose it is, its scopes, its expiry, and when it was last used."""
+    from pipeline.cli import show
+    from pipeline.operations import keys
+
+    row = in_account(account, lambda opened, actor: keys.get(opened, actor, key))
+    if json:
+        show.as_json(row)
+    else:
+        show.pairs(row)
+
+
 @app.command()
 def rotate(
     key: Key,

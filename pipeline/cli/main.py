@@ -24,6 +24,7 @@ from pipeline.cli import (
     key,
     lead,
     look,
+    preset,
     run,
     secret,
     send,
@@ -51,6 +52,7 @@ app.add_typer(user.app, name="user")
 app.add_typer(key.app, name="key")
 app.add_typer(field.app, name="field")
 app.add_typer(secret.app, name="secret")
+app.add_typer(preset.app, name="preset")
 
 
 @app.callback(invoke_without_command=True)

@@ -82,6 +82,19 @@ def list_(account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
     show.rows(COLUMNS, found, json=json)
 
 
+@app.command(name="show")
+def show_(email: Email, account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
+    """Show a user."""
+    from pipeline.cli import show
+    from pipeline.operations import users
+
+    row = in_account(account, lambda opened, actor: users.find(opened, actor.account, email))
+    if json:
+        show.as_json(row)
+    else:
+        show.pairs(row)
+
+
 @fields.command(name="add")
 def add_field(
     name: Annotated[str, typer.Argument(help="Lower case, digits, underscores; never changes.")],
@@ -105,6 +118,26 @@ def add_field(
         raise typer.BadParameter(told(error, name, UserField)) from error
     in_account(account, lambda opened, actor: users.add_field(opened, actor, wanted))
     print(f"added user field {name}")
+
+
+@fields.command(name="relabel")
+def relabel_field(
+    name: Annotated[str, typer.Argument(help="The field's name.")],
+    label: Annotated[str, typer.Argument(help="What people see.")],
+    account: Account = DEFAULT_ACCOUNT,
+) -> None:
+    """Give a field of the account's users another label."""
+    from pydantic import ValidationError
+
+    from pipeline.operations import users
+    from schemas.access import UserField
+
+    try:
+        UserField(name=name, label=label)
+    except ValidationError as error:
+        raise typer.BadParameter(told(error, name, UserField)) from error
+    in_account(account, lambda opened, actor: users.relabel_field(opened, actor, name, label))
+    print(f"relabelled user field {name}")
 
 
 @fields.command(name="remove")

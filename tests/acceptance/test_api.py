@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -198,6 +199,9 @@ def test_accounts_users_and_keys_by_command(leadpipe: Leadpipe) -> None:
     assert [row["id"] for row in leadpipe.json("key", "list", *of) if row["revoked_at"]] == [narrow["id"]]
     leadpipe.run("user", "set", "boss@acme.example", "--inactive", *of, code=1)  # the last administrator
     leadpipe.run("user", "set", "kim@acme.example", "--inactive", "--field", "is_employee=", *of)
+    leadpipe.run("user", "field", "relabel", "is_employee", "Employee", *of)
+    leadpipe.run("user", "field", "relabel", "is_employee", "", *of, code=2)
+    assert [row["label"] for row in leadpipe.json("user", "field", "list", *of)] == ["Employee"]
     leadpipe.run("user", "field", "remove", "is_employee", "--yes", *of)
     assert leadpipe.json("user", "field", "list", *of) == []
     changes = leadpipe.json("account", "changes", *of)
@@ -207,7 +211,11 @@ def test_accounts_users_and_keys_by_command(leadpipe: Leadpipe) -> None:
     ]
     assert (changes[0]["what"], changes[0]["key_id"]) == ("user field removed", None)
     assert all(row["by"].endswith(", by command") for row in changes)
-    assert "key rotated" in leadpipe.run("account", "changes", "--limit", "9", *of)
+    told = leadpipe.run("account", "changes", *of)
+    assert "key rotated" in told and "active: yes → no" in told
+    assert leadpipe.json("user", "show", "KIM@acme.example", *of)["role"] == "editor"
+    assert leadpipe.json("key", "show", str(narrow["id"]), *of)["scopes"] == ["journal:read"]
+    leadpipe.run("key", "show", "999", *of, code=2)
 
 
 def test_fields_by_command(leadpipe: Leadpipe) -> None:
@@ -221,6 +229,23 @@ def test_fields_by_command(leadpipe: Leadpipe) -> None:
         "Tier",
     )
     assert "boss" in leadpipe.run("field", "set", "size", "--type", "boss", code=2)
+    leadpipe.run("field", "set", "pan", "--unique", "--junk", "AAAAA0000A")
+    assert leadpipe.json("field", "show", "pan")["junk"] == ["AAAAA0000A"]
+    leadpipe.run("field", "show", "nothing", code=2)
+
+
+def test_presets_and_conditions_by_command(leadpipe: Leadpipe, tmp_path: Path) -> None:
+    assert "leadsquared-lead" in [row["name"] for row in leadpipe.json("preset", "list")]
+    assert leadpipe.json("preset", "show", "leadsquared-lead")["primary_key"]
+    assert "leadsquared-lead" in leadpipe.run("preset", "show", "leadsquared-led", code=2)
+    file = tmp_path / "conditions.toml"
+    file.write_text('name = "conditions"\npreset = "generic-json"\n')
+    leadpipe.run("connector", "apply", str(file))
+    when = ("--when", "country=IN", "--when", "kind=a", "--when", "kind=b")
+    leadpipe.run("connector", "map", "conditions", "town", "lead.city", *when)
+    leadpipe.run("connector", "map", "conditions", "town", "lead.city", "--when", "country", code=2)
+    exported = tomllib.loads(leadpipe.run("connector", "export", "conditions"))
+    assert [row["when"] for row in exported["map"]] == [{"country": "IN", "kind": ["a", "b"]}]
     assert "Shoe size" in leadpipe.run("field", "list")
     leadpipe.run("field", "remove", "shoe_size", "--yes")
     leadpipe.run("field", "remove", "city", "--yes", code=1)  # a standard field, as it ships

@@ -9,10 +9,9 @@ from pydantic import Field
 from pipeline.api.call import Call
 from pipeline.api.listing import Shown
 from pipeline.api.route import Table
-from pipeline.operations.errors import NotFound
+from pipeline.operations import presets
 from schemas.access import Scope
 from schemas.fields import RecordKind
-from schemas.presets import UnknownPreset, preset, presets
 
 api = Table()
 TAG = "Presets"
@@ -61,32 +60,10 @@ class Presets(Shown):
 @api.route("GET", "/presets", scope=Scope.CONNECTORS_READ, tag=TAG)
 async def list_presets(call: Call) -> Presets:
     """List the source systems that a connector can start from."""
-    return Presets(items=[PresetShown.model_validate(each) for each in presets().values()])
+    return Presets.model_validate({"items": presets.page()})
 
 
 @api.route("GET", "/presets/{name}", scope=Scope.CONNECTORS_READ, tag=TAG)
 async def show_preset(call: Call, name: PresetName) -> WholePresetShown:
     """Show a source system: its fields, its default mapping, its search keys, how its webhook is set up."""
-    try:
-        found = preset(name)
-    except UnknownPreset as error:
-        raise NotFound(str(error.args[0])) from error
-    return WholePresetShown(
-        name=found.name,
-        title=found.title,
-        about=found.about,
-        kind=found.kind,
-        primary_key=found.primary_key,
-        secondary_key=found.secondary_key,
-        blank=found.blank,
-        sync=found.sync.model_dump(),
-        auth=None if found.auth is None else found.auth.model_dump(exclude_none=True),
-        steps=found.steps,
-        time_zone=found.source.time_zone,
-        required=found.source.required,
-        id=found.door.id,
-        source_fields=[
-            SourceFieldShown(path=each.path, label=each.title, type=each.type) for each in found.source.fields
-        ],
-        map=[row.model_dump(mode="json", by_alias=True, exclude_defaults=True) for row in found.map],
-    )
+    return WholePresetShown.model_validate(presets.whole(name))
