@@ -79,6 +79,7 @@ class World:
     async def watch(self) -> None:
         """Compare what was accepted with what is journalled, all the time."""
         connection: asyncpg.Connection | None = None
+        of = self.database  # the one that it is connected to
         try:
             while True:
                 with suppress(psutil.Error):
@@ -87,8 +88,12 @@ class World:
                     )
                 try:
                     async with asyncio.timeout(5):
+                        if connection is not None and of != self.database:  # failed over: the former one lives on
+                            connection.terminate()
+                            connection = None
                         if connection is None or connection.is_closed():
-                            connection = await asyncpg.connect(self.database, timeout=3)
+                            of = self.database
+                            connection = await asyncpg.connect(of, timeout=3)
                         done = await connection.fetchval("SELECT count(*) FROM chaos_journal")
                     self.samples.append((time.monotonic(), len(self.load.told.accepted), done))
                 except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):

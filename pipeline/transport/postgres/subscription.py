@@ -143,12 +143,14 @@ class PostgresSubscription:
         former.terminate()
         self._unsettled.clear()
         self._lost()
-        pause = 0.05
+        pause, told = 0.05, ""
         while not self._cancelled:
             try:
                 self._session = await Session.open(self._terms, self._source, self._news.set, former.consumer)
             except Exception as again:
-                log.info("reconnect failed", queue=self._source.queue, error=said(again))
+                if (reason := said(again)) != told:  # once, however long it lasts
+                    log.info("reconnect failed", queue=self._source.queue, error=reason)
+                told = reason
                 self._news.clear()
                 await self._wait(random.uniform(0.5, 1.0) * pause)
                 pause = min(LONGEST_PAUSE, pause * 2)

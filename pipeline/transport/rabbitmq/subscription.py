@@ -106,11 +106,14 @@ class RabbitMQSubscription:
             log.info("consumer is back", queue=self.queue)
 
     async def _again(self) -> Feed:
+        told = ""
         while True:
             try:
                 return await self._begin()
             except BrokerUnavailable as error:
-                log.info("consumer waits for the broker", queue=self.queue, reason=str(error))
+                if str(error) != told:  # once, however long it lasts
+                    log.info("consumer waits for the broker", queue=self.queue, reason=str(error))
+                told = str(error)
             except Unroutable as error:
                 log.warning("topology is declared again", queue=self.queue, reason=str(error))
                 await self._restored()
