@@ -10,17 +10,18 @@ from schemas.connector import Connector
 
 T = TypeVar("T")
 
+MOST = 10_000
+
 
 class Compiled(Generic[T]):
-    """Compiles each (connector, revision) once and keeps the last `bound` of them.
+    """Compiles each (connector, revision) once and keeps the last MOST of them.
 
     A connector that was loaded anew and is the same keeps its compiled form; another one under the same id and
     revision, as two databases have them, gets its own.
     """
 
-    def __init__(self, compile: Callable[[Connector], T], bound: int = 10_000) -> None:
+    def __init__(self, compile: Callable[[Connector], T]) -> None:
         self._compile = compile
-        self._bound = bound
         self._kept: OrderedDict[tuple[int, int], tuple[Connector, T]] = OrderedDict()
 
     def each(self, connectors: Mapping[int, Connector | None]) -> dict[int, T]:
@@ -35,6 +36,6 @@ class Compiled(Generic[T]):
         form = kept[1] if kept is not None and kept[0] == connector else self._compile(connector)
         self._kept[key] = (connector, form)
         self._kept.move_to_end(key)
-        if len(self._kept) > self._bound:
+        if len(self._kept) > MOST:
             self._kept.popitem(last=False)
         return form

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pipeline.operations.bench.measure import Progress, Run
     from pipeline.settings import Settings
 
-BROKERS = {"postgres": "the database", "rabbitmq": "RabbitMQ"}
 MEGA = 1e6
 
 

@@ -55,9 +55,8 @@ class Watch:
 class Waiting:
     """`look(ids)` returns the results of those that have ended; it may raise Transient."""
 
-    def __init__(self, look: Look, every: float = EVERY) -> None:
+    def __init__(self, look: Look) -> None:
         self._look = look
-        self._every = every
         self._watches: set[Watch] = set()
         self._poller: asyncio.Task[None] | None = None
 
@@ -100,4 +99,4 @@ class Waiting:
                     return
                 for watch in self._watches:
                     watch.tell(results)
-            await asyncio.sleep(self._every)
+            await asyncio.sleep(EVERY)

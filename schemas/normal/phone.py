@@ -94,9 +94,9 @@ def _is_shared(national: str) -> bool:
     return tail == tail[:1] * len(tail) or national in _UP or national in _DOWN
 
 
-def facts_of(text: str, country: str | None = None) -> dict[str, str | bool | None]:
-    """What can be told of a number: valid, region (ISO 3166), type (mobile, fixed_line, voip, …), national form."""
-    number = read_phone(text, country)
+def facts_of(text: str) -> dict[str, str | bool | None]:
+    """What can be told of a number in E.164: valid, region (ISO 3166), type (mobile, fixed_line, …), national form."""
+    number = read_phone(text, None)
     if number.e164 is None:
         return {"valid": False, "region": number.region, "type": None, "national": None, "shared": False}
     parsed = phonenumbers.parse(number.e164, None)

@@ -40,7 +40,7 @@ def parties(
     found: dict[str, list[psutil.Process]] = {}
     for pid, name in workers:
         _add(found, name, _process(pid))
-    _add(found, "ingress", _listener(port, below=supervisor))
+    _add(found, "ingress", _listener(port))
     _add(found, "supervisor", None if supervisor is None else _process(supervisor))
     seen = _process(backend)
     _add(found, POSTGRES, seen and seen.parent())
@@ -98,7 +98,7 @@ def _process(pid: int) -> psutil.Process | None:
         return None
 
 
-def _listener(port: int, below: int | None = None) -> psutil.Process | None:
+def _listener(port: int) -> psutil.Process | None:
     """The process that listens on a port of this machine, where the system lets us see it."""
     try:
         pids = [
