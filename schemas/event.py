@@ -77,6 +77,16 @@ class Event:
         object.__setattr__(event, "__dict__", attributes)
         return event
 
+    def arrived(self, id: str, received_at: datetime, raw: str) -> Self:
+        """This event as one that has arrived under this id; what every event costs at the door."""
+        event = object.__new__(type(self))
+        attributes = event.__dict__
+        attributes.update(self.__dict__)
+        attributes["id"] = id
+        attributes["received_at"] = received_at
+        attributes["raw"] = raw
+        return event
+
     def after(self, step: Step) -> Self:
         """This event, one step further on its way; what every event costs at every stage."""
         attributes = self.__dict__.copy()

@@ -26,7 +26,7 @@ from pipeline.ingress.authentication.guards import Guards
 from pipeline.ingress.limits import Limits
 from pipeline.ingress.listen import listen
 from pipeline.ingress.receipts import FileReceipts
-from pipeline.ingress.short import shorten
+from pipeline.ingress.short import Short
 from pipeline.ingress.spool.spool import Spool
 from pipeline.secrets.references import Secrets
 from pipeline.secrets.seal import Seals
@@ -60,13 +60,12 @@ async def serve(settings: Settings, *, supervised: bool = False, beside_it: Besi
         leaving = asyncio.Event()
         runner = web.AppRunner(polite(build_app(ingress, further), leaving), shutdown_timeout=LAST, **SERVER)
         await runner.setup()
-        if runner.server is not None:
-            shorten(runner.server, ingress.receive, leaving)
         await ingress.start()
+        short = Short(ingress.take, leaving)
         host, port = settings.http_host, settings.http_port
         with listening_on(host, port, "set LEADPIPE_HTTP_HOST and LEADPIPE_HTTP_PORT"):
             listening = await listen(
-                runner, ingress.limits.connections, host=host, port=port, reuse_port=True, backlog=1024
+                runner, ingress.limits.connections, short=short, host=host, port=port, reuse_port=True, backlog=1024
             )
         settle()
         log.info("listening", host=host, port=port)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -18,33 +17,28 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from pipeline.engine.frame import Bounds
 from pipeline.engine.topology import Topology, Work
-from pipeline.engine.transport import BrokerUnavailable, Message, Transport
+from pipeline.engine.transport import Message, Transport
 from pipeline.ingress import metrics, reply
-from pipeline.ingress.authentication.echo import Echoed
 from pipeline.ingress.authentication.guards import Guards
-from pipeline.ingress.body import is_blank
-from pipeline.ingress.commit import Committer, Overloaded
-from pipeline.ingress.door import Cut, cut
+from pipeline.ingress.commit import Committer
 from pipeline.ingress.health import Health
+from pipeline.ingress.intake import Intake
 from pipeline.ingress.keeper import Keeper
 from pipeline.ingress.limits import Limits
 from pipeline.ingress.needs import Answers, Connectors, Look
 from pipeline.ingress.receipts import NoReceipts, Receipts
 from pipeline.ingress.receive import Receiver
-from pipeline.ingress.refusal import Refusal, unavailable
+from pipeline.ingress.refusal import Refusal
+from pipeline.ingress.short import Take
 from pipeline.ingress.spool.feed import Feeder
-from pipeline.ingress.spool.spool import Spool, SpoolUnavailable
+from pipeline.ingress.spool.spool import Spool
 from pipeline.ingress.spool.state import State
 from pipeline.ingress.spool.window import Window
-from pipeline.ingress.wait import Waiting, seconds_of
-from pipeline.store.database import DatabaseUnavailable
+from pipeline.ingress.wait import Waiting
 from schemas.connector import Connector
 from schemas.event import Event
 
 log = structlog.get_logger(__name__)
-
-LONGEST_TOKEN = 200
-NOT_ONE = "-"  # is looked up in place of what cannot be a token, so that every unknown token costs the same
 
 
 class _Discreet(logging.Filter):
@@ -98,9 +92,7 @@ class Ingress:
     ) -> None:
         self.limits = limits or Limits()
         self.health = Health.of(transport, topology, database, catalog)
-        self.stopping = False
         self.spool = spool
-        self._catalog = catalog
         self._receipts = receipts or NoReceipts()
         self._guards = guards or Guards()
         self._receiver = Receiver(self.limits)
@@ -110,6 +102,14 @@ class Ingress:
         self._feeder = self._feeder_of(spool, topology, journal, bounds) if spool else None
         self._waiting = Waiting(journal)
         self._tally = metrics.Tally()
+        self._intake = Intake(
+            catalog, self._guards, self._receiver, self._committer, self._waiting, self._tally, self.limits
+        )
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it takes no more."""
+        return self._intake.stopping
 
     @property
     def backlog(self) -> int:
@@ -135,7 +135,7 @@ class Ingress:
 
     async def stop(self) -> None:
         """Take no more; return when everything in hand is answered for and its receipts are handed on."""
-        self.stopping = True
+        self._intake.stopping = True
         await self._committer.drain()
         await self._waiting.stop()
         if self._feeder is not None and self.spool is not None:
@@ -146,78 +146,25 @@ class Ingress:
         await self.health.stop()
         self._tally.tell()
 
-    async def post(self, request: web.Request) -> web.StreamResponse:
-        """`POST /in/{token}`, by way of the application."""
-        return await self.receive(request, request.match_info["token"])
+    @property
+    def take(self) -> Take:
+        """Who takes posts that go the short way."""
+        return self._intake.take
 
-    async def receive(self, request: web.BaseRequest, token: str) -> web.StreamResponse:
-        """A post to the URL with this token."""
-        began = time.perf_counter()
-        connector: Connector | None = None
-        response: web.StreamResponse
-        try:
-            connector = await self._connector(token)
-            response = await self._take(request, connector)
-        except Refusal as refusal:
-            response = self._refuse(connector, refusal)
-        except Echoed as echoed:
-            response = reply.echoed(echoed.answer)
-        self._tally.took(time.perf_counter() - began)
-        return response
+    async def post(self, request: web.Request) -> web.Response:
+        """`POST /in/{token}`, by way of the application."""
+        return await self._intake.receive(request, request.match_info["token"])
 
     async def ping(self, request: web.Request) -> web.Response:
         """`GET` and `HEAD /in/{token}`: a vendor verifies the URL."""
         connector: Connector | None = None
         try:
-            connector = await self._connector(request.match_info["token"])
+            connector = await self._intake.connector(request.match_info["token"])
             if connector.guarded and (answer := self._guards.asked(connector, request)) is not None:
                 return reply.echoed(answer)
         except Refusal as refusal:
-            return self._refuse(connector, refusal)
+            return self._intake.refuse(connector, refusal)
         return reply.ping(connector.preset.door.reply)
-
-    async def _connector(self, token: str) -> Connector:
-        """The connector that the URL names, also a disabled one."""
-        if not token.isascii() or len(token) > LONGEST_TOKEN:
-            token = NOT_ONE
-        try:
-            connector = await self._catalog.by_token(token)
-        except DatabaseUnavailable:
-            raise unavailable("this token is not known here, and the database cannot be asked now") from None
-        if connector is None:
-            raise Refusal(404, "Unknown token", "no connector has this webhook URL; copy it from the connector again")
-        return connector
-
-    async def _take(self, request: web.BaseRequest, connector: Connector) -> web.StreamResponse:
-        if self.stopping:
-            raise unavailable("this process is stopping", retry_after=1)
-        if not connector.settings.enabled:
-            raise Refusal(403, "Connector disabled", f"connector {connector.name} is disabled")
-        wait = request.query.get("wait") if "?" in request.raw_path else None
-        seconds = None if wait is None else seconds_of(wait, self.limits.wait_seconds)
-        body = self._receiver.arrived(request)
-        if body is None:
-            body = await self._receiver.body(request)
-        if is_blank(body):
-            return reply.ping(connector.preset.door.reply)
-        signed = self._guards.admit(connector, request, body) if connector.guarded else None
-        found = cut(connector, request.headers, body, self.limits, signed)
-        if found.events:
-            await self._commit(found)
-            self._tally.accepted(connector.name, len(found.events))
-        if seconds is None:
-            return reply.accepted(connector.preset.door.reply, found.ids)
-        return reply.finished(found.ids, await self._waiting.results(found.ids, seconds))
-
-    async def _commit(self, found: Cut) -> None:
-        try:
-            await self._committer.commit(found.events, found.size)
-        except Overloaded:
-            raise unavailable("too many events are waiting for the broker", retry_after=1) from None
-        except SpoolUnavailable as error:
-            raise unavailable(f"the broker is away, and {error}", retry_after=10) from None
-        except BrokerUnavailable:
-            raise unavailable("the broker did not confirm; send it again") from None
 
     def _committed(self, events: Sequence[Event]) -> None:
         metrics.GROUP.observe(len(events))
@@ -232,12 +179,6 @@ class Ingress:
             await self._keeper.publish([Message(entry, frame) for frame in frames], deadline)
 
         return Feeder(spool, self._keeper.breaker, publish, Window(journal), bounds)
-
-    def _refuse(self, connector: Connector | None, refusal: Refusal) -> web.Response:
-        name = metrics.NOBODY if connector is None else connector.name
-        metrics.events(name, "unavailable" if refusal.again else "refused").inc()
-        log.info("refused", connector=name, status=refusal.status, why=refusal.title, **refusal.where)
-        return reply.refused(None if connector is None else connector.preset.door.reply, refusal)
 
 
 def build_app(ingress: Ingress, further: Sequence[web.RouteDef] = ()) -> web.Application:

@@ -28,14 +28,17 @@ class Overloaded(Exception):
     """More waits for the broker than this process may hold."""
 
 
-class Group:
-    """Events that are published together, and the requests that wait for it."""
+Settled = Callable[[Exception | None], None]  # told once that events are durable, or why they may not be
 
-    __slots__ = ("bytes", "deadline", "events", "ripe", "timers", "waiters")
+
+class Group:
+    """Events that are published together, and who is told what became of them."""
+
+    __slots__ = ("bytes", "deadline", "events", "ripe", "timers", "told")
 
     def __init__(self, deadline: float) -> None:
         self.events: list[Event] = []
-        self.waiters: list[asyncio.Future[None]] = []
+        self.told: list[Settled] = []
         self.timers: list[asyncio.TimerHandle] = []
         self.bytes = 0
         self.deadline = deadline
@@ -64,11 +67,10 @@ class Committer:
         self._in_flight: set[asyncio.Task[None]] = set()
         self._company = False  # whether the last group was of several requests
 
-    def commit(self, events: Sequence[Event], size: int) -> asyncio.Future[None]:
-        """Done once all of them are durable; `size` is how many bytes they are, about.
+    def commit(self, events: Sequence[Event], size: int, settled: Settled) -> None:
+        """Make all of them durable, and tell; `size` is how many bytes they are, about.
 
-        Raises Overloaded at once; fails with BrokerUnavailable or SpoolUnavailable when they may not be durable. A
-        caller that is cancelled does not take its events back.
+        Raises Overloaded at once; tells of a BrokerUnavailable or SpoolUnavailable when they may not be durable.
         """
         if self._over(len(events), size):
             raise Overloaded
@@ -77,11 +79,9 @@ class Committer:
         group = self._gathering or self._open()
         group.events.extend(events)
         group.bytes += size
-        waiter = asyncio.get_running_loop().create_future()
-        group.waiters.append(waiter)
+        group.told.append(settled)
         if len(group.events) >= self._limits.group_events:
             self._ripen(group)
-        return waiter
 
     async def drain(self) -> None:
         """Return once nothing waits any more; each group ends within `commit_seconds`."""
@@ -122,7 +122,7 @@ class Committer:
         if not group.ripe and (self._in_flight or self._company):
             return
         self._gathering = None
-        self._company = len(group.waiters) > 1
+        self._company = len(group.told) > 1
         for timer in group.timers:
             timer.cancel()
         task = asyncio.create_task(self._commit(group))
@@ -155,9 +155,8 @@ class Committer:
     def _settle(self, group: Group, trouble: Exception | None) -> None:
         self.events -= len(group.events)
         self._bytes -= group.bytes
-        for waiter in group.waiters:
-            if not waiter.done():
-                if trouble is None:
-                    waiter.set_result(None)
-                else:
-                    waiter.set_exception(trouble)
+        for settled in group.told:
+            try:
+                settled(trouble)
+            except Exception:  # a bug of ours: it is not to keep the others of the group from their answers
+                log.exception("a request is not told what became of its events")

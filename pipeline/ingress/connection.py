@@ -42,7 +42,7 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
 
     def _late(self) -> None:
-        if self._request_count:
+        if self._request_count or self._request_in_progress:
             self._no_request = None
         elif self._has_unread():
             self._no_request = self._loop.call_later(LOOK_AGAIN, self._late)

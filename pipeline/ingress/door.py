@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import orjson
 from aiohttp.hdrs import CONTENT_TYPE
@@ -17,8 +18,6 @@ from schemas.connector import Connector
 from schemas.cutting import TooDeep, events_in, is_pairs, redacted
 from schemas.event import Event
 from schemas.preset import Door
-
-_FRESH: Final = Event("", 0, 0, "", datetime.fromtimestamp(0, UTC), "").evolve()  # copies of a copy cost least
 
 
 class Cut(NamedTuple):
@@ -60,14 +59,15 @@ def cut(
             size += len(text)
         values += cut_out
     ids = ids_of(connector, key, values, signed=signed_key is not None)
-    one = _FRESH.evolve(
-        account=connector.account,
-        connector=connector.id,
-        kind=connector.preset.kind,
-        received_at=datetime.now(UTC),
-        revision=connector.revision,
-    )
-    return Cut([one.evolve(id=id, raw=text) for id, text in zip(ids, texts, strict=True)], size)
+    fresh = _fresh(connector.account, connector.id, connector.preset.kind, connector.revision)
+    now = datetime.now(UTC)
+    return Cut([fresh.arrived(id, now, text) for id, text in zip(ids, texts, strict=True)], size)
+
+
+@lru_cache(maxsize=10_000)
+def _fresh(account: int, connector: int, kind: str, revision: int) -> Event:
+    """What the events of one connector have in common; copies of a copy cost least."""
+    return Event("", account, connector, kind, datetime.fromtimestamp(0, UTC), "", revision=revision).evolve()
 
 
 def _text(value: Any, door: Door, document: Document, index: int) -> bytes:

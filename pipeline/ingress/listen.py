@@ -19,6 +19,8 @@ from aiohttp import web
 from pipeline.ingress import metrics
 from pipeline.ingress.connection import HEADERS, Connection
 from pipeline.ingress.deafen import deafen
+from pipeline.ingress.postbox import Postbox
+from pipeline.ingress.short import Short
 
 log = structlog.get_logger(__name__)
 
@@ -87,11 +89,13 @@ def _waiting(listening: socket.socket) -> Iterator[socket.socket]:
         yield connection
 
 
-async def listen(runner: web.AppRunner, most: int, headers: float = HEADERS, **address: Any) -> Listening:
+async def listen(
+    runner: web.AppRunner, most: int, headers: float = HEADERS, short: Short | None = None, **address: Any
+) -> Listening:
     """Listen for a runner that is set up; `address` as of `loop.create_server`. Raises OSError.
 
     At most `most` connections, or what the process' limit of open files leaves, are served at a time. One that has
-    brought no request after `headers` seconds is closed.
+    brought no request after `headers` seconds is closed. Posts go the `short` way where there is one.
     """
     loop = asyncio.get_running_loop()
     server = runner.server
@@ -102,7 +106,9 @@ async def listen(runner: web.AppRunner, most: int, headers: float = HEADERS, **a
         log.warning("fewer connections than set, for want of open files", connections=cap)
 
     def protocol() -> asyncio.BaseProtocol:
-        return Connection(server, headers, loop=loop) if len(server.connections) < cap else _Refuse()
+        if len(server.connections) >= cap:
+            return _Refuse()
+        return Connection(server, headers, loop=loop) if short is None else Postbox(server, headers, short, loop=loop)
 
     return Listening(await loop.create_server(protocol, **address), protocol)
 

@@ -18,6 +18,9 @@ Ship = Callable[[str, Sequence[Row]], Awaitable[None]]  # segment name and rows;
 class Connectors(Protocol):
     """The connectors in force, as `pipeline.store.catalog.Catalog` keeps them."""
 
+    def known_by(self, token: str) -> Connector | None:
+        """The connector of this webhook URL, also a disabled one; None: it is not known here without a look."""
+
     async def by_token(self, token: str) -> Connector | None:
         """The connector of this webhook URL, also a disabled one. Raises DatabaseUnavailable if that cannot be told."""
 

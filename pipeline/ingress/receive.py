@@ -29,12 +29,8 @@ class Receiver:
         self._trimmer = Trimmer()
         self._limits = limits
 
-    def arrived(self, request: web.BaseRequest) -> bytes | None:
-        """The body, if it came along with the headers and needs no inflating, as nearly all do; may raise Refusal."""
-        content = request.content
-        if not content.is_eof() or content.exception() is not None or CONTENT_ENCODING in request.headers:
-            return None
-        body = content.read_nowait()
+    def bounded(self, body: bytes) -> bytes:
+        """A body that came without being waited for, if it is not too large; raises Refusal."""
         if len(body) > self._limits.body:
             raise self._too_large()
         return body

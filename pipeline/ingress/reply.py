@@ -20,7 +20,7 @@ JSON = "application/json"
 PROBLEM = "application/problem+json"
 
 
-def accepted(reply: Reply | None, ids: Sequence[str]) -> web.StreamResponse:
+def accepted(reply: Reply | None, ids: Sequence[str]) -> Brief:
     """202 with the ids, or the preset's answer: every event is durable."""
     if reply is not None:
         return Brief(reply.accepted.status, orjson.dumps(filled(reply.accepted.body, "")))

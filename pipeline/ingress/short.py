@@ -1,8 +1,9 @@
-"""The short way in. In: aiohttp's server with the application behind it. Out: posts of events that go past the latter.
+"""The short way in. In: what a client has sent. Out: a post that can be taken as it is, or nothing: the long way then.
 
-aiohttp's parser, connections, bounds and deadlines stay in front of both ways. What posts are spared is the
-application's routing, and most of what a response object does. Whatever is unusual about a request, or about the state
-that the process is in, takes the long way.
+aiohttp takes a request through its parser, two tasks, a request, a response and an application. A post that is like
+nearly all of them is spared that. Its head is read by rules far stricter than HTTP's: whatever is not plainly written,
+is there twice, or asks for anything special is aiohttp's to read, to serve or to refuse. So nothing is taken here that
+aiohttp would read in another way; `tests/unit/test_short.py` holds both against each other.
 """
 
 from __future__ import annotations
@@ -10,95 +11,138 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final, NamedTuple, Protocol
 
-from aiohttp import HttpVersion11, StreamReader, web
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp.hdrs import EXPECT
-from aiohttp.http_parser import RawRequestMessage
-from aiohttp.web_protocol import RequestHandler
+from aiohttp import web
+from aiohttp.hdrs import CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
-TARGET: Final = re.compile(r"/in/([A-Za-z0-9_-]{1,200})(?:\?|\Z)")
+LONGEST: Final = 4_096  # bytes of a head
+UNUSUAL: Final = (TRANSFER_ENCODING, CONTENT_ENCODING, EXPECT, UPGRADE)
+_HEAD: Final = re.compile(
+    rb"POST (/in/([A-Za-z0-9_-]{1,200})(?:\?[A-Za-z0-9._~!$&'()*+,;=:@/?%-]*)?) HTTP/1\.1\r\n"
+    rb"((?:[A-Za-z0-9_-]+: [!-~](?:[ -~]*[!-~])?\r\n){1,64})\r\n"
+)
+_LINE: Final = re.compile(r"([^:]+): (.*)\r\n")
+_LENGTH: Final = re.compile(r"0|[1-9][0-9]{0,8}")
 
-Receive = Callable[[web.BaseRequest, str], Awaitable[web.StreamResponse]]
 
+class Head(NamedTuple):
+    """The head of a post: of so many bytes, with a body of `length` behind it."""
 
-class Post(web.BaseRequest):
-    """A post of events that goes the short way, and the token of its URL."""
-
+    size: int
+    length: int
     token: str
+    target: str
+    headers: CIMultiDictProxy[str]
 
 
-class Brief(web.StreamResponse):
-    """A JSON answer without further headers, which to a `Post` is written in one piece."""
-
-    def __init__(self, status: int, body: bytes) -> None:
-        self._status = status
-        self._told = body
-        self._long: web.Response | None = None
+class Asked(Protocol):
+    """What is known of a request beside its body; `aiohttp.web.BaseRequest` is one."""
 
     @property
-    def status(self) -> int:
-        return self._status
+    def headers(self) -> CIMultiDictProxy[str]:
+        """As they were sent."""
 
     @property
-    def keep_alive(self) -> bool | None:
-        return True if self._long is None else self._long.keep_alive
+    def raw_path(self) -> str:
+        """Path and query, as they were sent."""
 
-    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        transport = request.transport
-        # who does not read the answers fills the buffer, and is made to wait by the long way
-        if type(request) is Post and transport is not None and not transport.get_write_buffer_size():
-            transport.write(_head(self._status, int(time.time())) % (len(self._told), self._told))
-            return None
-        self._long = web.Response(status=self._status, body=self._told, headers={"Content-Type": "application/json"})
-        return await self._long.prepare(request)
+    @property
+    def rel_url(self) -> URL:
+        """The same, read."""
 
-    async def write_eof(self, data: bytes = b"") -> None:
-        if self._long is not None:
-            await self._long.write_eof(data)
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The query, decoded."""
 
-
-def shorten(server: web.Server, receive: Receive, leaving: asyncio.Event) -> None:
-    """Let posts of events go to `receive`, with their token, until the process is `leaving`."""
-    handle, make = server.request_handler, server.request_factory
-    loop = asyncio.get_running_loop()
-
-    def request(
-        message: RawRequestMessage,
-        payload: StreamReader,
-        protocol: RequestHandler,
-        writer: AbstractStreamWriter,
-        task: asyncio.Task[None],
-    ) -> web.BaseRequest:
-        token = None if leaving.is_set() else _token(message)
-        if token is None:
-            return make(message, payload, protocol, writer, task)
-        post = Post(message, payload, protocol, writer, task, loop)
-        post.token = token
-        return post
-
-    def answer(request: Any) -> Awaitable[web.StreamResponse]:
-        return receive(request, request.token) if type(request) is Post else handle(request)
-
-    server.request_factory = request
-    server.request_handler = answer
+    @property
+    def remote(self) -> str | None:
+        """The address at the other end of the connection."""
 
 
-def _token(message: RawRequestMessage) -> str | None:
-    """The token of a post that is like nearly all of them."""
-    if message.method != "POST" or message.should_close or message.version != HttpVersion11 or message.upgrade:
+class Post:
+    """A post of events that goes the short way."""
+
+    __slots__ = ("_connection", "body", "headers", "raw_path", "token")
+
+    def __init__(self, head: Head, body: bytes, connection: web.RequestHandler) -> None:
+        self.token = head.token
+        self.headers = head.headers
+        self.raw_path = head.target
+        self.body = body
+        self._connection = connection
+
+    @property
+    def rel_url(self) -> URL:
+        return URL(self.raw_path, encoded=True)
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        return self.rel_url.query
+
+    @property
+    def remote(self) -> str | None:
+        peer = self._connection.peername
+        return str(peer[0]) if isinstance(peer, tuple) else peer
+
+
+class Brief(NamedTuple):
+    """A JSON answer without further headers."""
+
+    status: int
+    body: bytes
+
+    def as_sent(self) -> bytes:
+        """All of it, as HTTP/1.1 on a connection that stays open."""
+        return _answer_head(self.status, int(time.time())) % (len(self.body), self.body)
+
+    def response(self) -> web.Response:
+        """The same for the long way."""
+        return web.Response(status=self.status, body=self.body, headers={"Content-Type": "application/json"})
+
+
+Tell = Callable[[Brief | web.Response], None]
+Take = Callable[[Post, Tell], bool]  # False: it must go the long way; else its answer is told, once
+
+
+class Short(NamedTuple):
+    """Who takes posts that go the short way, until the process is `leaving`."""
+
+    take: Take
+    leaving: asyncio.Event
+
+
+def head_in(data: bytes) -> Head | None:
+    """The head that this begins with, if it is whole, and that of a post like nearly all of them."""
+    end = data.find(b"\r\n\r\n", 0, LONGEST)
+    return None if end < 0 else _head(data[: end + 4])
+
+
+@lru_cache(maxsize=1_000)  # a source's heads differ in the length of the body, if at all, unless they are signed
+def _head(data: bytes) -> Head | None:
+    found = _HEAD.fullmatch(data)
+    if found is None:
         return None
-    found = TARGET.match(message.path)
-    return None if found is None or EXPECT in message.headers else found[1]
+    lines = _LINE.findall(found[3].decode("ascii"))
+    headers = CIMultiDict(lines)
+    length = headers.get(CONTENT_LENGTH, "")
+    if len({name.lower() for name, _ in lines}) < len(lines) or any(name in headers for name in UNUSUAL):
+        return None
+    if HOST not in headers or headers.get(CONNECTION, "keep-alive").lower() != "keep-alive":
+        return None
+    if _LENGTH.fullmatch(length) is None:
+        return None
+    return Head(len(data), int(length), found[2].decode(), found[1].decode(), CIMultiDictProxy(headers))
 
 
 @lru_cache(maxsize=4)
-def _head(status: int, now: int) -> bytes:
+def _answer_head(status: int, now: int) -> bytes:
     """The status line and headers at this second, to be filled with the body's length and the body."""
     phrase = HTTPStatus(status).phrase
     return (

@@ -82,16 +82,19 @@ class Catalog:
         except KeyError:
             raise UnknownConnector(f"connector {id} does not exist") from None
 
-    async def by_token(self, token: str) -> Connector | None:
-        """The connector whose webhook URL ends in this token, or None. Raises DatabaseUnavailable.
+    def known_by(self, token: str) -> Connector | None:
+        """The connector whose webhook URL ends in this token, or None: there is none, or it is not known yet.
 
         The comparison is one of SHA-256 digests.
         """
-        hashed = digest(token)
-        if hashed not in self._by_token:
-            await self._look()
-        id, until = self._by_token.get(hashed, (0, 0.0))
+        id, until = self._by_token.get(digest(token), (0, 0.0))
         return self._by_id[id] if time.time() < until else None
+
+    async def by_token(self, token: str) -> Connector | None:
+        """As `known_by`, but None means that there is none. Raises DatabaseUnavailable."""
+        if digest(token) not in self._by_token:
+            await self._look()
+        return self.known_by(token)
 
     def names(self) -> dict[int, str]:
         """Every connector's name by its id."""

@@ -23,7 +23,7 @@ from pipeline.ingress.limits import Limits
 from pipeline.ingress.listen import listen
 from pipeline.ingress.needs import Results
 from pipeline.ingress.receipts import Receipts
-from pipeline.ingress.short import shorten
+from pipeline.ingress.short import Short
 from pipeline.ingress.spool.spool import Spool
 from pipeline.store.database import DatabaseUnavailable
 from pipeline.transport.memory import MemoryTransport
@@ -64,6 +64,9 @@ class StubCatalog:
     def __init__(self, **by_token: Connector) -> None:
         self.by = by_token
         self.away = False
+
+    def known_by(self, token: str) -> Connector | None:
+        return self.by.get(token)
 
     async def by_token(self, token: str) -> Connector | None:
         if token not in self.by and self.away:
@@ -185,10 +188,10 @@ async def open_door(
     await ingress.start()
     runner = web.AppRunner(build_app(ingress), **{**SERVER, "lingering_time": 0.05, "keepalive_timeout": keepalive})
     await runner.setup()
-    assert runner.server is not None
-    shorten(runner.server, ingress.receive, asyncio.Event())
     listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
-    server = await listen(runner, ingress.limits.connections, sock=listening)
+    server = await listen(
+        runner, ingress.limits.connections, short=Short(ingress.take, asyncio.Event()), sock=listening
+    )
     port = listening.getsockname()[1]
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         try:

@@ -14,7 +14,7 @@ from pytest import MonkeyPatch
 from pipeline.daemon.leave import polite, take_leave
 from pipeline.ingress.app import SERVER
 from pipeline.ingress.listen import Listening, listen
-from pipeline.ingress.short import shorten
+from pipeline.ingress.short import Brief, Post, Short, Tell
 from tests.support.until import PATIENCE
 
 POST = b"POST /in/t HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n"
@@ -71,22 +71,27 @@ async def opened(**server: Any) -> AsyncIterator[House]:
     leaving, gate, begun = asyncio.Event(), asyncio.Event(), asyncio.Event()
     gate.set()
 
-    async def serve(request: web.BaseRequest, _: str = "") -> web.Response:
+    async def serve(request: web.Request) -> web.Response:
         begun.set()
         await request.read()
         await gate.wait()
         return web.Response(text="served")
 
-    async def routed(request: web.Request) -> web.Response:
-        return await serve(request)
+    async def served(tell: Tell) -> None:
+        begun.set()
+        await gate.wait()
+        tell(Brief(200, b"served"))
 
+    def take(_: Post, tell: Tell) -> bool:
+        in_hand.append(asyncio.create_task(served(tell)))
+        return True
+
+    in_hand: list[asyncio.Task[None]] = []
     app = web.Application()
-    app.router.add_post("/in/t", routed)
+    app.router.add_post("/in/t", serve)
     runner = web.AppRunner(polite(app, leaving), **{**SERVER, **server})
     await runner.setup()
-    assert runner.server is not None
-    shorten(runner.server, serve, leaving)
-    listening = await listen(runner, 100, host="127.0.0.1", port=0)
+    listening = await listen(runner, 100, short=Short(take, leaving), host="127.0.0.1", port=0)
     house = House(runner, listening, leaving, gate, begun)
     try:
         yield house

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
-from aiohttp import web
 
 from pipeline.ingress import metrics
 from pipeline.ingress.authentication.addresses import Proxies
@@ -21,6 +20,7 @@ from pipeline.ingress.authentication.echo import Answer, Echoed
 from pipeline.ingress.authentication.guard import Guard, Surroundings
 from pipeline.ingress.authentication.signed import addresses_of
 from pipeline.ingress.refusal import Refusal, unavailable
+from pipeline.ingress.short import Asked
 from pipeline.secrets.references import Secrets
 from pipeline.secrets.seal import Seals
 from schemas.connector import Connector
@@ -62,7 +62,7 @@ class Guards:
         self._guards: dict[int, tuple[Guard, float]] = {}
         self._noted: dict[tuple[int, str], _Noted] = {}
 
-    def admit(self, connector: Connector, request: web.BaseRequest, body: bytes) -> str | None:
+    def admit(self, connector: Connector, request: Asked, body: bytes) -> str | None:
         """Let a request pass. Raises Refusal, or Echoed where it only wants something sent back.
 
         Returns the idempotency key that its signature vouches for, if it has one.
@@ -74,7 +74,7 @@ class Guards:
             raise Echoed(answer)
         return key
 
-    def asked(self, connector: Connector, request: web.BaseRequest) -> Answer | None:
+    def asked(self, connector: Connector, request: Asked) -> Answer | None:
         """What a GET of the URL wants sent back; None: it is a mere ping. Raises Refusal."""
         return self._guard(connector).asked_by_query(_arrived(request, b""))
 
@@ -121,7 +121,7 @@ class Guards:
 _NONE: Final[tuple[Guard | None, float]] = (None, 0.0)
 
 
-def _arrived(request: web.BaseRequest, body: bytes) -> Arrived:
+def _arrived(request: Asked, body: bytes) -> Arrived:
     target = request.raw_path if request.raw_path.startswith("/") else request.rel_url.raw_path_qs
     return Arrived(request.headers, body, target, request.query, request.remote)
 

@@ -1,0 +1,181 @@
+"""One post, by either way. In: a request to a webhook URL. Out: its events committed, and an answer for its sender."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from functools import partial
+
+import structlog
+from aiohttp import web
+
+from pipeline.engine.transport import BrokerUnavailable
+from pipeline.ingress import metrics, reply
+from pipeline.ingress.authentication.echo import Echoed
+from pipeline.ingress.authentication.guards import Guards
+from pipeline.ingress.body import is_blank
+from pipeline.ingress.commit import Committer, Overloaded, Settled
+from pipeline.ingress.door import Cut, cut
+from pipeline.ingress.limits import Limits
+from pipeline.ingress.needs import Connectors
+from pipeline.ingress.receive import Receiver
+from pipeline.ingress.refusal import Refusal, unavailable
+from pipeline.ingress.short import Asked, Brief, Post, Tell
+from pipeline.ingress.spool.spool import SpoolUnavailable
+from pipeline.ingress.wait import Waiting, seconds_of
+from pipeline.store.database import DatabaseUnavailable
+from schemas.connector import Connector
+
+log = structlog.get_logger(__name__)
+
+LONGEST_TOKEN = 200
+NOT_ONE = "-"  # is looked up in place of what cannot be a token, so that every unknown token costs the same
+TROUBLES = (Refusal, Echoed, Overloaded, SpoolUnavailable, BrokerUnavailable)  # for which there is an answer
+
+
+class Intake:
+    """Takes posts in until it is `stopping`."""
+
+    def __init__(
+        self,
+        catalog: Connectors,
+        guards: Guards,
+        receiver: Receiver,
+        committer: Committer,
+        waiting: Waiting,
+        tally: metrics.Tally,
+        limits: Limits,
+    ) -> None:
+        self.stopping = False
+        self._catalog = catalog
+        self._guards = guards
+        self._receiver = receiver
+        self._committer = committer
+        self._waiting = waiting
+        self._tally = tally
+        self._limits = limits
+
+    def take(self, post: Post, tell: Tell) -> bool:
+        """A post whose body has come; `tell` gets its answer. False: it must go the long way."""
+        connector = self._catalog.known_by(post.token)
+        if connector is None or _asks_to_wait(post):
+            return False
+        began = time.perf_counter()
+        try:
+            self._admit(connector)
+            body = self._receiver.bounded(post.body)
+            found = None if is_blank(body) else self._cut(connector, post, body)
+            if found is not None and found.events:
+                self._committer.commit(found.events, found.size, self._teller(connector, found, began, tell))
+                return True
+            answer = self._answer(connector, found)
+        except TROUBLES as trouble:
+            answer = self.refuse(connector, trouble)
+        self._tally.took(time.perf_counter() - began)
+        tell(answer)
+        return True
+
+    async def receive(self, request: web.BaseRequest, token: str) -> web.Response:
+        """A post to the URL with this token, by way of the application."""
+        began = time.perf_counter()
+        connector: Connector | None = None
+        try:
+            connector = await self.connector(token)
+            self._admit(connector)
+            seconds = seconds_of(request.query["wait"], self._limits.wait_seconds) if _asks_to_wait(request) else None
+            body = await self._receiver.body(request)
+            found = None if is_blank(body) else self._cut(connector, request, body)
+            if found is not None and found.events:
+                await self._commit(found)
+                self._tally.accepted(connector.name, len(found.events))
+            if found is None or seconds is None:
+                response = _whole(self._answer(connector, found))
+            else:
+                response = reply.finished(found.ids, await self._waiting.results(found.ids, seconds))
+        except TROUBLES as trouble:
+            response = self.refuse(connector, trouble)
+        self._tally.took(time.perf_counter() - began)
+        return response
+
+    async def connector(self, token: str) -> Connector:
+        """The connector that the URL names, also a disabled one; raises Refusal."""
+        if not token.isascii() or len(token) > LONGEST_TOKEN:
+            token = NOT_ONE
+        try:
+            connector = await self._catalog.by_token(token)
+        except DatabaseUnavailable:
+            raise unavailable("this token is not known here, and the database cannot be asked now") from None
+        if connector is None:
+            raise Refusal(404, "Unknown token", "no connector has this webhook URL; copy it from the connector again")
+        return connector
+
+    def refuse(self, connector: Connector | None, trouble: Exception) -> web.Response:
+        """The answer to a request that came to nothing."""
+        if isinstance(trouble, Echoed):
+            return reply.echoed(trouble.answer)
+        refusal = _refusal(trouble)
+        name = metrics.NOBODY if connector is None else connector.name
+        metrics.events(name, "unavailable" if refusal.again else "refused").inc()
+        log.info("refused", connector=name, status=refusal.status, why=refusal.title, **refusal.where)
+        return reply.refused(None if connector is None else connector.preset.door.reply, refusal)
+
+    def _admit(self, connector: Connector) -> None:
+        if self.stopping:
+            raise unavailable("this process is stopping", retry_after=1)
+        if not connector.settings.enabled:
+            raise Refusal(403, "Connector disabled", f"connector {connector.name} is disabled")
+
+    def _cut(self, connector: Connector, asked: Asked, body: bytes) -> Cut:
+        signed = self._guards.admit(connector, asked, body) if connector.guarded else None
+        return cut(connector, asked.headers, body, self._limits, signed)
+
+    def _answer(self, connector: Connector, found: Cut | None) -> Brief | web.Response:
+        """The answer to a post of these events, which are durable; of None: it is a ping."""
+        own = connector.preset.door.reply
+        return reply.ping(own) if found is None else reply.accepted(own, found.ids)
+
+    def _teller(self, connector: Connector, found: Cut, began: float, tell: Tell) -> Settled:
+        def settled(trouble: Exception | None) -> None:
+            answer: Brief | web.Response
+            if trouble is None:
+                self._tally.accepted(connector.name, len(found.events))
+                answer = self._answer(connector, found)
+            else:
+                answer = self.refuse(connector, trouble)
+            self._tally.took(time.perf_counter() - began)
+            tell(answer)
+
+        return settled
+
+    async def _commit(self, found: Cut) -> None:
+        """As the committer does it; a caller that is cancelled does not take its events back."""
+        settled: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+        self._committer.commit(found.events, found.size, partial(_set, settled))
+        trouble = await settled
+        if trouble is not None:
+            raise trouble
+
+
+def _set(settled: asyncio.Future[Exception | None], trouble: Exception | None) -> None:
+    if not settled.done():  # its request may have been given up
+        settled.set_result(trouble)
+
+
+def _asks_to_wait(asked: Asked) -> bool:
+    return "?" in asked.raw_path and "wait" in asked.query
+
+
+def _whole(answer: Brief | web.Response) -> web.Response:
+    return answer.response() if isinstance(answer, Brief) else answer
+
+
+def _refusal(trouble: Exception) -> Refusal:
+    match trouble:
+        case Refusal():
+            return trouble
+        case Overloaded():
+            return unavailable("too many events are waiting for the broker", retry_after=1)
+        case SpoolUnavailable():
+            return unavailable(f"the broker is away, and {trouble}", retry_after=10)
+        case _:
+            return unavailable("the broker did not confirm; send it again")
