@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from pipeline.settings import Settings
 
+log = structlog.get_logger(__name__)
+
 BOOT = 300  # seconds until the server must answer
+LOOK = 1.0  # seconds between two looks whether it still runs
 
 
 class EmbeddedError(RuntimeError):
@@ -35,7 +41,7 @@ def with_database(settings: Settings) -> Iterator[Settings]:
             f"the private PostgreSQL in {folder} did not start: {_told(folder) or error}; "
             "set LEADPIPE_DATABASE_URL to use a server of your own"
         ) from error
-    with server:
+    with server, _kept_up(server, folder):
         yield settings.model_copy(update={"database_url": server.get_uri()})
 
 
@@ -56,6 +62,38 @@ def start_server(folder: Path) -> Any:
 
     postgres_server.pg_ctl = pg_ctl  # type: ignore[attr-defined]
     return postgres_server.get_server(folder)
+
+
+@contextmanager
+def _kept_up(server: Any, folder: Path) -> Iterator[None]:
+    """Start the server again when it has ended: killed, out of memory, or by a bug of its own. Nobody else would."""
+    over = threading.Event()
+
+    def watch() -> None:
+        told = False
+        while not over.wait(LOOK):
+            if server.get_postmaster_info().is_running():
+                continue
+            if not told:
+                log.error("the private PostgreSQL has ended; it is started again", folder=str(folder))
+            try:
+                with server._lock:  # several processes may use this folder
+                    server.ensure_postgres_running()
+            except Exception as error:  # as above; the processes of the one that crashed may hold its memory still
+                if not told:
+                    log.warning("the private PostgreSQL did not start", reason=_told(folder) or str(error))
+                told = True
+            else:
+                log.info("the private PostgreSQL runs again", folder=str(folder))
+                told = False
+
+    watching = threading.Thread(target=watch, name="postgres", daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watching.join()
 
 
 def _told(folder: Path) -> str:
