@@ -72,7 +72,7 @@ class ConflictPage(Page[ConflictShown]):
 class ConflictQuery(Strict):
     """Which conflicts."""
 
-    state: Literal["open", "decided", "discarded", "any"] = "open"
+    state: Literal["open", "decided", "discarded", "any"] = Field(default="open", description="how far it has come")
     connector: str | None = Field(default=None, max_length=100, description="a connector's name, or its id")
     limit: Limit = 50
     after: AfterId | None = None

@@ -123,7 +123,7 @@ async def replace_connector(call: Call, connector: Given, body: Draft) -> Saved:
     return await _save(call, body)
 
 
-@api.route("PATCH", "/connectors/{connector}", scope=Scope.CONNECTORS_WRITE, tag=TAG)
+@api.route("PATCH", "/connectors/{connector}", scope=Scope.CONNECTORS_WRITE, tag=TAG, example={"enabled": False})
 async def switch_connector(call: Call, connector: Given, body: Switch) -> ConnectorShown:
     """Let a connector accept events, or have it refuse them; those under way are finished."""
     name = await named(call.database, call.actor, connector)

@@ -78,9 +78,9 @@ class Groups(Shown):
 class Which(Strict):
     """Which dead letters."""
 
-    stage: Text | None = None
+    stage: Text | None = Field(default=None, description="the stage that gave it up")
     connector: Text | None = Field(default=None, description="a connector's name, or its id")
-    kind: Text | None = None
+    kind: Text | None = Field(default=None, description="why: rejected, conflict or poison")
     error: Text | None = Field(default=None, description="a text in the reason, the rule or the error")
     since: Moment | None = None
     until: Moment | None = None
@@ -95,7 +95,7 @@ class Which(Strict):
 class LetterFilter(Which):
     """Which, and which page of them."""
 
-    status: Status = "dead"
+    status: Status = Field(default="dead", description="what became of it")
     after: AfterId | None = None
     limit: Limit = 50
 

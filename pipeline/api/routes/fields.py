@@ -50,7 +50,7 @@ class Fields(Shown):
 class FieldQuery(Strict):
     """Which fields."""
 
-    record: RecordKind | None = None
+    record: RecordKind | None = Attribute(default=None, description="only of this kind of record; none: of all")
 
 
 class Label(Strict):

@@ -68,7 +68,7 @@ class EventFilter(Strict):
     """Which events."""
 
     connector: str | None = Field(default=None, max_length=100, description="a connector's name, or its id")
-    outcome: Outcome | None = None
+    outcome: Outcome | None = Field(default=None, description="what became of it")
     since: Moment | None = None
     until: Moment | None = None
     search: str | None = Field(default=None, max_length=200, description="an event's or lead's id, or a text")

@@ -50,7 +50,7 @@ class NewKey(Strict):
     expires_at: Moment | None = None
 
 
-class Rotation(Strict):
+class KeyRotation(Strict):
     """How to rotate."""
 
     overlap_s: int = Field(default=86_400, ge=0, le=2_592_000, description="how long the old key works beside the new")
@@ -86,7 +86,7 @@ async def show_key(call: Call, id: Id) -> KeyShown:
 
 
 @api.route("POST", "/keys/{id}/rotate", scope=Scope.KEYS_WRITE, tag=TAG, status=201, errors=[409])
-async def rotate_key(call: Call, id: Id, body: Rotation) -> NewKeyShown:
+async def rotate_key(call: Call, id: Id, body: KeyRotation) -> NewKeyShown:
     """Make the key that follows this one, with its name, scopes and expiry; both work for the time of the overlap."""
     return _once(await keys.rotate(call.database, call.actor, id, timedelta(seconds=body.overlap_s)))
 

@@ -92,7 +92,7 @@ class LeadQuery(Strict):
 class OneField(Strict):
     """Of one field, or of all."""
 
-    field: str | None = Field(default=None, pattern=NAME)
+    field: str | None = Field(default=None, pattern=NAME, description="only this field; none: all")
 
 
 class Replaced(Shown):

@@ -46,7 +46,7 @@ class Revisions(Shown):
 class Between(Strict):
     """Two revisions."""
 
-    old: Revision
+    old: Revision = Field(description="the number of one")
     new: Revision | None = Field(default=None, description="none: the newest")
 
 
@@ -86,7 +86,14 @@ async def list_differences(call: Call, connector: Given, query: Between) -> Diff
     return Differences(items=[Difference.model_validate(each) for each in found])
 
 
-@api.route("POST", "/connectors/{connector}/restore", scope=Scope.CONNECTORS_WRITE, tag=TAG, errors=[409])
+@api.route(
+    "POST",
+    "/connectors/{connector}/restore",
+    scope=Scope.CONNECTORS_WRITE,
+    tag=TAG,
+    errors=[409],
+    example={"revision": 1, "note": "as it was"},
+)
 async def restore_revision(call: Call, connector: Given, body: Restored) -> ConnectorShown:
     """Save an old revision's settings as a new revision."""
     name = await named(call.database, call.actor, connector)

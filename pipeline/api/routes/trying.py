@@ -9,6 +9,7 @@ import orjson
 from pydantic import Field
 
 from pipeline.api.call import Call
+from pipeline.api.connector import EXAMPLE as CONNECTOR
 from pipeline.api.connector import Given
 from pipeline.api.draft import Draft, Said, settings_of
 from pipeline.api.listing import Shown
@@ -149,7 +150,13 @@ async def try_connector(call: Call, connector: Given, body: Payload) -> Trials:
     return Trials(items=[TrialShown.model_validate(trial) for trial in trials])
 
 
-@api.route("POST", "/connectors/{connector}/compare", scope=Scope.CONNECTORS_READ, tag=TAG)
+@api.route(
+    "POST",
+    "/connectors/{connector}/compare",
+    scope=Scope.CONNECTORS_READ,
+    tag=TAG,
+    example={"draft": CONNECTOR, "last": 100},
+)
 async def compare_connector(call: Call, connector: Given, body: Comparing) -> ComparisonShown:
     """Run a connector's latest events through its settings and through a draft, and show what differs."""
     name = await named(call.database, call.actor, connector)

@@ -18,6 +18,7 @@ from schemas.strict import Strict
 
 api = Table()
 TAG = "Users"
+EXAMPLE_OF_A_FIELD = {"name": "is_employee", "label": "Is an employee", "type": "boolean"}
 EXAMPLE = {"email": "sam@example.com", "name": "Sam", "role": "operator"}
 
 Email = Annotated[str, Field(min_length=3, max_length=254, examples=["sam@example.com"])]
@@ -121,7 +122,9 @@ async def list_user_fields(call: Call) -> UserFields:
     return UserFields(items=await operations.fields(call.database, call.account))
 
 
-@api.route("POST", "/user-fields", scope=Scope.USERS_WRITE, tag=TAG, status=201, errors=[409])
+@api.route(
+    "POST", "/user-fields", scope=Scope.USERS_WRITE, tag=TAG, status=201, errors=[409], example=EXAMPLE_OF_A_FIELD
+)
 async def create_user_field(call: Call, body: UserField) -> UserField:
     """Add a field to the account's users.
 

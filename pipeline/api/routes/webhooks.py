@@ -37,7 +37,7 @@ class Urls(Shown):
     steps: list[str] = Field(description="how the newest gets into the source, in order; empty where none works")
 
 
-class Rotation(Strict):
+class UrlRotation(Strict):
     """How to rotate."""
 
     keep_s: int = Field(default=86_400, ge=0, le=7_776_000, description="how long the old URLs go on working")
@@ -71,8 +71,15 @@ async def list_urls(call: Call, connector: Given) -> Urls:
     return await _urls(call, name)
 
 
-@api.route("POST", "/connectors/{connector}/url/rotate", scope=Scope.CONNECTORS_WRITE, tag=TAG, status=201)
-async def rotate_url(call: Call, connector: Given, body: Rotation) -> Urls:
+@api.route(
+    "POST",
+    "/connectors/{connector}/url/rotate",
+    scope=Scope.CONNECTORS_WRITE,
+    tag=TAG,
+    status=201,
+    example={"keep_s": 86_400},
+)
+async def rotate_url(call: Call, connector: Given, body: UrlRotation) -> Urls:
     """Make a new webhook URL; the ones before it go on working for a while."""
     name = await named(call.database, call.actor, connector)
     await urls.rotate(call.database, call.settings, call.account, name, timedelta(seconds=body.keep_s))
