@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,7 @@ from pipeline.operations.dead import replay_letter
 from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
 from pipeline.operations.replay import replay_from_start, start
 from pipeline.operations.visible import visible
-from pipeline.store import dead_letters, journal
+from pipeline.store import dead_letters, journal, leads
 from pipeline.store.database import Database
 from pipeline.store.journal import Filter, Page
 from schemas.event import Event
@@ -35,10 +36,15 @@ async def page(
 ) -> Page:
     """The rows that the caller may see, the newest first, each with its connector's name.
 
+    The id of a lead also finds the rows of those that were merged into it: they keep the ids that they were written
+    with, and each of those shows the lead that it is now.
+
     Raises NotFound (the connector), Invalid (`after` is not what a page ended with).
     """
     seen = await visible(database, actor)
     wanted = Filter(outcome=outcome, since=since, until=until, search=search, connectors=seen.ids)
+    with suppress(ValueError):
+        wanted = replace(wanted, merged=await leads.merged_into(database, actor.account, UUID(search or "")))
     if connector is not None:
         wanted = replace(wanted, connector=seen.id_of(connector))
     try:

@@ -143,6 +143,7 @@ class Entry(NamedTuple):
 class Filter:
     """Which rows to list. `search`: the id of an event or a lead, else a text in the request or the reason.
 
+    `merged`: the leads that were merged into the one whose id is searched for; their rows keep their ids.
     `connectors`: of these alone, for someone who may see no others.
     """
 
@@ -152,6 +153,7 @@ class Filter:
     since: datetime | None = None
     until: datetime | None = None
     search: str | None = None
+    merged: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +337,8 @@ def _where(account: int, wanted: Filter) -> Where:
         where.add("received_at < {} AND day <= {}", wanted.until, (wanted.until + MARGIN).date())
     if wanted.search:
         try:
-            where.add("{} IN (event_id, lead_id)", UUID(wanted.search))
+            id = UUID(wanted.search)
+            where.add("(event_id = {} OR lead_id = ANY ({}::uuid[]))", id, [id, *wanted.merged])
         except ValueError:
             where.add("strpos(lower(concat(request, ' ', reason)), lower({})) > 0", wanted.search)
     return where

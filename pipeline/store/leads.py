@@ -27,6 +27,15 @@ WITH RECURSIVE way AS (
 SELECT first AS id, id AS survivor FROM way WHERE merged_into IS NULL
 """
 
+MERGED = """
+WITH RECURSIVE way AS (
+    SELECT id FROM lead WHERE account_id = $1 AND merged_into = $2
+    UNION ALL
+    SELECT lead.id FROM way JOIN lead ON lead.merged_into = way.id
+)
+SELECT id FROM way ORDER BY id
+"""
+
 UPDATE = """
 UPDATE lead SET
     fields = new.fields, stamps = new.stamps, version = new.version,
@@ -86,6 +95,11 @@ async def survivors(connection: Database | Connection, account: int, ids: Collec
     """Per lead the one that it is now: itself, or the one that it was merged into, at last."""
     rows = await connection.fetch(SURVIVORS, account, list(ids))
     return {str(row["id"]): str(row["survivor"]) for row in rows}
+
+
+async def merged_into(database: Database, account: int, id: UUID) -> list[str]:
+    """The leads that were made one with this one, and go by its id now."""
+    return [str(row["id"]) for row in await database.fetch(MERGED, account, id)]
 
 
 async def save(connection: Connection, records: Sequence[Record], now: datetime) -> None:

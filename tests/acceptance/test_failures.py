@@ -204,6 +204,8 @@ async def test_a_conflict_is_held_until_somebody_says_whose_event_it_is(leadpipe
     merged = leadpipe.json("lead", "show", other["lead"])
     assert (merged["id"], merged["redirected_from"], merged["fields"]["name"]) == (one["lead"], other["lead"], "Asha 4")
     assert "was merged into this one" in leadpipe.run("lead", "show", other["lead"])
+    written = {row["lead_id"] for row in leadpipe.json("journal", "list", "--search", one["lead"])["rows"]}
+    assert written == {one["lead"], other["lead"]}  # whichever id a row has, it leads to the one lead
     leadpipe.run("lead", "unmerge", other["lead"])
     assert leadpipe.json("lead", "show", other["lead"])["fields"]["city"] == "Goa"
     assert leadpipe.json("lead", "history", one["lead"])[0]["field"] in leadpipe.run("lead", "history", one["lead"])

@@ -100,6 +100,12 @@ async def test_two_leads_are_made_one_and_taken_apart_again(world: World) -> Non
     assert (merged["winner"], merged["loser"]) == (has.lead, has.lost)
     now = await api.done("GET", f"/leads/{has.lost}")
     assert (now["id"], now["redirected_from"], len(now["merges"])) == (has.lead, has.lost, 1)
+    rows = (await api.done("GET", f"/journal?search={has.lead}"))["items"]
+    assert {row["lead_id"] for row in rows} == {has.lead, has.lost}  # each as it was written, and found by what it is
+    for row in rows:
+        assert (await api.done("GET", f"/leads/{row['lead_id']}"))["id"] == has.lead
+    for part in ("explain", "history"):
+        assert (await api.ask("GET", f"/leads/{has.lost}/{part}")).status == 200
     assert (await api.ask("POST", f"/leads/{has.lead}/merge", {"loser": has.lost})).status == 409
     explained = (await api.done("GET", f"/leads/{has.lead}/explain?field=email"))["fields"]
     assert [(each["field"], each["connector"]) for each in explained] == [("email", has.connector)]
@@ -107,6 +113,8 @@ async def test_two_leads_are_made_one_and_taken_apart_again(world: World) -> Non
     await api.done("GET", f"/leads/{has.lead}/history?field=name&limit=5")
     await api.done("POST", f"/leads/{has.lost}/unmerge")
     assert (await api.done("GET", f"/leads/{has.lost}"))["redirected_from"] is None
+    rows = (await api.done("GET", f"/journal?search={has.lead}"))["items"]
+    assert {row["lead_id"] for row in rows} == {has.lead}
     found = (await api.done("GET", "/leads?query=%2B91%2098220-12345"))["items"]
     assert [lead["id"] for lead in found] == [has.lead]
     first = await api.done("GET", "/leads?limit=1")
