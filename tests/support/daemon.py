@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -63,13 +63,31 @@ class Leadpipe:
         It runs here, which takes a tenth of what a process of its own does, unless it is one that goes on, or there
         are stages of this installation's own, which are imported for good.
         """
-        if arguments[0] in DAEMONS or "LEADPIPE_STAGE_DIRS" in self.environment:
-            ended, out, err = command(arguments, self.environment, stdin)
-        else:
-            with ThreadPoolExecutor(1) as apart:  # in a loop of its own, also where the caller's loop runs
-                ended, out, err = apart.submit(here, arguments, self.environment, stdin).result()
+        ended, out, err = self._ended(arguments, stdin)
         assert ended == code, f"{arguments} ended with {ended}\n{out}\n{err}"
         return out, err
+
+    def _ended(self, arguments: Sequence[str], stdin: str = "") -> tuple[int, str, str]:
+        if arguments[0] in DAEMONS or "LEADPIPE_STAGE_DIRS" in self.environment:
+            return command(arguments, self.environment, stdin)
+        with ThreadPoolExecutor(1) as apart:  # in a loop of its own, also where the caller's loop runs
+            return apart.submit(here, arguments, self.environment, stdin).result()
+
+    def audited(self, accepted: int, *, receipts: int = 0, or_more: bool = False) -> Any:
+        """The final balance, once it counts so many accepted, with so many receipts, and all of them journalled.
+
+        A process that stalls is late to tell what it has accepted and what it has in hand: then it is looked again.
+        """
+
+        def look() -> Any:
+            _, out, _ = self._ended(("audit", "--patience", "100", "--json"))
+            found = orjson.loads(out)
+            enough = found["balance"]["accepted"] >= accepted and found["balance"]["receipts"] >= receipts
+            return found if found["final"] and found["balanced"] and enough else None
+
+        found = until_blocking(look, f"a final balance of {accepted} events", 2 * PROCESSES)
+        assert or_more or found["balance"]["accepted"] == accepted, found
+        return found
 
     def json(self, *arguments: str) -> Any:
         """What a command prints with --json."""
