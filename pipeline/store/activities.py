@@ -9,7 +9,6 @@ from typing import Any
 from pipeline.store import attached, bulk
 from pipeline.store.database import Collision, Connection, Database
 from pipeline.store.ids import derived_id
-from pipeline.store.merge import Fields
 from pipeline.store.record import Record
 
 LOAD = """
@@ -48,13 +47,8 @@ async def load(connection: Connection, ids: Collection[str]) -> dict[str, Record
     """Those of these activities that are stored, by id."""
     if not ids:
         return {}
-    found = {}
-    for row in await connection.fetch(LOAD, list(ids)):
-        apart = {attached.LEAD: str(row["lead_id"]), attached.AT: row["occurred_at"].isoformat()}
-        state = Fields.stored({**row["fields"], **apart}, row["stamps"])
-        id = str(row["id"])
-        found[id] = Record(id, row["account_id"], row["connector_id"], state, row["version"])
-    return found
+    rows = await connection.fetch(LOAD, list(ids))
+    return {str(row["id"]): attached.in_hand(row, **{attached.AT: attached.text_of(row["occurred_at"])}) for row in rows}
 
 
 async def save(connection: Connection, records: Sequence[Record]) -> None:

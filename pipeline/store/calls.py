@@ -7,7 +7,6 @@ from collections.abc import Collection, Sequence
 from pipeline.store import attached
 from pipeline.store.database import Collision, Connection
 from pipeline.store.ids import derived_id
-from pipeline.store.merge import Fields
 from pipeline.store.record import Record
 
 LOAD = "SELECT id, account_id, connector_id, lead_id, fields, stamps, version FROM call WHERE id = ANY ($1::uuid[])"
@@ -35,12 +34,8 @@ async def load(connection: Connection, ids: Collection[str]) -> dict[str, Record
     """Those of these calls that are stored, by id."""
     if not ids:
         return {}
-    found = {}
-    for row in await connection.fetch(LOAD, list(ids)):
-        state = Fields.stored({**row["fields"], attached.LEAD: str(row["lead_id"])}, row["stamps"])
-        id = str(row["id"])
-        found[id] = Record(id, row["account_id"], row["connector_id"], state, row["version"])
-    return found
+    rows = await connection.fetch(LOAD, list(ids))
+    return {str(row["id"]): attached.in_hand(row) for row in rows}
 
 
 async def save(connection: Connection, records: Sequence[Record]) -> None:
