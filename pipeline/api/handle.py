@@ -24,7 +24,7 @@ from pipeline.store.database import Database
 
 log = structlog.get_logger(__name__)
 AGAIN = 5  # seconds, while the database or the broker is away
-NOWHERE = "there is no such path, or its id or name is none; /api/docs shows the paths there are"
+NOWHERE = "there is no such path, or a part of it can be no id or name; /api/docs shows the paths there are"
 BELOW = len(BASE.strip("/").split("/")) - 1  # segments between the API's root and its routes
 
 

@@ -23,7 +23,8 @@ def url(
     name: ConnectorName,
     rotate: Annotated[bool, typer.Option("--rotate", help="Make a new URL in place of this one.")] = False,
     keep: Annotated[
-        str | None, typer.Option("--keep", help="With --rotate: how long the old ones go on working, such as 24h.")
+        str | None,
+        typer.Option("--keep", help="With --rotate: how long the old ones go on working; a day, if left out."),
     ] = None,
     withdraw: Annotated[bool, typer.Option("--withdraw", help="End every URL but the newest, now.")] = False,
     steps: Annotated[bool, typer.Option("--steps", help="Say how the URL gets into the source.")] = False,
@@ -39,8 +40,8 @@ def url(
     if keep is not None and not rotate:
         raise typer.BadParameter("--keep goes with --rotate")
     if rotate and withdraw:
-        raise typer.BadParameter("--rotate ends the old URLs by itself: at once, or after --keep")
-    kept = span("0" if keep is None else keep)
+        raise typer.BadParameter("--rotate ends the old URLs by itself, after --keep; --keep 0 ends them now")
+    kept = urls.KEPT if keep is None else span(keep)
 
     async def run(settings: Settings) -> tuple[list[Url], list[str]]:
         async with database(settings) as opened:

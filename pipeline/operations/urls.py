@@ -12,6 +12,7 @@ from pipeline.store import tokens
 from pipeline.store.database import Database
 from schemas.auth import Auth
 
+KEPT = timedelta(days=1)  # how long old URLs go on working, where nobody says
 LONGEST_KEEP = timedelta(days=90)
 STEPS = (
     "Copy the URL: {url}",

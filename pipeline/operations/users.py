@@ -143,7 +143,7 @@ def _list(known: Mapping[str, Any]) -> str:
 
 def _there(row: dict[str, Any] | None, what: object) -> dict[str, Any]:
     if row is None:
-        raise NotFound(f"no user {what}")
+        raise NotFound(f"no user {what}; the list of users shows those there are")
     return row
 
 

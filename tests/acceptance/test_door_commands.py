@@ -96,3 +96,8 @@ def test_a_webhook_url_with_its_steps_replaced_and_withdrawn(leadpipe: Leadpipe)
         leadpipe.run("connector", "url", "crm-leads", *wrong, code=2)
     leadpipe.run("connector", "url", "nobody", code=2)
     assert leadpipe.run("connector", "url", "crm-leads") == f"{second}\n"
+    third = leadpipe.run("connector", "url", "crm-leads", "--rotate").strip()  # nobody said: as over HTTP, a day
+    told = leadpipe.json("connector", "url", "crm-leads")
+    assert [(row["url"], row["valid_until"] is None) for row in told["urls"]] == [(third, True), (second, False)]
+    leadpipe.run("connector", "url", "crm-leads", "--rotate", "--keep", "0")
+    assert len(leadpipe.json("connector", "url", "crm-leads")["urls"]) == 1

@@ -40,7 +40,12 @@ class Urls(Shown):
 class UrlRotation(Strict):
     """How to rotate."""
 
-    keep_s: int = Field(default=86_400, ge=0, le=7_776_000, description="how long the old URLs go on working")
+    keep_s: int = Field(
+        default=int(urls.KEPT.total_seconds()),
+        ge=0,
+        le=int(urls.LONGEST_KEEP.total_seconds()),
+        description="how long the old URLs go on working",
+    )
 
 
 class SecretShown(Shown):
