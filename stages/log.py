@@ -13,9 +13,9 @@ from typing import Any
 
 from pipeline.engine.outcome import Forward, Outcome
 from pipeline.engine.stage import stage
-from pipeline.store import journal
+from pipeline.store import entries
 from pipeline.store.database import Connection
-from pipeline.store.journal import Entry
+from pipeline.store.entries import Entry
 from pipeline.store.text import storable
 from pipeline.tools import Tools
 from schemas.event import Event
@@ -27,12 +27,12 @@ RECORD = ("lead", "call", "activity", "by", "changed")  # what a result says of 
 async def log(batch: Sequence[Event], tools: Tools) -> list[Outcome]:
     """The whole batch in one transaction."""
     results = storable([event.result for event in batch])  # one look at all: there is hardly ever anything to clean
-    entries = [entry_of(event, result) for event, result in zip(batch, results, strict=True)]
+    rows = [entry_of(event, result) for event, result in zip(batch, results, strict=True)]
 
     tries = count()
 
     async def write(connection: Connection) -> None:
-        await journal.write(connection, entries, datetime.now(UTC), hopeful=next(tries) == 0)
+        await entries.write(connection, rows, datetime.now(UTC), hopeful=next(tries) == 0)
 
     await tools.database.transaction(write)
     return [Forward(event.evolve(raw="")) for event in batch]

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.ingress.receipts import FileReceipts
 from pipeline.store import catalog as catalogs
-from pipeline.store import connectors, journal, receipts
+from pipeline.store import connectors, entries, journal, receipts
 from pipeline.store.catalog import Catalog
 from pipeline.store.database import Database, DatabaseUnavailable
 from schemas.connector import ConnectorSettings
@@ -125,7 +125,7 @@ async def test_accepted_events_balance_with_the_journal(database: Database, tmp_
     async with open_door(receipts=shipping) as door:
         ids = (await door.post(b"[{}, {}, {}]"))[1]["ids"]
         (first, *_) = await door.events()
-        entry = journal.Entry(
+        entry = entries.Entry(
             event=first.id,
             day=first.received_at.date(),
             account=1,
@@ -139,7 +139,7 @@ async def test_accepted_events_balance_with_the_journal(database: Database, tmp_
             replay=0,
             request=first.raw,
         )
-        await database.transaction(lambda connection: journal.write(connection, [entry], datetime.now(UTC)))
+        await database.transaction(lambda connection: entries.write(connection, [entry], datetime.now(UTC)))
         assert (await journal.results_of(database, ids)).keys() == {first.id}
     balance = await receipts.balance(database, since)
     assert (balance.accepted, balance.journalled, balance.missing) == (3, 1, 2)

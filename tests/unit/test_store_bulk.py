@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.store import bulk, journal
+from pipeline.store import bulk, entries, journal
 from pipeline.store.database import Collision, Connection, Database
 from pipeline.store.ids import new_id
 from tests.unit.test_store_journal import entry, write
@@ -70,7 +70,7 @@ async def test_a_row_that_is_there_is_a_collision_and_nothing_of_the_others_stay
     fresh = entry(outcome="created", failure=None)
 
     async def hopeful(connection: Connection) -> None:
-        await journal.write(connection, [fresh, known], datetime.now(UTC), hopeful=True)
+        await entries.write(connection, [fresh, known], datetime.now(UTC), hopeful=True)
 
     async with database.connection() as connection:
         with pytest.raises(Collision):
@@ -82,7 +82,7 @@ async def test_a_row_that_is_there_is_a_collision_and_nothing_of_the_others_stay
 
 async def test_the_hopeful_way_writes_the_same_rows(database: Database) -> None:
     """Also what is no news: replays, failures, and one of two entries of an event."""
-    entries = [
+    endings = [
         entry(
             outcome="created",
             failure=None,
@@ -103,10 +103,10 @@ async def test_the_hopeful_way_writes_the_same_rows(database: Database) -> None:
     now = datetime.now(UTC)
     shown = []
     for hopeful in (False, True):
-        with_ids = [each._replace(event=new_id()) for each in entries]
+        with_ids = [each._replace(event=new_id()) for each in endings]
 
         async def work(connection: Connection, them: Any = with_ids, hopeful: bool = hopeful) -> None:
-            await journal.write(connection, [*them, them[0]], now, hopeful=hopeful)
+            await entries.write(connection, [*them, them[0]], now, hopeful=hopeful)
 
         await database.transaction(work)
         rows = [await database.fetchrow("SELECT * FROM journal WHERE event_id = $1", each.event) for each in with_ids]

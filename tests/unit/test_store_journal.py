@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from pipeline.store import entries as written
 from pipeline.store import journal
 from pipeline.store.database import Connection, Database
+from pipeline.store.entries import Entry
 from pipeline.store.ids import new_id
-from pipeline.store.journal import Entry, Filter
+from pipeline.store.journal import Filter
 from tests.support.events import ACCOUNT, CONNECTOR, NOON
 
 
@@ -37,7 +39,7 @@ def entry(minute: float = 0, **changes: Any) -> Entry:
 
 async def write(database: Database, entries: Sequence[Entry]) -> None:
     async def work(connection: Connection) -> None:
-        await journal.write(connection, entries, datetime.now(UTC))
+        await written.write(connection, entries, datetime.now(UTC))
 
     await database.transaction(work)
 
