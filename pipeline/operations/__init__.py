@@ -1,1 +1,1 @@
-"""What an operator can do, once; the command line, the API and the console are faces of these."""
+"""What an operator can do, once; the command line and the API are faces of these."""
