@@ -9,12 +9,17 @@ from schemas.normal.values import ValueRejected
 
 
 def rejected(rejection: ValueRejected, connector: Connector) -> DeadLetter:
-    """The reason names connector, field and rule; the value, which may be personal, stands apart from it."""
+    """The reason names connector, field and rule; the value, which may be personal, stands apart from it.
+
+    With it goes what was in force, which the event itself does not say before it is mapped.
+    """
+    sync = {"lead": connector.lead_behaviour, "activity": connector.activity_behaviour}
     return DeadLetter(
         f"{rejection} (connector {connector.name!r}; correct its mapping or settings, or the value, then retry)",
         field=rejection.field,
         value=rejection.value,
         rule=rejection.rule,
+        result={"then": {"sync": sync, "revision": connector.revision}},
     )
 
 

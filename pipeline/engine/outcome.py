@@ -27,7 +27,10 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """Give this event up at once. A rule that said no names the field, the value and itself."""
+    """Give this event up at once. A rule that said no names the field, the value and itself.
+
+    `result`: what else those that hear of ends are to know of it, as in `Event.result`.
+    """
 
     reason: str
     kind: FailureKind = "rejected"
@@ -36,6 +39,7 @@ class DeadLetter:
     rule: str | None = None
     error: str | None = None
     trace: str | None = None
+    result: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,12 +144,17 @@ class Topology:
     def parted(
         self, name: str, events: Sequence[Event], outcomes: Sequence[Outcome], steps: Sequence[Step], at: datetime
     ) -> tuple[list[Event], list[Exit]]:
-        """A batch as `exits` has it, with what is forwarded, to each of the stages that this one feeds, apart."""
+        """A batch as `exits` has it, with what is forwarded, to each of the stages that this one feeds, apart.
+
+        At the end of the chain that is nothing.
+        """
+        goes_on = bool(self.feeds[name])
         forwarded: list[Event] = []
         others: list[Exit] = []
         for event, outcome, step in zip(events, outcomes, steps, strict=True):
             if type(outcome) is Forward:
-                forwarded.append(outcome.event.after(step))
+                if goes_on:
+                    forwarded.append(outcome.event.after(step))
             else:
                 others += self.route(name, Delivery(event, step.attempt), outcome, step, at)
         return forwarded, others
@@ -183,7 +188,7 @@ class Topology:
                     trace=outcome.trace,
                 )
                 died = delivery.event.evolve(failure=failure)
-                told = died.after(step)
+                told = (died if outcome.result is None else died.evolve(result=outcome.result)).after(step)
                 return [Exit(Dead(name), died), *(Exit(Work(h), told) for h in self.hearers(name))]
             case Drop(reason, result):
                 dropped = delivery.event.evolve(
