@@ -118,4 +118,6 @@ async def _watch_queues(core: Core) -> None:
                 show_depths(core.topology, depths)
         except (Transient, Unroutable) as error:
             log.debug("queues not seen", error=str(error))
+        except Exception as error:  # whatever it is: a task that ended here would be missed by nobody
+            log.error("queues not seen", error=f"{type(error).__name__}: {error}")
         await asyncio.sleep(LOOK)

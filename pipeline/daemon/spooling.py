@@ -42,4 +42,7 @@ async def _tell(database: Database, spool: Spool, told: object) -> object:
     except (Transient, OSError) as error:
         log.debug("spool not told", error=str(error))
         return None
+    except Exception as error:  # whatever it is, a table that a migration is still to make: later it may go
+        log.error("spool not told", error=f"{type(error).__name__}: {error}")
+        return None
     return present

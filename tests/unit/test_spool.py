@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.daemon import spooling
 from pipeline.daemon.spooling import tell_spool
 from pipeline.ingress import metrics
 from pipeline.ingress.segment import Segment
@@ -338,3 +339,23 @@ async def test_what_the_database_is_told(tmp_path: Path, database: Database) -> 
     await asyncio.wait({telling})
     assert telling.cancelled()
     assert await waiting(database) == []
+
+
+async def test_what_could_not_be_told_is_told_once_it_can_be(
+    tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As while this program waits for a migration of its own."""
+    monkeypatch.setattr(spooling, "EVERY", 0.01)
+    await database.execute("ALTER TABLE spool RENAME TO to_come")
+    async with opened(tmp_path) as spool:
+        await spool.keep([b"a"], 1)
+        telling = asyncio.create_task(tell_spool(database, spool))
+        await until(lambda: 'relation "spool" does not exist' in capsys.readouterr().out, "a word of it")
+        await database.execute("ALTER TABLE to_come RENAME TO spool")
+
+        async def told() -> int:
+            return sum(row["events"] for row in await waiting(database))
+
+        assert await until(told, "the spool told") == 1
+        telling.cancel()
+        await asyncio.wait({telling})
