@@ -89,10 +89,10 @@ class Event:
 
     def after(self, step: Step) -> Self:
         """This event, one step further on its way; what every event costs at every stage."""
-        attributes = self.__dict__.copy()
-        attributes["trail"] = (*self.trail, step)
         event = object.__new__(type(self))
-        object.__setattr__(event, "__dict__", attributes)
+        attributes = event.__dict__
+        attributes.update(self.__dict__)
+        attributes["trail"] = (*self.trail, step)
         return event
 
     @classmethod

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from schemas.connector import Connector
 from schemas.document import document_of
 from schemas.fields import FieldType
-from schemas.normal.path import ABSENT, Find, can_be_in, finder, is_absent, is_blank, place
+from schemas.normal.path import ABSENT, ROOT, Find, can_be_in, finder, is_absent, is_blank, place
 from schemas.normal.text import without_tags
 from schemas.normal.time import Moment, is_ahead, is_sentinel, read_moment
 from schemas.normal.values import ValueRejected, coercer, text_of
@@ -118,10 +118,11 @@ def _require(path: str, value: Any) -> None:
 def _normaliser(path: str, type: FieldType, connector: Connector) -> Normalise:
     """What cannot be read stays as it is, for the field that it is mapped to to judge."""
     look, coerce, quiet = finder(path), coercer(type, path, connector.locale), type in QUIET
-    is_member, is_phone, is_time = "." not in path, type is FieldType.PHONE, type is FieldType.DATETIME
+    is_member = "." not in path and path != ROOT
+    is_phone, is_time = type is FieldType.PHONE, type is FieldType.DATETIME
 
     def normalise(document: dict[str, Any], notes: list[str], sent: dict[str, str], moments: dict[str, Moment]) -> None:
-        value = look(document)
+        value = document.get(path, ABSENT) if is_member else look(document)
         if value is ABSENT or is_blank(value):
             return
         try:

@@ -48,7 +48,9 @@ async def load(connection: Connection, ids: Collection[str]) -> dict[str, Record
     if not ids:
         return {}
     rows = await connection.fetch(LOAD, list(ids))
-    return {str(row["id"]): attached.in_hand(row, **{attached.AT: attached.text_of(row["occurred_at"])}) for row in rows}
+    return {
+        str(row["id"]): attached.in_hand(row, **{attached.AT: attached.text_of(row["occurred_at"])}) for row in rows
+    }
 
 
 async def save(connection: Connection, records: Sequence[Record]) -> None:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from schemas.fields import AS_SENT
+from schemas.normal.time import utc_text
 
 Stamp = str
 
@@ -62,12 +63,15 @@ class Fields:
         """The same, of an event whose stamps are known."""
         sets, fills = stamps
         groups = {sets: in_order(tuple(changes))} if changes else {}
-        fallback = {name: value for name, value in defaults.items() if value is not None} if defaults else None
-        if not fallback:
-            return cls(changes, dict.fromkeys(changes, sets), groups)
-        if filled := fallback.keys() - changes.keys():
-            groups[fills] = in_order(tuple(filled))
-        return cls({**fallback, **changes}, dict.fromkeys(fallback, fills) | dict.fromkeys(changes, sets), groups)
+        by_name = dict.fromkeys(changes, sets)
+        if not defaults:
+            return cls(changes, by_name, groups)
+        filled = {name: value for name, value in defaults.items() if value is not None and name not in by_name}
+        if not filled:
+            return cls(changes, by_name, groups)
+        groups[fills] = in_order(tuple(filled))
+        by_name.update(dict.fromkeys(filled, fills))
+        return cls({**filled, **changes}, by_name, groups)
 
     def grouped(self) -> Mapping[Stamp, Sequence[str]]:
         """The stamps as they are stored."""
@@ -107,7 +111,7 @@ def changed(before: Fields, after: Fields) -> list[str]:
     How a number was written is not told: the same number, written in another way, is no change.
     """
     if not before.values:
-        return list(_told(tuple(after.present())))
+        return list(_told(tuple(after.values if None not in after.values.values() else after.present())))
     return sorted(
         name for name in after.values if after.values[name] != before.values.get(name) and not name.endswith(AS_SENT)
     )
@@ -143,10 +147,9 @@ def _told(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _when(at: datetime) -> str:
-    """Text that sorts as time does."""
-    if at.tzinfo is not UTC:
-        at = at.astimezone(UTC)
-    return at.isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
+    """Text that sorts as time does: in UTC, with microseconds."""
+    text = utc_text(at if at.tzinfo is UTC else at.astimezone(UTC))
+    return text if at.microsecond else f"{text[:-1]}.000000Z"
 
 
 def _beats(new: Fields, old: Fields, name: str) -> bool:

@@ -124,7 +124,7 @@ def _said_of_activity(change: Change, stamps: Stamps) -> Fields:
     call = change.event.data.get("call")
     fields = change.event.data.get("activity") or {}
     began = None if call is None else attached.time_of(call.get("started_at"))
-    defaults = {attached.AT: (began or change.at).isoformat()}
+    defaults = {attached.AT: attached.text_of(began or change.at)}
     if call is not None:
         defaults["type"] = "call"
     return attached.said(stamps, change.lead, fields, defaults)

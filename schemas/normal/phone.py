@@ -91,7 +91,7 @@ def _digits(number: str) -> str:
 def _is_shared(national: str) -> bool:
     """One digit alone, a run up or down (9876543210), or a number that ends in the same digit eight times."""
     tail = national[-8:]
-    return tail == tail[:1] * len(tail) or national in _UP or national in _DOWN
+    return not tail.strip(tail[:1]) or national in _UP or national in _DOWN
 
 
 def facts_of(text: str) -> dict[str, str | bool | None]:
