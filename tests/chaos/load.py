@@ -123,8 +123,9 @@ class Load:
         self._flowing.set()
 
     def stop(self) -> None:
-        """Send no more."""
+        """Send no more, also if it is paused."""
         self._stop.set()
+        self._flowing.set()
 
     def id_of(self, document: Document) -> str:
         """The id that the event has by the product's rule."""

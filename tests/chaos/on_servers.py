@@ -298,7 +298,7 @@ async def _without_consumers(w: World, queue: str, seen: list[str]) -> None:
     w.crew.held = True
     for role in w.crew.roles():
         w.crew.kill(role)
-        await THREAD(w.crew.members[role].process.wait, 5)
+        await THREAD(w.crew.members[role].process.wait, PROCESSES)
     await THREAD(w.servers.node.ctl, "delete_queue", queue)
 
     async def named() -> bool:
