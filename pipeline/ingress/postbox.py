@@ -18,7 +18,7 @@ from pipeline.ingress.connection import Connection
 from pipeline.ingress.short import Brief, Post, Short, head_in
 
 SOON = 0.05  # seconds that the rest of a body may take, which many clients send apart from the head
-SMALL = 16 * 1024  # bytes of such a post
+SMALL = 16 * 1024  # bytes of a post that goes the short way: it is kept until it is answered
 
 
 class Postbox(Connection):
@@ -69,11 +69,11 @@ class Postbox(Connection):
     def _read(self, data: bytes) -> None:
         """A request from its first byte on."""
         head = None if self._short.leaving.is_set() else head_in(data)
-        lacks = 0 if head is None else head.size + head.length - len(data)
-        if head is None or lacks < 0 or (lacks and len(data) + lacks > SMALL):
+        if head is None or not len(data) <= head.size + head.length <= SMALL:
             self._unpark()
             self._give(data)
             return
+        lacks = head.size + head.length - len(data)
         self._park(data)
         if not lacks:
             self._take(Post(head, data[head.size :], self))
