@@ -50,14 +50,20 @@ class Catalog:
         self._next: asyncio.Task[str | None] | None = None  # the look that is about to begin
         self._looking: asyncio.Task[str | None] | None = None  # the one before; the loop alone would not keep it
         self._turn = asyncio.Lock()
+        self._loading = asyncio.Lock()
 
     async def refresh(self) -> None:
-        """Load the connectors anew if any has changed. Raises DatabaseUnavailable."""
-        version = await connectors.version(self._database)
-        if version == self.known.version:
-            return
-        loaded = await connectors.load_all(self._database)
-        self.take(Known(version, loaded, await tokens.load_all(self._database), await secrets.load_all(self._database)))
+        """Load the connectors anew if any has changed. Raises DatabaseUnavailable.
+
+        One at a time: a slow one must not put what it read in the place of what a later one did.
+        """
+        async with self._loading:
+            version = await connectors.version(self._database)
+            if version == self.known.version:
+                return
+            loaded = await connectors.load_all(self._database)
+            kept = await tokens.load_all(self._database), await secrets.load_all(self._database)
+            self.take(Known(version, loaded, *kept))
 
     def take(self, known: Known) -> None:
         """Know this from now on, and nothing else; what has another version than the database is loaded anew."""

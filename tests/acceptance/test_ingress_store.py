@@ -15,7 +15,7 @@ from pipeline.store import catalog as catalogs
 from pipeline.store import connectors, entries, journal, receipts
 from pipeline.store.catalog import Catalog
 from pipeline.store.database import Database, DatabaseUnavailable
-from schemas.connector import ConnectorSettings
+from schemas.connector import Connector, ConnectorSettings
 from tests.support.ingress import open_door
 from tests.support.until import PATIENCE
 
@@ -144,3 +144,27 @@ async def test_accepted_events_balance_with_the_journal(database: Database, tmp_
     balance = await receipts.balance(database, since)
     assert (balance.accepted, balance.journalled, balance.missing) == (3, 1, 2)
     assert {example["event_id"] for example in balance.examples} == set(ids) - {first.id}
+
+
+async def test_a_slow_refresh_does_not_undo_a_later_one(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog = Catalog(database)
+    load_all = connectors.load_all
+    reading, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(database: Database) -> list[Connector]:
+        found = await load_all(database)
+        if not reading.is_set():
+            reading.set()
+            await go.wait()
+        return found
+
+    monkeypatch.setattr(connectors, "load_all", slow)
+    early = asyncio.create_task(catalog.refresh())
+    await reading.wait()
+    await connectors.apply(database, 1, SETTINGS)
+    late = asyncio.create_task(catalog.refresh())
+    await asyncio.wait({late}, timeout=1)  # it waits for the other; did it not, it would be done by now
+    go.set()
+    await asyncio.gather(early, late)
+    assert catalog.known.version == await connectors.version(database)
+    assert list(catalog.names().values()) == ["site"]
