@@ -113,6 +113,14 @@ async def test_what_nobody_looked_at_in_time_says_nothing() -> None:
     assert chain.window.size == size > LEAST
 
 
+@pytest.mark.parametrize("idle", [0, 2, 3_600])
+async def test_after_any_pause_it_is_fed_no_further_ahead_than_at_first(idle: float) -> None:
+    chain = Chain(1_000)
+    chain.now += idle  # the process had started before, and there was nothing to feed in
+    assert await chain.feed_for(3) < 1_300
+    assert max(chain.waits) < 2 * PROMPT
+
+
 async def test_the_window_has_a_bound() -> None:
     chain = Chain(10_000_000)
     await chain.feed_for(60)

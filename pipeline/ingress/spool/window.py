@@ -60,10 +60,11 @@ class Window:
 
     async def room(self) -> None:
         """Return when more may be fed in."""
-        since = self._now() - self._looked
-        if since >= PATIENCE:
-            self._ahead.clear()  # nobody has looked at how they did
-        elif since >= EVERY:
+        now = self._now()
+        if now - self._looked >= PATIENCE:  # nobody has looked at how they did
+            self._ahead.clear()
+            self._looked = now
+        elif now - self._looked >= EVERY:
             await self._settle()
         while self.is_full:
             await self._pause(EVERY)
