@@ -81,18 +81,17 @@ class Window:
         now = self._looked = self._now()
         left = []
         for ahead in self._ahead:
-            if ahead.id in results or now - ahead.at >= PATIENCE:
+            if ahead.id in results:
                 self._learn(ahead, now)
+            elif now - ahead.at >= PATIENCE:
+                self.size = LEAST  # it is still in there, with whatever else went in since
             else:
                 left.append(ahead)
         self._ahead = left
 
     def _learn(self, ahead: Ahead, now: float) -> None:
-        took = now - ahead.at
-        if took <= PROMPT:
+        if now - ahead.at <= PROMPT:
             self.size = min(MOST, self.size + STEP * ahead.events / self.size)
-        elif took >= PATIENCE:  # it is still in there, with whatever else went in since
-            self.size = LEAST
         elif ahead.at >= self._shrunk:  # what was fed in before that says nothing about the size since
             self.size = max(LEAST, self.size * SHRINK)
             self._shrunk = now
