@@ -350,7 +350,7 @@ async def test_what_could_not_be_told_is_told_once_it_can_be(
     async with opened(tmp_path) as spool:
         await spool.keep([b"a"], 1)
         telling = asyncio.create_task(tell_spool(database, spool))
-        await until(lambda: 'relation "spool" does not exist' in capsys.readouterr().out, "a word of it")
+        await until(lambda: 'relation "spool" does not exist' in "".join(capsys.readouterr()), "a word of it")
         await database.execute("ALTER TABLE to_come RENAME TO spool")
 
         async def told() -> int:
