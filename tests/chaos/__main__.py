@@ -61,6 +61,8 @@ def main() -> int:
     names = [name for name in given.scenario.split(",") if name] or list(SCENARIOS)
     seeds = [int(seed) for seed in given.seeds.split(",") if seed] or [random.randrange(1_000_000)]
     ends = None if given.minutes is None else time.monotonic() + given.minutes * 60
+    for folder in filter(None, (given.logs, given.table and given.table.parent)):  # rather now than after an hour
+        folder.mkdir(parents=True, exist_ok=True)
     verdicts: list[Verdict] = []
     print(header(), flush=True)
     for broker in given.broker.split(","):
@@ -72,12 +74,10 @@ def main() -> int:
                     verdicts.append(verdict := play(scenario, ground, seed, long=not given.small))
                     print(f"{line(verdict)}  seed {seed} {verdict.notes}", flush=True)
                     if not verdict.ok and given.logs is not None:
-                        given.logs.mkdir(parents=True, exist_ok=True)
                         shutil.copy(ground.folder / "last.log", given.logs / f"{scenario.name}-{broker}-{seed}.log")
     table = "\n".join([header(), *(line(verdict) for verdict in verdicts)])
     print(f"\n{table}")
     if given.table is not None:
-        given.table.parent.mkdir(parents=True, exist_ok=True)
         given.table.write_text(table + "\n")
     return 0 if all(verdict.ok for verdict in verdicts) else 1
 

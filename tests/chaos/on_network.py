@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from collections.abc import AsyncIterator, Sequence
 
 from tests.chaos.catalogue import scenario
 from tests.chaos.on_servers import THREAD, recovered
@@ -92,9 +93,9 @@ async def everything(w: World) -> None:
     count = 100_000 if w.long else 4_000
     w.load.insistent = True
     span = count / w.load.rate
-    faults = [_kill_postgres(w, span * share) for share in (0.2, 0.7)]
+    faults = [_kill_postgres(w, [0.2 * span, 0.7 * span])]
     if w.servers.rabbitmq is not None:
-        faults += [_kill_rabbitmq(w, span * share) for share in (0.4, 0.85)]
+        faults.append(_kill_rabbitmq(w, [0.4 * span, 0.85 * span]))
     breaking = [asyncio.create_task(fault) for fault in faults]
     sending = asyncio.create_task(w.load.run(count=count))
     while not sending.done():
@@ -104,13 +105,21 @@ async def everything(w: World) -> None:
     w.mend()
 
 
-async def _kill_postgres(w: World, after: float) -> None:
-    await asyncio.sleep(after)
-    await THREAD(w.postgres.stop, signal.SIGKILL)
-    await THREAD(w.postgres.start)
+async def _kill_postgres(w: World, times: Sequence[float]) -> None:
+    """At these seconds from now, or as soon after as it is up again."""
+    async for _ in _at(times):
+        await THREAD(w.postgres.stop, signal.SIGKILL)
+        await THREAD(w.postgres.start)
 
 
-async def _kill_rabbitmq(w: World, after: float) -> None:
-    await asyncio.sleep(after)
-    await THREAD(w.servers.node.kill)
-    await THREAD(w.servers.node.start)
+async def _kill_rabbitmq(w: World, times: Sequence[float]) -> None:
+    async for _ in _at(times):
+        await THREAD(w.servers.node.kill)
+        await THREAD(w.servers.node.start)
+
+
+async def _at(times: Sequence[float]) -> AsyncIterator[None]:
+    began = time.monotonic()
+    for at in times:
+        await asyncio.sleep(began + at - time.monotonic())
+        yield
