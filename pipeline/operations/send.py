@@ -122,8 +122,9 @@ async def send(
 def _requests(events: Iterator[Any], batch: int, owns: Callable[[Any], bool]) -> Iterator[tuple[list[Any], bool]]:
     """The events of each request, and whether they have ids of their own: all of them, or none."""
     while group := list(islice(events, batch)):
+        told = [(event, owns(event)) for event in group]
         for own in (True, False):
-            if alike := [event for event in group if owns(event) is own]:
+            if alike := [event for event, its in told if its is own]:
                 yield alike, own
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import asyncpg
 
@@ -28,23 +29,22 @@ ALTERED = (
 @scenario("LOGIN", "the role may not log in", rate=100, role=True)
 async def locked_out(w: World) -> None:
     """As after a password was changed: connections are cut, and new ones refused."""
-
-    async def faults() -> None:
-        await _execute(w, f"ALTER ROLE {ROLE} NOLOGIN", CUT)
-        await w.lasting(5, long=20)
-        await _execute(w, f"ALTER ROLE {ROLE} LOGIN")
-        w.mend()
-
-    w.figures = recovered(30)
-    await w.loaded(30 if w.long else 8, faults)
+    await _meanwhile(w, (f"ALTER ROLE {ROLE} NOLOGIN", CUT), f"ALTER ROLE {ROLE} LOGIN")
 
 
 @scenario("RIGHTS", "rights on tables are withdrawn", rate=100, role=True)
 async def without_rights(w: World) -> None:
+    every = "ALL ON ALL TABLES IN SCHEMA public"
+    await _meanwhile(w, (f"REVOKE {every} FROM {ROLE}",), f"GRANT {every} TO {ROLE}")
+
+
+async def _meanwhile(w: World, take: Sequence[str], give_back: str) -> None:
+    """Take something from the role under load, and give it back: events wait for it."""
+
     async def faults() -> None:
-        await _execute(w, f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {ROLE}")
+        await _execute(w, *take)
         await w.lasting(5, long=20)
-        await _execute(w, f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {ROLE}")
+        await _execute(w, give_back)
         w.mend()
 
     w.figures = recovered(30)

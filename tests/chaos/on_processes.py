@@ -86,9 +86,9 @@ async def freeze_stage(w: World) -> None:
         nonlocal behind
         role = w.chance.choice(w.crew.roles())
         w.crew.pause(role)
-        await asyncio.sleep(31 + GIVEN_BACK)
+        await w.lasting(31 + GIVEN_BACK)
         behind = w.behind()
-        await asyncio.sleep(14 - GIVEN_BACK)
+        await w.lasting(14 - GIVEN_BACK)
         w.crew.resume(role)
         w.mend()
 

@@ -72,9 +72,9 @@ class World:
         """The fault is over: recovery counts from here."""
         self.mended = time.monotonic()
 
-    async def lasting(self, seconds: float, *, long: float) -> None:
-        """Let what is done to it go on for so long, by the clock; `long`: in the long form."""
-        await asyncio.sleep(long if self.long else seconds)
+    async def lasting(self, seconds: float, *, long: float | None = None) -> None:
+        """Let what is done to it go on for so long, by the clock; `long`: in the long form, if it differs."""
+        await asyncio.sleep(long if self.long and long is not None else seconds)
 
     async def watch(self) -> None:
         """Compare what was accepted with what is journalled, all the time."""
