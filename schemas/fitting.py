@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from schemas.fields import Field, FieldType
 from schemas.mapping import MapRow
 from schemas.normal.choices import coercer_of
-from schemas.normal.values import BAD_EMAIL, BAD_PHONE, SHARED_PHONE, Locale, ValueRejected, shown
+from schemas.normal.locale import Locale
+from schemas.normal.values import BAD_EMAIL, BAD_PHONE, SHARED_PHONE, ValueRejected, shown
 from schemas.source_field import SourceField
 from schemas.transform import Constant, DateFormat, Join, LookUp, Transform, name_of
 

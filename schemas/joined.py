@@ -14,8 +14,9 @@ from schemas.auth import Auth
 from schemas.auth import joined as auth_of
 from schemas.fields import Field, RecordFields
 from schemas.mapping import MapRow
+from schemas.normal.blank import Blanks
+from schemas.normal.locale import Locale
 from schemas.normal.people import ANYBODY, People
-from schemas.normal.values import Locale
 from schemas.preset import Preset
 from schemas.settings import ActivityBehaviour, ConnectorSettings, LeadBehaviour
 from schemas.source_field import SourceField
@@ -78,8 +79,16 @@ class Joined:
 
     @cached_property
     def locale(self) -> Locale:
-        """How the source's numbers and times are to be read."""
-        return Locale(self.settings.default_country, self.zone, self.people)
+        """How the source's values are to be read."""
+        own, its = self.settings.date_order, self.preset.source.date_order
+        return Locale(
+            self.settings.default_country,
+            self.zone,
+            self.people,
+            order=own or its,
+            known_order=own is None and its is not None,
+            blanks=Blanks.of(self.settings.blank_words),
+        )
 
     @cached_property
     def required(self) -> list[str]:
@@ -94,7 +103,13 @@ class Joined:
     @property
     def occurred_at_paths(self) -> list[str]:
         """The paths, in order, that say when an event happened."""
-        return self.preset.source.occurred_at
+        own = self.settings.occurred_at
+        return self.preset.source.occurred_at if own is None else own
+
+    @property
+    def form_field(self) -> str | None:
+        """The form field that holds events as JSON."""
+        return self.settings.form_field or self.preset.door.form
 
     @cached_property
     def source_fields(self) -> dict[str, SourceField]:

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from schemas.connector import Connector
 from schemas.fields import Field
 from schemas.normal.choices import coercer_of
-from schemas.normal.values import Locale, shown
+from schemas.normal.locale import Locale
+from schemas.normal.values import shown
 
 LONGEST_KEY = 200  # characters; an index entry has its limits, and so has what identifies a person
 

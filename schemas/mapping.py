@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -44,7 +44,16 @@ class MapRow(Strict):
         description="Conditions, all of which must hold: a path, and the value, or the values, that it may have, "
         'compared without regard to case; what is absent or blank compares as "".',
     )
-    fill: bool = Field(default=False, description="Counts only where the lead's record has no value yet.")
+    fill: bool = Field(
+        default=False,
+        description="Counts only where the lead's record has no value yet. Of a unique field it finds the lead all the "
+        "same.",
+    )
+    unreadable: Literal["reject", "skip"] | None = Field(
+        default=None,
+        description="What a value that the field cannot hold does. reject: the event fails. skip: the field is left "
+        "out, with a note. Left out: a phone number or an e-mail address is kept as text, everything else rejects.",
+    )
 
     @model_validator(mode="after")
     def _sound(self) -> Self:

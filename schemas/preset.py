@@ -13,6 +13,7 @@ from pydantic import Field, field_validator
 from schemas.auth import AuthSettings
 from schemas.fields import RecordKind
 from schemas.mapping import MapRow
+from schemas.normal.locale import DateOrder
 from schemas.scheme import Echo
 from schemas.settings import Sync
 from schemas.source_field import SourceField
@@ -60,7 +61,9 @@ class Source(Strict):
     `unwrap`: the first of these members that is an object is the event itself. `pairs`: attribute/value pairs, as
     the event itself (`$`) or in lists under these members, become members. `percent_decode`: texts carry percent
     escapes. `time_zone`: the IANA zone of naive times. `required`: the paths that must hold something, else the
-    event is rejected. `occurred_at`: the paths, in order, that say when it happened. `fields`: what the source sends,
+    event is rejected. `occurred_at`: the paths, in order, that say when it happened; never when its record was made.
+    `date_order`: how it writes dates that more than one order fits. `lead_id`: the paths that may name the lead by its
+    id here, which then goes before every key. `fields`: what the source sends,
     with labels, and with types where values are to be normalised. `html`: the paths that hold HTML; it becomes plain
     text.
     """
@@ -71,6 +74,8 @@ class Source(Strict):
     time_zone: str = "UTC"
     required: list[str] = []
     occurred_at: list[str] = []
+    date_order: DateOrder | None = None
+    lead_id: list[str] = []
     fields: list[SourceField] = []
     html: list[str] = []
 

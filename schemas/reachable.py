@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 from schemas.fields import FieldType
 from schemas.mapping import MapRow
+from schemas.normal.locale import Locale
 from schemas.normal.path import ROOT
-from schemas.normal.values import Locale, ValueRejected, coerce, word_of
+from schemas.normal.values import ValueRejected, coerce, word_of
 from schemas.source_field import SourceField
 from schemas.transform import LookUp
 

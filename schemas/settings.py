@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+import re
+from typing import Annotated, Literal, Self
 
 import phonenumbers
 from pydantic import Field as Attribute
@@ -11,10 +12,18 @@ from pydantic import field_validator, model_validator
 from schemas.auth import AuthSettings
 from schemas.fields import NAME, Field
 from schemas.mapping import MapRow
+from schemas.normal.locale import DateOrder
+from schemas.normal.path import LONGEST_PATH
 from schemas.source_field import SourceField
 from schemas.strict import Strict, time_zone
+from schemas.transform import date_format
+
+ORIGIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
 CONNECTOR_NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
+
+SourcePath = Annotated[str, Attribute(min_length=1, max_length=LONGEST_PATH)]
+BlankWord = Annotated[str, Attribute(min_length=1, max_length=50)]
 
 LeadBehaviour = Literal["capture", "create", "update", "nothing"]
 ActivityBehaviour = Literal["off", "capture", "create", "update"]
@@ -92,8 +101,42 @@ class ConnectorSettings(Strict):
     blank: Literal["keep", "clear"] | None = Attribute(
         default=None, description="What a blank value does to a stored one."
     )
+    blank_words: list[BlankWord] = Attribute(
+        default=[],
+        max_length=100,
+        description="Words that say as much as a blank, in any case, beside n/a, na, null, none, nil, undefined, - "
+        "and --.",
+    )
+    date_order: DateOrder | None = Attribute(
+        default=None,
+        description="How a date such as 05/07/2026 is read, which more than one order fits: dmy, mdy or ymd. "
+        "Left out: the preset's, else the custom of the default country.",
+    )
+    occurred_at: list[SourcePath] | None = Attribute(
+        default=None,
+        max_length=20,
+        description="The paths, in order, that say when an event happened. Left out: the preset's; none: its arrival.",
+    )
+    occurred_format: str | None = Attribute(
+        default=None,
+        max_length=100,
+        description="How the source writes those times, where it has a format of its own: directives of strptime, "
+        "with year, month and day, such as %d.%m.%y %H.%M.",
+    )
     id: list[str] | None = Attribute(
         default=None, description="The paths that together are the producer's own id of an event."
+    )
+    form_field: str | None = Attribute(
+        default=None,
+        min_length=1,
+        max_length=200,
+        description="The form field that holds the events as JSON, where the source posts a form such as payload={…}.",
+    )
+    origins: list[str] = Attribute(
+        default=[],
+        max_length=100,
+        description="The web pages whose scripts may post, as a browser names them: https://www.example.com. "
+        '"*": all of them. None: no browser is let in from another site.',
     )
     required: list[str] | None = Attribute(
         default=None, description="The paths that must hold something, else the event is rejected."
@@ -124,6 +167,16 @@ class ConnectorSettings(Strict):
     def _zone(cls, value: str | None) -> str | None:
         return None if value is None else time_zone(value)
 
+    @field_validator("occurred_format")
+    @classmethod
+    def _format(cls, value: str | None) -> str | None:
+        return None if value is None else date_format(value)
+
+    @field_validator("origins")
+    @classmethod
+    def _origins(cls, value: list[str]) -> list[str]:
+        return [origin(each) for each in value]
+
     @field_validator("fields")
     @classmethod
     def _one_field_each(cls, value: list[Field]) -> list[Field]:
@@ -135,6 +188,14 @@ class ConnectorSettings(Strict):
     def _one_source_field_each(cls, value: list[SourceField]) -> list[SourceField]:
         _once([field.path for field in value], "source field")
         return value
+
+
+def origin(value: str) -> str:
+    """An origin as browsers write it (RFC 6454 §6.2): scheme, host and port, in lower case; `*` is every one."""
+    text = value.strip().lower().rstrip("/")
+    if text != "*" and ORIGIN.fullmatch(text) is None:
+        raise ValueError(f"{value!r} is not an origin: scheme and host, such as https://www.example.com, and no path")
+    return text
 
 
 def _once(names: list[str], what: str) -> None:

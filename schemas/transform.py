@@ -33,6 +33,17 @@ Plain = Literal["trim", "lower", "title", "strip_tags", "first", "indian_pincode
 _PROBE = datetime(2026, 11, 22, 13, 45, 59, tzinfo=UTC)  # no two of its parts are alike
 
 
+def date_format(value: str) -> str:
+    """A format of strptime that names a day, checked; ValueError says what it lacks."""
+    try:
+        read = datetime.strptime(_PROBE.strftime(value), value)  # noqa: DTZ007
+    except ValueError as error:
+        raise ValueError(f"{value!r} is not a date format: {error}") from None
+    if read.date() != _PROBE.date():
+        raise ValueError(f"{value!r} does not name a day: it needs year (%Y), month (%m or %b) and day (%d)")
+    return value
+
+
 class Join(Strict):
     """One text of the values at all the row's paths, or of a list."""
 
@@ -73,13 +84,7 @@ class DateFormat(Strict):
     @field_validator("date_format")
     @classmethod
     def _whole(cls, value: str) -> str:
-        try:
-            read = datetime.strptime(_PROBE.strftime(value), value)  # noqa: DTZ007
-        except ValueError as error:
-            raise ValueError(f"{value!r} is not a date format: {error}") from None
-        if read.date() != _PROBE.date():
-            raise ValueError(f"{value!r} does not name a day: it needs year (%Y), month (%m or %b) and day (%d)")
-        return value
+        return date_format(value)
 
 
 class Constant(Strict):

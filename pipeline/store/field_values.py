@@ -15,8 +15,9 @@ from pipeline.store.database import Connection
 from schemas.fields import CHOICES, Field, FieldType
 from schemas.keying import LONGEST_KEY, key_text
 from schemas.normal.choices import coercer_of, pair
+from schemas.normal.locale import Locale
 from schemas.normal.path import ABSENT
-from schemas.normal.values import Locale, ValueRejected, shown
+from schemas.normal.values import ValueRejected, shown
 
 PORTION = 5_000  # records
 SHOWN = 10  # values that are named

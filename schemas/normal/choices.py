@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.fields import CHOICES, Field, FieldType
+from schemas.normal.locale import Locale
 from schemas.normal.people import People
-from schemas.normal.values import Coerce, Coerced, Locale, ValueRejected, coercer, shown
+from schemas.normal.values import Coerce, Coerced, ValueRejected, coercer, shown
 
 SHOWN_OPTIONS = 20
 NO_USER = "a user field takes the e-mail address of a user of the account, or the user's id"

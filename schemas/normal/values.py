@@ -19,14 +19,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from schemas.fields import FieldType
 from schemas.normal.email import read_email
+from schemas.normal.locale import Locale
 from schemas.normal.path import ABSENT, is_blank
-from schemas.normal.people import ANYBODY, People
 from schemas.normal.phone import read_phone
 from schemas.normal.time import is_sentinel, read_day, read_moment, utc_text
 
@@ -57,16 +56,6 @@ class ValueRejected(ValueError):
         self.field = field
         self.value = shown(value)
         self.rule = rule
-
-
-@dataclass(frozen=True, slots=True)
-class Locale:
-    """How a source's values are to be read: the country of numbers without code, the zone of times without offset, and
-    whom the values of user fields can name."""
-
-    country: str | None
-    zone: ZoneInfo
-    people: People = ANYBODY
 
 
 _ANY = Locale(None, ZoneInfo("UTC"))

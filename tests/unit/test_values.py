@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.fields import CHOICES, FieldType
+from schemas.normal.locale import Locale
 from schemas.normal.path import ABSENT
 from schemas.normal.text import percent_decoded, storable, without_tags
-from schemas.normal.values import BAD_EMAIL, BAD_PHONE, EXACT, NO_TIME, Locale, ValueRejected, coerce
+from schemas.normal.values import BAD_EMAIL, BAD_PHONE, EXACT, NO_TIME, ValueRejected, coerce
 
 IN = Locale("IN", ZoneInfo("Asia/Kolkata"))
 
