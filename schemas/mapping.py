@@ -86,6 +86,11 @@ class MapRow(Strict):
         return self.transforms[0].constant
 
     @property
+    def conditions(self) -> list[tuple[str, frozenset[str]]]:
+        """Each condition: a path, and the words of which its value must be one."""
+        return [(path, _words(values)) for path, values in self.when.items()]
+
+    @property
     def own_values(self) -> list[tuple[str, Scalar]]:
         """What the row itself puts into its field, and as what: its default, a constant, the results of a look-up."""
         found: list[tuple[str, Scalar]] = [] if self.default is None else [("default", self.default)]
@@ -103,3 +108,7 @@ class MapRow(Strict):
     @property
     def field(self) -> str:
         return self.to.partition(".")[2]
+
+
+def _words(values: str | list[str]) -> frozenset[str]:
+    return frozenset(value.casefold() for value in ([values] if isinstance(values, str) else values))

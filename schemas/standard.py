@@ -30,6 +30,7 @@ STANDARD_LEAD = _fields(
     ("first_name", "First name", _T, None),
     ("last_name", "Last name", _T, None),
     ("phone", "Phone", _P, "phone"),
+    ("phone_extension", "Extension", _T, None),  # of the phone number, where it was sent with one
     ("phone_alt", "Second phone", _P, "phone"),
     ("landline", "Landline", _P, None),
     ("landline_alt", "Second landline", _P, None),
@@ -85,6 +86,16 @@ STANDARD_ACTIVITY = _fields(
     ("product", "Product", _T, None),
     ("category", "Category", _T, None),
 )
+
+# What takes the further ones, where a field is sent several numbers or addresses: the first of these that is free.
+SPARE: Mapping[FieldType, tuple[str, ...]] = {
+    FieldType.PHONE: ("phone", "phone_alt", "landline", "landline_alt"),
+    FieldType.EMAIL: ("email", "email_alt"),
+}
+EXTENSION = "phone_extension"
+
+# When something of a call happened: never after its event has arrived.
+CALL_TIMES = frozenset({"started_at", "answered_at", "ended_at"})
 
 STANDARD: RecordFields = MappingProxyType({"lead": STANDARD_LEAD, "call": STANDARD_CALL, "activity": STANDARD_ACTIVITY})
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from schemas.as_sent import TYPES
 from schemas.connector import Connector
-from schemas.fields import AS_SENT, Field, FieldType
+from schemas.fields import AS_SENT, CHOICES, Field, FieldType
 from schemas.mapping import MapRow
+from schemas.normal.blank import IsBlank
 from schemas.normal.choices import coercer_of
+from schemas.normal.locale import Locale
 from schemas.normal.path import ABSENT, ROOT, Find, can_be_in, finder
 from schemas.normal.values import Coerce
+from schemas.standard import CALL_TIMES
+from schemas.transform import LookUp
 from schemas.transforming import Steps, steps_of
 
 Condition = tuple[str, frozenset[str]]  # a path, and the words of which its value must be one
@@ -34,7 +39,7 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A mapping row, compiled."""
+    """A mapping row, compiled. `is_blank` says which values of its source say nothing."""
 
     paths: tuple[str, ...]
     finds: tuple[Find, ...]
@@ -43,17 +48,21 @@ class Row:
     fill: bool
     constant: Any
     default: Any
+    unreadable: str | None
+    is_blank: IsBlank
 
     @classmethod
-    def of(cls, row: MapRow, label: str, coerce: Coerce, conditions: Conditions) -> Row:
+    def of(cls, row: MapRow, label: str, field: Field, coerce: Coerce, locale: Locale, conditions: Conditions) -> Row:
         return cls(
             paths=tuple(row.paths),
             finds=tuple(finder(path) for path in row.paths),
-            conditions=tuple(conditions.place((path, _wanted(values))) for path, values in row.when.items()),
+            conditions=tuple(conditions.place(condition) for condition in row.conditions),
             steps=steps_of(row.transforms, label),
             fill=row.fill,
             constant=ABSENT if row.constant is None else row.constant,
             default=ABSENT if row.default is None else coerce(row.default)[0],
+            unreadable=row.unreadable,
+            is_blank=_blank_test(row, field, locale),
         )
 
 
@@ -64,47 +73,56 @@ class Target:
     record: str
     name: str
     label: str
+    type: FieldType
     rows: tuple[Row, ...]
     coerce: Coerce
     text: bool
-    as_sent: str | None  # of a lead's phone number: the name that it has as it was sent
+    as_sent: str | None  # the name that its value has as it was sent; None: that is not kept
     past: bool  # its time says when something happened, so it cannot lie ahead
     clears: bool  # whether a blank clears it
     members: tuple[str, ...]  # where one row without conditions reads one member, or the first of several: their names
     defaulted: bool
+    abroad: bool  # whether its number is read in the country that the event names
+    definition: Field
+    locale: Locale
+    _coerce_in: dict[str, Coerce] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, record: str, field: Field, rows: list[MapRow], connector: Connector, conditions: Conditions) -> Target:
-        label = f"{record}.{field.name}"
-        coerce = coercer_of(field, label, connector.locale)
-        own = coercer_of(field, label, replace(connector.locale, people=connector.people.lenient()))
+        label, locale = f"{record}.{field.name}", connector.locale
+        own = coercer_of(field, label, replace(locale, people=connector.people.lenient()))
+        is_phone = field.type is FieldType.PHONE
         return cls(
             record,
             field.name,
             label,
-            rows=tuple(Row.of(row, label, own, conditions) for row in rows),
-            coerce=coerce,
+            field.type,
+            rows=tuple(Row.of(row, label, field, own, locale, conditions) for row in rows),
+            coerce=coercer_of(field, label, locale),
             text=field.type is FieldType.TEXT,
-            as_sent=f"{field.name}{AS_SENT}" if record == "lead" and field.type is FieldType.PHONE else None,
-            past=field.type is FieldType.DATETIME and record != "lead",
+            as_sent=f"{field.name}{AS_SENT}" if record == "lead" and field.type in TYPES else None,
+            past=field.type is FieldType.DATETIME and record == "call" and field.name in CALL_TIMES,
             clears=connector.blank == "clear" and not field.required,
             members=_plain_members(rows),
             defaulted=any(row.default is not None for row in rows),
+            abroad=is_phone and (record == "lead" or field.name == "customer_number"),
+            definition=field,
+            locale=locale,
         )
+
+    def coerce_in(self, country: str | None) -> Coerce:
+        """As `coerce`, for a number that is read in this country."""
+        found = self._coerce_in.get(country or "")
+        if found is None:
+            found = coercer_of(self.definition, self.label, replace(self.locale, country=country))
+            self._coerce_in[country or ""] = found
+        return found
 
     def can_speak(self, names: Collection[str]) -> bool:
         """Whether anything can come of it in a document whose members have these names."""
         return self.defaulted or any(
             row.constant is not ABSENT or any(can_be_in(path, names) for path in row.paths) for row in self.rows
         )
-
-
-def _plain_members(rows: list[MapRow]) -> tuple[str, ...]:
-    """The members that a field comes from, if nothing more is to it."""
-    if len(rows) != 1 or rows[0].when or any(transform != "first" for transform in rows[0].transforms):
-        return ()
-    paths = rows[0].paths
-    return () if any("." in path or path == ROOT or path.isdecimal() for path in paths) else tuple(paths)
 
 
 def targets_of(connector: Connector, conditions: Conditions) -> list[Target]:
@@ -119,5 +137,18 @@ def targets_of(connector: Connector, conditions: Conditions) -> list[Target]:
     ]
 
 
-def _wanted(values: str | list[str]) -> frozenset[str]:
-    return frozenset(value.casefold() for value in ([values] if isinstance(values, str) else values))
+def _plain_members(rows: list[MapRow]) -> tuple[str, ...]:
+    """The members that a field comes from, if nothing more is to it."""
+    if len(rows) != 1 or rows[0].when or any(transform != "first" for transform in rows[0].transforms):
+        return ()
+    paths = rows[0].paths
+    return () if any("." in path or path == ROOT or path.isdecimal() for path in paths) else tuple(paths)
+
+
+def _blank_test(row: MapRow, field: Field, locale: Locale) -> IsBlank:
+    """What says nothing here; the words that a look-up or a dropdown names mean something."""
+    words = list(field.choices) if field.type in CHOICES else []
+    for transform in row.transforms:
+        if isinstance(transform, LookUp):
+            words += transform.look_up
+    return locale.blanks.test(boolean=field.type is FieldType.BOOLEAN, values=words)

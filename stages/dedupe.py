@@ -1,8 +1,9 @@
 """Finds the lead that an event is about. In: `data.keys` from map. Out: `data.match`; or the rule that says no.
 
-The connector's primary key is looked up, then its secondary key, then its other search keys in their order. `upsert`
-looks again under its locks; here the events that can never pass are held back early, and the journal can say how a
-lead was found. Keys that name two leads are a conflict: the event is held until a person has decided whose it is.
+A source may name the lead by its id here; else the connector's primary key is looked up, then its secondary key, then
+its other search keys in their order. `upsert` looks again under its locks; here the events that can never pass are held
+back early, and the journal can say how a lead was found. Keys that name two leads are a conflict: the event is held
+until a person has decided whose it is.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from pipeline.engine.stage import stage
 from pipeline.lookup import connectors_of
 from pipeline.store import identity
 from pipeline.store.behaviour import is_idle
+from pipeline.store.chosen import chosen
 from pipeline.store.matching import NO_KEY, Refusal, keys_of, match
 from pipeline.tools import Tools
 from schemas.event import Event
+from schemas.normal.values import ValueRejected
+from schemas.rejected import Problem
 from stages.rejection import no_connector
 
 
@@ -25,15 +29,17 @@ async def dedupe(batch: Sequence[Event], tools: Tools) -> list[Outcome]:
     """One look-up for the whole batch."""
     wanted = [keys_of(event.account, event.data["keys"]["search"]) for event in batch]
     owners = await identity.find(tools.database, {key for keys in wanted for key in keys})
+    decided = await chosen(tools.database, batch)
     outcomes: list[Outcome] = []
     for event, search in zip(batch, wanted, strict=True):
         if is_idle(event):
             outcomes.append(Forward(event))  # nothing will come of it, and upsert remembers that
             continue
-        if not search:
+        lead = decided.get(event.id)
+        if not search and lead is None:
             outcomes.append(await _without_key(event, tools))
             continue
-        found = match(search, owners, event.data["decision"]["lead"] if "decision" in event.data else None)
+        found = match(search, owners, lead)
         if isinstance(found, Refusal):
             outcomes.append(refused(found))
         else:
@@ -48,14 +54,27 @@ def refused(refusal: Refusal) -> DeadLetter:
 
 
 async def _without_key(event: Event, tools: Tools) -> DeadLetter:
+    """Names the key that was sent and cannot be one, with its value; where none was sent, the first."""
     connector = (await connectors_of([event], tools.catalog))[event.connector]
     if connector is None:
         return no_connector(event)
     names = connector.keys
-    value = event.data.get("lead", {}).get(names[0])
+    said = {**event.data.get("defaults", {}), **event.data.get("lead", {})}
+    problems = [
+        Problem(ValueRejected(name, said[name], _why(name, event))) for name in names if said.get(name) is not None
+    ]
+    why = f" ({'; '.join(map(str, problems))})" if problems else ""
     return DeadLetter(
-        f"no valid value in {' or '.join(names)}, so nobody can say whose event this is",
-        field=names[0],
-        value=None if value is None else str(value),
+        f"no valid value in {' or '.join(names)}, so nobody can say whose event this is{why}",
+        field=problems[0].field if problems else names[0],
+        value=problems[0].value if problems else None,
         rule=NO_KEY,
+        result={"problems": [problem.told() for problem in problems]} if problems else None,
     )
+
+
+def _why(name: str, event: Event) -> str:
+    """What was noted of the value of this field."""
+    label = f"lead.{name}: "
+    noted = (note.removeprefix(label) for note in event.notes if note.startswith(label))
+    return next(noted, "a value that identifies nobody")

@@ -66,10 +66,16 @@ def entry_of(event: Event, result: dict[str, Any] | None) -> Entry:
     )
 
 
+def _problems(result: dict[str, Any]) -> dict[str, Any]:
+    """All that the rules have against an event, where it was more than one thing."""
+    problems = result.get("problems", ())
+    return {"problems": problems} if len(problems) > 1 else {}
+
+
 def _ending(event: Event, result: dict[str, Any]) -> dict[str, Any]:
     record: dict[str, Any] = {name: result[name] for name in RECORD if name in result}
     if event.failure is not None:
-        failure = storable({**asdict(event.failure), "at": event.failure.at.isoformat()})
+        failure = storable({**asdict(event.failure), "at": event.failure.at.isoformat(), **_problems(result)})
         return {**record, "outcome": "failed", "reason": failure["reason"], "failure": failure}
     if result.get("outcome") == "dropped" or not record:
         reason = result.get("reason", "no stage made a record of it")

@@ -6,11 +6,13 @@
         "call": {…} or missing, "activity": {…} or missing,
         "keys": {"search": [[space, value], …], "also": [[space, value], …]},
         "required": [lead fields that a new lead would need and that are missing] or missing,
+        "unsound": [fields whose value is not valid, such as lead.phone] or missing,
+        "lead_id": the lead that the source names by its id, or missing,
     }
 
 A field that is missing was absent in the source; null is a blank that clears. `keys.search` are the valid values of
 the connector's primary, secondary and further keys; `keys.also` the lead's other valid unique values. Beside a lead's
-phone number stands `…_as_sent`, the number as the source wrote it.
+phone number stands `…_as_sent`, the number as the source wrote it; beside other values only where that says more.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from schemas.connector import Connector
 from schemas.event import Event
 from schemas.mapper import Map, mapper
 from schemas.normal.values import ValueRejected
-from stages.local_times import count
+from stages.noted import count
 from stages.rejection import no_connector, rejected
 
 mappers_of = Compiled(mapper)

@@ -1,10 +1,10 @@
 """From the source's document to one in normal form. In: `raw`. Out: `data.source`, `kind`, `occurred_at`.
 
-    data = {"source": {path or key: value…}, "sent": {E.164: the number as the source wrote it} or missing}
+    data = {"source": {path or key: value…}, "sent": {normal form: the value as the source wrote it} or missing}
 
 The document is unwrapped, percent-decoded, trimmed; phone numbers are E.164, times ISO 8601 in UTC, e-mail addresses
 lower-case where the preset or the connector gives a path a type. What cannot be read stays as it is, for the field
-that it is mapped to to judge. An event whose source names no time happened when it arrived.
+that it is mapped to to judge. An event whose source names no time happened when it arrived, and none happened later.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from schemas.connector import Connector
 from schemas.event import Event
 from schemas.normal.values import ValueRejected
 from schemas.reader import Read, reader
-from stages.local_times import count
+from stages.noted import count
 from stages.rejection import no_connector, rejected
 
 readers_of = Compiled(reader)

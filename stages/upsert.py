@@ -20,6 +20,7 @@ from pipeline.engine.stage import stage
 from pipeline.store import activities, applied, calls, history, identity, leads
 from pipeline.store.applied import Applied, Known
 from pipeline.store.behaviour import CAPTURE, NEEDS_LEAD, NOTHING, allows, is_idle, reason, sync_of
+from pipeline.store.chosen import chosen
 from pipeline.store.database import Collision, Connection
 from pipeline.store.ids import new_ids
 from pipeline.store.matching import NOBODY, Key, Match, Matcher, Refusal, keys_of
@@ -41,6 +42,7 @@ class Matched:
     changes: list[Change] = field(default_factory=list)
     nobody: list[Event] = field(default_factory=list)
     refusals: dict[str, Refusal] = field(default_factory=dict)
+    notes: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by event
 
 
 @stage(after="dedupe", effects="database")
@@ -58,17 +60,14 @@ async def _apply(connection: Connection, batch: Sequence[Event], names: Names, *
     known = await applied.read(connection, sorted({event.id for event in batch}))
     matched = await _match(connection, _fresh(batch, known), hopeful)
     records = await _load(connection, matched.changes, hopeful)
-    done = [
-        _row(change, records, known, names)
-        for change in sorted(matched.changes, key=lambda change: (change.at, change.event.id))
-    ]
+    done = [_row(change, records, known, names) for change in sorted(matched.changes, key=_when)]
     done += [_dropped(event, NOBODY, known, names) for event in matched.nobody]
     await leads.save(connection, list(records.leads.values()), datetime.now(UTC))
     await history.save(connection, records.leads.values())
     await calls.save(connection, records.touched_calls())
     await activities.save(connection, records.touched_activities())
     await applied.write(connection, done)
-    return _outcomes(batch, known, {row.event.id: row for row in done}, matched.refusals)
+    return _outcomes(batch, known, {row.event.id: row for row in done}, matched)
 
 
 def _fresh(batch: Sequence[Event], known: Known) -> list[Event]:
@@ -88,8 +87,9 @@ async def _match(connection: Connection, events: Sequence[Event], hopeful: bool)
     also = {event.id: keys_of(event.account, event.data["keys"]["also"]) for event in events}
     asked = [search[event.id] for event in events if not (hopeful and _is_stranger(event))]
     keys: set[Key] = set().union(*asked, *also.values())
-    matcher = Matcher(await identity.find(connection, keys))
-    decided = await _decided(connection, events)
+    owners = await identity.find(connection, keys)
+    matcher = Matcher(owners, owners.shared)
+    decided = await chosen(connection, events)
     syncs = {event.id: sync_of(event)["lead"] for event in events}
     ids = new_ids(len(events))
     matched = Matched()
@@ -110,11 +110,19 @@ async def _match(connection: Connection, events: Sequence[Event], hopeful: bool)
             change = Change.of(event, found, lead, event.occurred_at or event.received_at, speaks)
             if speaks:
                 matcher.give(lead, search[event.id], also[event.id])
+            if found.lead is not None and (notes := matcher.notes(lead, search[event.id])):
+                matched.notes[event.id] = notes
             matched.changes.append(change)
     lost = await identity.claim(connection, matcher.claims, hopeful=hopeful)
     if lost & matcher.decisive:
         raise Collision("another transaction met the same person")
+    await identity.share(connection, matcher.shares)
     return matched
+
+
+def _when(change: Change) -> tuple[datetime, datetime, str]:
+    """The order in which the changes of a batch are told: as they count."""
+    return change.at, change.event.received_at, change.event.id
 
 
 def _is_stranger(event: Event) -> bool:
@@ -127,19 +135,6 @@ def _incomplete(event: Event) -> Refusal:
     """A new lead would lack a field that the account requires."""
     name = event.data["required"][0]
     return Refusal(f"a new lead needs a value in {name}, and this event has none", REQUIRED, f"lead.{name}")
-
-
-async def _decided(connection: Connection, events: Sequence[Event]) -> dict[str, str]:
-    """Per event that was a conflict the lead that a person decided for, or that this one was merged into since."""
-    chosen: dict[int, dict[str, str]] = {}
-    for event in events:
-        if decision := event.data.get("decision"):
-            chosen.setdefault(event.account, {})[event.id] = decision["lead"]
-    found: dict[str, str] = {}
-    for account, by_event in chosen.items():
-        now = await leads.survivors(connection, account, set(by_event.values()))
-        found |= {event: now[lead] for event, lead in by_event.items()}
-    return found
 
 
 async def _load(connection: Connection, changes: Sequence[Change], hopeful: bool) -> Workspace:
@@ -204,15 +199,15 @@ def _storable(batch: Sequence[Event]) -> Sequence[Event]:
     return [event.evolve(data=each) for event, each in zip(batch, clean, strict=True)]
 
 
-def _outcomes(
-    batch: Sequence[Event], known: Known, done: dict[str, Applied], refusals: dict[str, Refusal]
-) -> list[Outcome]:
+def _outcomes(batch: Sequence[Event], known: Known, done: dict[str, Applied], matched: Matched) -> list[Outcome]:
     outcomes: list[Outcome] = []
     met: set[str] = set()
     for event in batch:
-        if event.id in refusals:
-            outcomes.append(refused(refusals[event.id]))
+        if event.id in matched.refusals:
+            outcomes.append(refused(matched.refusals[event.id]))
         elif event.id in done:
+            if event.id in matched.notes:
+                event = event.evolve(notes=event.notes + matched.notes[event.id])
             outcomes.append(_outcome(event, done[event.id].result(duplicate=event.id in met)))
             met.add(event.id)
         else:

@@ -235,7 +235,7 @@ def _got(connector: Connector, raw: str, received_at: datetime) -> dict[str, Any
     said: dict[str, Any] = {"id": producer_id(orjson.loads(raw), connector.id_paths), "rejected": None}
     try:
         reading = reader(connector)(raw, received_at)
-        data = mapper(connector)(reading.document, received_at).data
+        data = mapper(connector)(reading.document, received_at, reading.sent).data
     except ValueRejected as rejection:
         return said | {"rejected": str(rejection)}
     return said | {

@@ -14,6 +14,7 @@ from pipeline.operations.errors import NotFound
 from pipeline.operations.rows import origins
 from pipeline.store import fields, history, leads, origin, people
 from pipeline.store.database import Database
+from pipeline.store.merge import told
 from pipeline.store.origin import Origin
 from schemas.connector import Connector, ConnectorSettings
 from schemas.fields import AS_SENT, RecordFields
@@ -49,7 +50,7 @@ async def explain(database: Database, actor: Actor, id: str, field: str | None =
     if field is not None and field not in rows:
         raise NotFound(f"lead {lead['id']} has never had a value in {field!r}; it has had one in {', '.join(rows)}")
     replaced = await history.last(database, actor.account, lead["id"])
-    events = {row["event"] for row in rows.values()} | {_event(each["old_stamp"]) for each in replaced.values()}
+    events = {row["event"] for row in rows.values()} | {told(each["old_stamp"]).event for each in replaced.values()}
     known = await origin.of_events(database, actor.account, events)
     account_fields = await fields.of_account(database, actor.account)
     users = (await people.of_account(database, actor.account, account_fields)).lenient()  # they may have changed since
@@ -77,11 +78,11 @@ def _rows(account: int, event: Origin, account_fields: RecordFields, users: Peop
         connector = Connector(
             event.connector, account, event.revision, settings, preset(settings.preset), account_fields, users
         )
-        document = reader(connector)(event.request, event.received_at).document
-        data = mapper(connector)(document, event.received_at).data
+        reading = reader(connector)(event.request, event.received_at)
+        data = mapper(connector)(reading.document, event.received_at, reading.sent).data
     except (ValueError, LookupError):  # what was in force then does not fit what is there today
         return {}
-    return {to: each.shown() for to, each in origins(connector, document, event.received_at, data).items()}
+    return {to: each.shown() for to, each in origins(connector, reading.document, event.received_at, data).items()}
 
 
 def _number(value: Any, as_sent: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -100,15 +101,11 @@ def _told(event: Origin | None) -> dict[str, Any]:
 def _replaced(change: dict[str, Any] | None, known: Mapping[str, Origin]) -> dict[str, Any] | None:
     if change is None:
         return None
-    when, _, event = change["old_stamp"].partition(" ")
-    setter = known.get(event)
+    stamp = told(change["old_stamp"])
+    setter = known.get(stamp.event)
     return {
         "value": change["value"],
-        "event": event,
+        "event": stamp.event,
         "connector": None if setter is None else setter.name,
-        "occurred_at": when.removeprefix("-"),
+        "occurred_at": stamp.occurred_at,
     }
-
-
-def _event(stamp: str) -> str:
-    return stamp.partition(" ")[2]

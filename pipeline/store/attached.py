@@ -6,7 +6,7 @@ the newest event says whose it is, the earliest says when it was.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,9 +19,15 @@ LEAD = "@lead"
 AT = "@at"
 
 
-def said(stamps: Stamps, lead: str, values: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> Fields:
+def said(
+    stamps: Stamps,
+    lead: str,
+    values: Mapping[str, Any],
+    defaults: Mapping[str, Any] | None = None,
+    unsound: Collection[str] = (),
+) -> Fields:
     """What an event says of a call or an activity: its fields, and that it is the lead's."""
-    return Fields.stamped(stamps, {**values, LEAD: lead}, defaults)
+    return Fields.stamped(stamps, {**values, LEAD: lead}, defaults, unsound)
 
 
 def in_hand(row: Any, **apart: str) -> Record:

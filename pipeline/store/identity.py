@@ -1,4 +1,8 @@
-"""Identity keys: which lead has which key. In: keys. Out: leads. A key moves only when leads are merged."""
+"""Identity keys: which lead has which key. In: keys. Out: leads. A key moves only when leads are merged.
+
+A key belongs to the lead that had it first. Others that say the same value (a number that two people share) are kept
+beside it, so that whoever is found by it can be told.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,10 @@ from pipeline.store.matching import Key
 # LATERAL and LIMIT: each key goes by the primary key. A plan made while the table was small would read all of it, and
 # is kept for as long as nobody analyses the table.
 FIND = """
-SELECT wanted.account_id, wanted.space, wanted.value, k.lead_id
+SELECT wanted.account_id, wanted.space, wanted.value, k.lead_id, k.others
 FROM unnest($1::bigint[], $2::text[], $3::text[]) AS wanted (account_id, space, value)
 CROSS JOIN LATERAL (
-    SELECT lead_id FROM identity_key
+    SELECT lead_id, others FROM identity_key
     WHERE account_id = wanted.account_id AND space = wanted.space AND value = wanted.value LIMIT 1
 ) AS k
 """
@@ -29,12 +33,39 @@ RETURNING account_id, space, value
 """
 
 
-async def find(database: Database | Connection, keys: Collection[Key]) -> dict[Key, str]:
+SHARE = """
+UPDATE identity_key AS k SET others = array_append(others, new.lead_id)
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::uuid[]) AS new (account_id, space, value, lead_id)
+WHERE (k.account_id, k.space, k.value) = (new.account_id, new.space, new.value) AND k.lead_id <> new.lead_id
+    AND (k.others IS NULL OR cardinality(k.others) < $5 AND NOT new.lead_id = ANY (k.others))
+"""
+MOST_OTHERS = 20  # leads that are kept beside a key; a number that more people share says nothing any more
+
+
+class Owners(dict[Key, str]):
+    """The leads that have keys. `shared`: of some keys the other leads that say the same value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shared: dict[Key, list[str]] = {}
+
+
+async def find(database: Database | Connection, keys: Collection[Key]) -> Owners:
     """The leads that have these keys."""
-    if not keys:
-        return {}
-    rows = await database.fetch(FIND, *_columns(keys))
-    return {Key(row["account_id"], row["space"], row["value"]): str(row["lead_id"]) for row in rows}
+    owners = Owners()
+    for row in await database.fetch(FIND, *_columns(keys)) if keys else ():
+        key = Key(row["account_id"], row["space"], row["value"])
+        owners[key] = str(row["lead_id"])
+        if row["others"]:
+            owners.shared[key] = [str(lead) for lead in row["others"]]
+    return owners
+
+
+async def share(connection: Connection, claims: Mapping[Key, str]) -> None:
+    """Keep that these leads say values which are keys of others."""
+    if claims:
+        ordered = sorted(claims)
+        await connection.execute(SHARE, *_columns(ordered), [claims[key] for key in ordered], MOST_OTHERS)
 
 
 async def claim(connection: Connection, claims: Mapping[Key, str], *, hopeful: bool = False) -> set[Key]:

@@ -10,6 +10,7 @@ from schemas.event import FailureKind
 
 NO_KEY = "an event needs a valid search key"
 ONE_LEAD = "the search keys of an event must name one lead"
+SHARED = "also that of lead"
 LONGEST = 500  # characters; an index entry of PostgreSQL holds about 2,700 bytes
 
 
@@ -48,13 +49,13 @@ def keys_of(account: int, pairs: Iterable[Sequence[str]]) -> list[Key]:
     return [Key(account, space, value) for space, value in pairs]
 
 
-def match(search: Sequence[Key], owners: Mapping[Key, str], decided: str | None = None) -> Match | Refusal:
+def match(search: Sequence[Key], owners: Mapping[Key, str], chosen: Match | None = None) -> Match | Refusal:
     """The lead that the first of the keys names which names any: primary, secondary, then the others in their order.
 
-    Keys that name two leads are a conflict, never guessed, unless a person `decided` for a lead. `owners`: whose a
-    key is.
+    Keys that name two leads are a conflict, never guessed, unless a lead was `chosen`: by a person, or by the source,
+    which names it by its id. `owners`: whose a key is.
     """
-    if not search:
+    if not search and chosen is None:
         return Refusal("no valid search key, so nobody can say whose event this is", NO_KEY)
     for key in search:
         if len(key.value) > LONGEST:
@@ -65,8 +66,8 @@ def match(search: Sequence[Key], owners: Mapping[Key, str], decided: str | None 
                 key.value[:LONGEST],
             )
     named = [(key, owners[key]) for key in search if key in owners]
-    if decided is not None:
-        return Match(decided, next((key.space for key, lead in named if lead == decided), None))
+    if chosen is not None:
+        return Match(chosen.lead, next((key.space for key, lead in named if lead == chosen.lead), chosen.by))
     if not named:
         return NOBODY
     (first, lead), *others = named
@@ -85,18 +86,36 @@ def match(search: Sequence[Key], owners: Mapping[Key, str], decided: str | None 
 class Matcher:
     """Matches the events of one batch one after another: keys that an earlier one brought count for the later ones."""
 
-    def __init__(self, owners: Mapping[Key, str]) -> None:
+    def __init__(self, owners: Mapping[Key, str], shared: Mapping[Key, Sequence[str]] | None = None) -> None:
+        """`shared`: of some keys the other leads that say the same value."""
         self._owners = dict(owners)
+        self._shared = shared or {}
+        self.shares: dict[Key, str] = {}  # keys of others, and the leads that say the same value
         self.claims: dict[Key, str] = {}  # keys that nobody has yet, and whose they shall be
         self.decisive: set[Key] = set()  # keys that a match rests on
 
-    def match(self, search: Sequence[Key], decided: str | None = None) -> Match | Refusal:
+    def match(self, search: Sequence[Key], chosen: Match | None = None) -> Match | Refusal:
         """The lead of an event with these search keys, see `match`."""
-        return match(search, self._owners, decided)
+        return match(search, self._owners, chosen)
 
     def give(self, lead: str, search: Sequence[Key], also: Sequence[Key]) -> None:
-        """Let a lead have the keys that are still free."""
+        """Let a lead have the keys that are still free. Of those that are not, it is kept that it says the same."""
         self.decisive.update(search)
         for key in (*search, *also):
-            if key not in self._owners and len(key.value) <= LONGEST:
-                self._owners[key] = self.claims[key] = lead
+            owner = self._owners.get(key)
+            if owner is None:
+                if len(key.value) <= LONGEST:
+                    self._owners[key] = self.claims[key] = lead
+            elif owner != lead and lead not in self._shared.get(key, ()):
+                self.shares[key] = lead
+
+    def notes(self, lead: str, search: Sequence[Key]) -> tuple[str, ...]:
+        """What is to be said of a match with this lead: which other leads have the same values."""
+        found = []
+        for key in search:
+            owner = self._owners.get(key, lead)
+            others = [other for other in (owner, *self._shared.get(key, ())) if other != lead]
+            if others:
+                had = "it counts for the one that had it first" if owner == lead else "the source names this one"
+                found.append(f"{key.space}: {SHARED} {', '.join(others)}; {had}")
+        return tuple(found)

@@ -1,4 +1,4 @@
-"""Newest value per field. In: what is stored of a record, and what events say. Out: the record that follows.
+"""Newest valid value per field. In: what is stored of a record, and what events say. Out: the record that follows.
 
 A record is its values and, per field, the stamp of the event that set it. `merge` is a join: it may be done in any
 order, grouped in any way and repeated, and the result is the same. So events need not arrive in order, and one that
@@ -7,7 +7,7 @@ comes late or twice changes nothing that a newer one set.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -19,19 +19,46 @@ from schemas.fields import AS_SENT
 from schemas.normal.time import utc_text
 
 Stamp = str
+FILLS, UNSOUND = "-", "!"  # what the stamps of weaker values begin with: both sort before every digit
 
 
 class Stamps(NamedTuple):
-    """The stamps of one event: of what it sets, and of what it fills."""
+    """The stamps of one event: of what it sets, of what it fills, and of what is no valid value of its field.
+
+    A stamp sorts as its value counts: a value that is not valid loses to every valid one, one that fills to every one
+    that sets; then the later time of occurrence wins, and of equal ones the later arrival.
+    """
 
     sets: Stamp
     fills: Stamp
+    unsound: Stamp
 
     @classmethod
-    def of(cls, at: datetime, event: str) -> Stamps:
-        """`at`: when it happened. A stamp sorts as time does; one that fills sorts before all that set."""
-        sets = f"{_when(at)} {event}"
-        return cls(sets, f"-{sets}")
+    def of(cls, at: datetime, event: str, received_at: datetime | None = None) -> Stamps:
+        """`at`: when it happened; `received_at`: when it arrived, else the same. Time, arrival and event id."""
+        when = _when(at)
+        sets = f"{when}/{when if received_at is None else _when(received_at)} {event}"
+        return cls(sets, f"{FILLS}{sets}", f"{UNSOUND}{sets}")
+
+
+class Told(NamedTuple):
+    """What a stamp tells: the event, when that happened and arrived, whether its value fills, and whether it is valid.
+
+    `received_at` is None in stamps that an earlier version wrote.
+    """
+
+    event: str
+    occurred_at: str
+    received_at: str | None
+    default: bool
+    sound: bool
+
+
+def told(stamp: Stamp) -> Told:
+    """What a stamp tells."""
+    times, _, event = stamp.partition(" ")
+    occurred_at, _, received_at = times.lstrip(FILLS + UNSOUND).partition("/")
+    return Told(event, occurred_at, received_at or None, stamp.startswith(FILLS), not stamp.startswith(UNSOUND))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +80,44 @@ class Fields:
 
     @classmethod
     def said(
-        cls, at: datetime, event: str, changes: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
+        cls,
+        at: datetime,
+        event: str,
+        changes: Mapping[str, Any],
+        defaults: Mapping[str, Any] | None = None,
+        *,
+        received_at: datetime | None = None,
+        unsound: Collection[str] = (),
     ) -> Fields:
-        """What one event says: `changes` set or (None) clear a field, `defaults` fill one that never had a value."""
-        return cls.stamped(Stamps.of(at, event), changes, defaults)
+        """What one event says: `changes` set or (None) clear a field, `defaults` fill one that never had a value.
+
+        `unsound`: the names of those of them whose value is not valid for its field.
+        """
+        return cls.stamped(Stamps.of(at, event, received_at), changes, defaults, unsound)
 
     @classmethod
-    def stamped(cls, stamps: Stamps, changes: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> Fields:
+    def stamped(
+        cls,
+        stamps: Stamps,
+        changes: Mapping[str, Any],
+        defaults: Mapping[str, Any] | None = None,
+        unsound: Collection[str] = (),
+    ) -> Fields:
         """The same, of an event whose stamps are known."""
-        sets, fills = stamps
+        sets, fills, _ = stamps
         groups = {sets: in_order(tuple(changes))} if changes else {}
         by_name = dict.fromkeys(changes, sets)
-        if not defaults:
-            return cls(changes, by_name, groups)
-        filled = {name: value for name, value in defaults.items() if value is not None and name not in by_name}
-        if not filled:
-            return cls(changes, by_name, groups)
-        groups[fills] = in_order(tuple(filled))
-        by_name.update(dict.fromkeys(filled, fills))
-        return cls({**filled, **changes}, by_name, groups)
+        if defaults:
+            filled = {
+                name: value
+                for name, value in defaults.items()
+                if value is not None and name not in by_name and name.removesuffix(AS_SENT) not in by_name
+            }
+            if filled:
+                groups[fills] = in_order(tuple(filled))
+                by_name.update(dict.fromkeys(filled, fills))
+                changes = {**filled, **changes}
+        return cls(changes, by_name, groups) if not unsound else cls(changes, _weakened(by_name, stamps, unsound))
 
     def grouped(self) -> Mapping[Stamp, Sequence[str]]:
         """The stamps as they are stored."""
@@ -93,16 +139,28 @@ EMPTY = Fields()
 
 
 def merge(one: Fields, other: Fields) -> Fields:
-    """Per field the value with the winning stamp; `one` itself if nothing of `other` wins."""
+    """Per field the value with the winning stamp; `one` itself if nothing of `other` wins.
+
+    How a value was sent goes with it: it comes with the value that wins, and leaves with the one that gives way.
+    """
     if not one.stamps:
         return other if other.stamps else one
-    wins = [name for name in other.stamps if name not in one.stamps or _beats(other, one, name)]
+    wins = [
+        name
+        for name in other.stamps
+        if (name not in one.stamps or _beats(other, one, name)) and not name.endswith(AS_SENT)
+    ]
     if not wins:
         return one
-    return Fields(
-        {**one.values, **{name: other.values[name] for name in wins}},
-        {**one.stamps, **{name: other.stamps[name] for name in wins}},
-    )
+    values, stamps = dict(one.values), dict(one.stamps)
+    for name in wins:
+        values[name], stamps[name] = other.values[name], other.stamps[name]
+        companion = name + AS_SENT
+        if companion in other.stamps:
+            values[companion], stamps[companion] = other.values[companion], other.stamps[companion]
+        elif companion in stamps:
+            del values[companion], stamps[companion]
+    return Fields(values, stamps)
 
 
 def changed(before: Fields, after: Fields) -> list[str]:
@@ -118,18 +176,23 @@ def changed(before: Fields, after: Fields) -> list[str]:
 
 
 def explain(values: Mapping[str, Any], stamps: Mapping[Stamp, Iterable[str]]) -> list[dict[str, Any]]:
-    """Per field of a stored record: its value, which event set it, when that happened, and whether as a default."""
+    """Per field of a stored record: its value, which event set it, when that happened and arrived, and how it counts.
+
+    `default`: it fills a gap; `sound`: it is a valid value of its field.
+    """
     state = Fields.stored(values, stamps)
     rows = []
     for name in sorted(state.stamps):
-        when, _, event = state.stamps[name].partition(" ")
+        stamp = told(state.stamps[name])
         rows.append(
             {
                 "field": name,
                 "value": state.values[name],
-                "event": event,
-                "occurred_at": when.removeprefix("-"),
-                "default": when.startswith("-"),
+                "event": stamp.event,
+                "occurred_at": stamp.occurred_at,
+                "received_at": stamp.received_at,
+                "default": stamp.default,
+                "sound": stamp.sound,
             }
         )
     return rows
@@ -152,15 +215,23 @@ def _when(at: datetime) -> str:
     return text if at.microsecond else f"{text[:-1]}.000000Z"
 
 
+def _weakened(by_name: dict[str, Stamp], stamps: Stamps, unsound: Collection[str]) -> dict[str, Stamp]:
+    """The stamps, where values that are not valid, and how those were sent, have the weakest one."""
+    names = {name for field in unsound for name in (field, field + AS_SENT)}
+    return {name: stamps.unsound if name in names else stamp for name, stamp in by_name.items()}
+
+
 def _beats(new: Fields, old: Fields, name: str) -> bool:
-    """Whether the new value wins: the later stamp; between two defaults the earlier; in a tie the greater JSON text."""
+    """Whether the new value wins: the greater stamp; of two defaults the lesser; in a tie the greater JSON text."""
     mine, theirs = new.stamps[name], old.stamps[name]
     if mine == theirs:
-        return _text(new.values[name]) > _text(old.values[name])
-    if mine[0] == theirs[0] == "-":
+        return _text(new, name) > _text(old, name)
+    if mine[0] == theirs[0] == FILLS:
         return mine < theirs
-    return mine > theirs  # "-" sorts before every digit
+    return mine > theirs
 
 
-def _text(value: Any) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+def _text(fields: Fields, name: str) -> bytes:
+    """The value and how it was sent, to be compared where one event says two things of a field."""
+    pair = fields.values[name], fields.values.get(name + AS_SENT)
+    return orjson.dumps(pair, option=orjson.OPT_SORT_KEYS)

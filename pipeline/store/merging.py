@@ -25,6 +25,11 @@ SELECT id, account_id, fields, stamps, version, merged_into FROM lead
 WHERE account_id = $1 AND id = ANY ($2::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
 
+# Once they are one lead, none of them is another one that says the same.
+UNSHARE = """
+UPDATE identity_key SET others = NULLIF(array_remove(array_remove(others, $2::uuid), $3::uuid), '{}')
+WHERE account_id = $1 AND lead_id = $3 AND others IS NOT NULL
+"""
 MOVE_KEYS = """
 UPDATE identity_key SET lead_id = $3 WHERE account_id = $1 AND lead_id = $2 RETURNING space, value
 """
@@ -121,6 +126,7 @@ async def merge_in(connection: Connection, account: int, winner: str, loser: str
     }
     now = datetime.now(UTC)
     keys = [[row["space"], row["value"]] for row in await connection.fetch(MOVE_KEYS, account, loser, winner)]
+    await connection.execute(UNSHARE, account, loser, winner)
     attached = [row["id"] for row in await connection.fetch(ATTACHED, account, loser)]
     calls, activities = await _move(connection, account, loser, winner, attached)
     await leads.save(connection, [kept], now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -13,6 +14,8 @@ from pipeline.store.matching import Match
 from pipeline.store.merge import Fields, Stamps
 from pipeline.store.record import Record
 from schemas.event import Event
+
+NONE: Mapping[str, Sequence[str]] = {"lead": (), "call": (), "activity": ()}
 
 
 class Change(NamedTuple):
@@ -74,18 +77,19 @@ class Workspace:
         """
         event, data = change.event, change.event.data
         changed: list[str] = []
-        stamps = Stamps.of(change.at, event.id)
+        stamps = Stamps.of(change.at, event.id, event.received_at)
+        unsound = _unsound(data["unsound"]) if "unsound" in data else NONE
         if change.speaks:
             lead = _record(self.leads, change.lead, event)
-            changed = lead.apply(Fields.stamped(stamps, data.get("lead", {}), data.get("defaults")))
+            changed = lead.apply(Fields.stamped(stamps, data.get("lead", {}), data.get("defaults"), unsound["lead"]))
         if change.activity is None or not allows(sync_of(event)["activity"], there=change.activity in self.activities):
             return Effect(changed, False) if change.speaks else None
         if change.call:
             call = _record(self.calls, change.call, event)
-            names = call.apply(attached.said(stamps, change.lead, data["call"]))
+            names = call.apply(attached.said(stamps, change.lead, data["call"], None, unsound["call"]))
             changed += _named("call", tuple(names))
         activity = _record(self.activities, change.activity, event)
-        names = activity.apply(_said_of_activity(change, stamps))
+        names = activity.apply(_said_of_activity(change, stamps, unsound["activity"]))
         changed += _named("activity", tuple(names)) if "activity" in data else ()
         return Effect(changed, True)
 
@@ -120,11 +124,17 @@ def _activity_id(event: Event, activity: dict[str, Any]) -> str:
     return event.id if source is None else activities.id_of(event.account, event.connector, str(source))
 
 
-def _said_of_activity(change: Change, stamps: Stamps) -> Fields:
+def _unsound(labels: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """The fields whose value is not valid, by record, from `Event.data["unsound"]`: `lead.phone`."""
+    parted = [label.partition(".") for label in labels]
+    return {record: [name for of, _, name in parted if of == record] for record in NONE}
+
+
+def _said_of_activity(change: Change, stamps: Stamps, unsound: Sequence[str]) -> Fields:
     call = change.event.data.get("call")
     fields = change.event.data.get("activity") or {}
     began = None if call is None else attached.time_of(call.get("started_at"))
     defaults = {attached.AT: attached.text_of(began or change.at)}
     if call is not None:
         defaults["type"] = "call"
-    return attached.said(stamps, change.lead, fields, defaults)
+    return attached.said(stamps, change.lead, fields, defaults, unsound)

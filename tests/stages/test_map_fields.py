@@ -185,13 +185,13 @@ async def test_a_time_zone_follows_where_no_row_names_one() -> None:
     [
         ("generic-json", {}, {"lead": "capture", "activity": "capture"}),
         ("leadsquared-lead", {}, {"lead": "capture", "activity": "off"}),
-        ("leadsquared-call-log", {}, {"lead": "capture", "activity": "capture"}),
+        ("leadsquared-call-log", {"required": []}, {"lead": "capture", "activity": "capture"}),
         (
             "leadsquared-lead",
             {"sync": {"lead": "update", "activity": "create"}},
             {"lead": "update", "activity": "create"},
         ),
-        ("leadsquared-call-log", {"sync": {"activity": "off"}}, {"lead": "capture", "activity": "off"}),
+        ("leadsquared-call-log", {"required": [], "sync": {"activity": "off"}}, {"lead": "capture", "activity": "off"}),
     ],
 )
 async def test_later_stages_are_told_the_behaviours_in_force(

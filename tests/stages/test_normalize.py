@@ -14,9 +14,9 @@ from pipeline.engine.outcome import DeadLetter, Forward, Outcome
 from schemas.normal.time import NEVER, TWICE
 from schemas.presets import presets
 from schemas.reader import AHEAD
-from stages.local_times import LOCAL_TIMES
 from stages.map import map_fields
 from stages.normalize import normalize
+from stages.noted import NOTES
 from tests.support.chain import ARRIVED, StubCatalog, connector_of, event_of, event_of_raw, outcome_of, tools_with
 
 GENERIC = connector_of("generic-json", {"default_country": "IN", "time_zone": "Asia/Kolkata"})
@@ -79,20 +79,42 @@ async def test_a_time_that_means_none_is_missing_and_the_next_path_counts(value:
     assert "occurred_at" in event.notes[0]
 
 
-async def test_a_time_far_ahead_is_not_believed() -> None:
-    event = forwarded(await outcome_of(normalize, event_of({"occurred_at": "2026-08-12 00:00:00"}), GENERIC))
+@pytest.mark.parametrize("ahead", ["2026-08-12 00:00:00", "2026-08-10T18:00:00Z", "2026-08-10T12:00:00.000001Z"])
+async def test_nothing_happens_after_it_has_arrived(ahead: str) -> None:
+    event = forwarded(await outcome_of(normalize, event_of({"occurred_at": ahead}), GENERIC))
     assert event.occurred_at == ARRIVED
-    assert event.notes == (f"occurred_at {AHEAD}",)
-    event = forwarded(await outcome_of(normalize, event_of({"occurred_at": "2026-08-11T11:00:00Z"}), GENERIC))
-    assert event.occurred_at == datetime(2026, 8, 11, 11, tzinfo=UTC)
+    assert event.notes == (f"occurred_at: {AHEAD}",)
+
+
+@pytest.mark.parametrize("at", ["2026-08-10T12:00:00Z", "2026-08-10T11:59:59.999999Z"])
+async def test_a_time_up_to_the_arrival_is_believed(at: str) -> None:
+    event = forwarded(await outcome_of(normalize, event_of({"occurred_at": at}), GENERIC))
+    assert (event.occurred_at, event.notes) == (datetime.fromisoformat(at), ())
+
+
+async def test_when_a_record_was_made_judges_no_update() -> None:
+    old = "2020-01-01T00:00:00Z"
+    for source, connector in (({"created_at": old}, GENERIC), ({"CreatedOn": old}, connector_of("leadsquared-lead"))):
+        event = forwarded(await outcome_of(normalize, event_of(source), connector))
+        assert (event.occurred_at, event.notes) == (ARRIVED, ())
+
+
+async def test_a_connector_names_the_paths_and_the_format_of_its_times() -> None:
+    own = {"occurred_at": ["when", "meta.at"], "occurred_format": "%d.%m.%y %H.%M", "time_zone": "Asia/Kolkata"}
+    connector = connector_of("generic-json", own)
+    for document in ({"when": "05.07.26 14.05"}, {"meta": {"at": "05.07.26 14.05"}}, {"when": "2026-07-05 14:05"}):
+        event = forwarded(await outcome_of(normalize, event_of(document), connector))
+        assert (event.occurred_at, event.notes) == (datetime(2026, 7, 5, 8, 35, tzinfo=UTC), ())
+    event = forwarded(await outcome_of(normalize, event_of({"occurred_at": "2020-01-01"}), connector))
+    assert event.occurred_at == ARRIVED
 
 
 @pytest.mark.parametrize("type", ["datetime", "text"])  # read as a typed path, or only to say when it happened
 @pytest.mark.parametrize(
     ("written", "meant", "note", "kind"),
     [
-        ("2025-11-02 01:30:00", datetime(2025, 11, 2, 5, 30, tzinfo=UTC), TWICE, "twice"),
-        ("2025-03-09 02:30:00", datetime(2025, 3, 9, 7, 30, tzinfo=UTC), NEVER, "never"),
+        ("2025-11-02 01:30:00", datetime(2025, 11, 2, 5, 30, tzinfo=UTC), TWICE, "local_time_twice"),
+        ("2025-03-09 02:30:00", datetime(2025, 3, 9, 7, 30, tzinfo=UTC), NEVER, "local_time_never"),
     ],
 )
 async def test_a_local_time_that_is_none_or_two_is_noted_and_counted(
@@ -100,10 +122,10 @@ async def test_a_local_time_that_is_none_or_two_is_noted_and_counted(
 ) -> None:
     sources = [{"path": "occurred_at", "type": type}]
     connector = connector_of("generic-json", {"time_zone": "America/New_York", "source_fields": sources})
-    before = LOCAL_TIMES.labels(kind)._value.get()
+    before = NOTES.labels(kind)._value.get()
     event = forwarded(await outcome_of(normalize, event_of({"occurred_at": written}), connector))
     assert (event.occurred_at, event.notes) == (meant, (f"occurred_at: {note}",))
-    assert LOCAL_TIMES.labels(kind)._value.get() == before + 1
+    assert NOTES.labels(kind)._value.get() == before + 1
 
 
 async def test_nul_is_removed_wherever_it_hides() -> None:
@@ -126,16 +148,6 @@ async def test_absurd_depth_is_rejected() -> None:
     outcome = await outcome_of(normalize, event_of_raw('{"a":' * 900 + "1" + "}" * 900), GENERIC)
     assert isinstance(outcome, DeadLetter)
     assert "deeper" in str(outcome.rule)
-
-
-async def test_a_required_member_can_be_let_off_in_the_settings() -> None:
-    strict = connector_of("leadsquared-call-log")
-    outcome = await outcome_of(normalize, event_of({"Direction": "Inbound"}), strict)
-    assert isinstance(outcome, DeadLetter)
-    assert outcome.field == "SourceNumber"
-    assert "missing" in str(outcome.rule)
-    lenient = connector_of("leadsquared-call-log", {"required": ["Direction"]})
-    assert isinstance(await outcome_of(normalize, event_of({"Direction": "Inbound"}), lenient), Forward)
 
 
 async def test_an_unknown_connector_is_named_and_the_others_pass() -> None:

@@ -105,7 +105,9 @@ async def test_each_field_says_which_event_set_it(database: Database) -> None:
         "value": "Goa",
         "event": two.id,
         "occurred_at": "2026-03-01T12:01:00.000000Z",
+        "received_at": "2026-03-01T12:00:00.000000Z",
         "default": False,
+        "sound": True,
     }
 
 

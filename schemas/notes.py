@@ -1,0 +1,53 @@
+"""The kinds of notes. In: a note, as an event carries it. Out: its kind, for counts and metrics.
+
+A note says what was read by a rule, or could not be read, on an event that went on: `lead.phone: not a valid phone …`.
+Before the colon stands the field or the path, behind it the text of its kind, or several, joined by `; `.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from schemas import reader, said
+from schemas.keying import TOO_LONG
+from schemas.mapper import NO_LEAD_ID
+from schemas.normal.time import NEVER, TWICE
+from schemas.normal.values import BAD_EMAIL, BAD_PHONE, DIGITS_LOST, NO_TIME, SHARED_PHONE
+from schemas.transforming import UNLISTED
+
+OTHER = "other"
+
+KINDS: Mapping[str, str] = {
+    "day first, by": "date_day_first",
+    "month first, by": "date_month_first",
+    "year first, by": "date_year_first",
+    TWICE: "local_time_twice",
+    NEVER: "local_time_never",
+    reader.AHEAD: "time_ahead",
+    reader.NO_TIME_READ: "time_unreadable",
+    reader.NO_SUCH_TIME: "time_passed_over",
+    NO_TIME: "time_says_none",
+    BAD_PHONE: "phone_invalid",
+    DIGITS_LOST: "phone_digits_lost",
+    SHARED_PHONE: "phone_shared",
+    BAD_EMAIL: "email_invalid",
+    said.ANOTHER: "value_passed_over",
+    said.SKIPPED: "value_left_out",
+    said.WENT_TO: "several_values",
+    said.NO_ROOM: "several_values_no_field",
+    UNLISTED: "value_unlisted",
+    TOO_LONG: "key_too_long",
+    NO_LEAD_ID: "lead_id_unknown",
+    "not UTF-8": "charset_guessed",
+    "also that of lead": "key_of_several_leads",
+}
+
+LABELS = (*KINDS.values(), OTHER)
+
+
+@lru_cache(maxsize=10_000)
+def kinds_of(note: str) -> tuple[str, ...]:
+    """The kinds of one note; `other` for one that a stage of somebody's own has made."""
+    found = tuple(kind for text, kind in KINDS.items() if text in note)
+    return found or (OTHER,)

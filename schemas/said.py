@@ -1,0 +1,181 @@
+"""What one event says of records, while it is mapped. In: values, field by field. Out: fields, defaults, notes.
+
+A value is read here as its field holds it. What is not valid for its field (a phone number that cannot exist) is kept
+as it was sent where its type allows that, loses to every valid value, and identifies nobody; another path or row that
+brings a valid value goes before it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from schemas.as_sent import worth_keeping
+from schemas.fields import FieldType
+from schemas.normal.email import emails_in
+from schemas.normal.path import ABSENT
+from schemas.normal.phone import read_phone
+from schemas.normal.values import (
+    BAD_EMAIL,
+    BAD_PHONE,
+    DIGITS_LOST,
+    SHARED_PHONE,
+    ValueRejected,
+    shown,
+    text_of,
+)
+from schemas.standard import EXTENSION, SPARE
+from schemas.target import Row, Target
+
+AHEAD = "ahead of its arrival; counted as the moment of arrival"
+SKIPPED = "cannot be read, and is left out"
+ANOTHER = "not valid; another value of this event is taken instead"
+WENT_TO = "several were sent; the next one went to"
+NO_ROOM = "several were sent, and no field is free for the rest; kept as sent"
+
+WEAK = frozenset({BAD_PHONE, BAD_EMAIL, SHARED_PHONE, DIGITS_LOST})  # what is noted of values that must not count
+
+Candidates = Iterator[tuple[Row, Any]]
+
+_ONE_NUMBER = re.compile(r"[+0-9 ().\-]{1,24}").fullmatch  # nothing beside it: no extension, no second number
+_SECOND = len("2026-07-31T05:33:50")
+
+
+class Said:
+    """What is said so far.
+
+    `sent` has values as they were written, by their normal form; `latest` is the moment of arrival, in ISO 8601;
+    `country` is the one that the event names, `home` the connector's.
+    """
+
+    __slots__ = (
+        "country", "defaults", "fills", "home", "latest", "lead", "notes", "records", "sent", "spare", "unsound"
+    )  # fmt: skip
+
+    def __init__(self, sent: Mapping[str, str], latest: str, country: str | None, home: str | None) -> None:
+        self.lead: dict[str, Any] = {}
+        self.records: dict[str, dict[str, Any]] = {"lead": self.lead, "call": {}, "activity": {}}
+        self.defaults: dict[str, Any] = {}
+        self.fills: dict[str, Any] = {}  # those defaults that came from the source: they tell whose event it is
+        self.unsound: set[str] = set()  # labels of fields whose value must not identify anybody
+        self.notes: list[str] = []
+        self.spare: list[tuple[Target, tuple[str, ...], str]] = []  # further values, and how all were written
+        self.sent = sent
+        self.latest = latest
+        self.country = country
+        self.home = home
+
+    def read(self, target: Target, row: Row, value: Any, candidates: Candidates) -> tuple[Row | None, Any]:
+        """The value as its field holds it, and the row that it came by; no row and None: a blank; ABSENT: nothing.
+
+        `candidates` are all the values that the event has for this field. Raises ValueRejected.
+        """
+        normal, note = self._coerced(target, row, value)
+        if normal is None or note in WEAK:
+            better = next(self._sound(target, candidates), None)
+            if better is not None:
+                if note is not None:
+                    self.notes.append(f"{target.label}: {ANOTHER}")
+                row, value, normal, note = better
+        if normal is None or normal is ABSENT:
+            if note is not None:
+                self.notes.append(f"{target.label}: {note}")
+            return None, normal
+        if note is not None:
+            self._noted(target, row, value, note)
+        if target.past and normal[:_SECOND] > self.latest[:_SECOND]:
+            self.notes.append(f"{target.label}: {AHEAD}")
+            normal = self.latest
+        if target.as_sent is not None:
+            self._as_sent(target, row, value, normal, note)
+        return row, normal
+
+    def _coerced(self, target: Target, row: Row, value: Any) -> tuple[Any, str | None]:
+        try:
+            if target.type is FieldType.PHONE and self.country is not None and self.country != self.home:
+                normal, note = target.coerce_in(self._country(target))(self._written(target, value))
+            else:
+                normal, note = target.coerce(value)
+        except ValueRejected as rejection:
+            if row.unreadable != "skip":
+                raise
+            return ABSENT, f"{SKIPPED}: {rejection.rule}"
+        if note in WEAK and note != SHARED_PHONE and row.unreadable is not None:
+            if row.unreadable == "reject":
+                raise ValueRejected(target.label, value, str(note).partition(";")[0])
+            return ABSENT, f"{SKIPPED}: {str(note).partition(';')[0]}"
+        return normal, note
+
+    def _sound(self, target: Target, candidates: Candidates) -> Iterator[tuple[Row, Any, Any, str | None]]:
+        """The candidates that are valid."""
+        for row, value in candidates:
+            try:
+                normal, note = self._coerced(target, row, value)
+            except ValueRejected:
+                continue
+            if normal is not None and normal is not ABSENT and note not in WEAK:
+                yield row, value, normal, note
+
+    def _noted(self, target: Target, row: Row, value: Any, note: str) -> None:
+        self.notes.append(f"{target.label}: {note}")
+        if note in WEAK:
+            self.unsound.add(target.label)
+
+    def _country(self, target: Target) -> str | None:
+        return self.country if target.abroad else self.home
+
+    def _written(self, target: Target, value: Any) -> Any:
+        """The value as the source wrote it."""
+        if isinstance(value, list):
+            return text_of(value, target.label, "a list of values")
+        text = value if isinstance(value, str) else shown(value)
+        return self.sent.get(text, text)
+
+    def _as_sent(self, target: Target, row: Row, value: Any, normal: Any, note: str | None) -> None:
+        """Keep how it was written, where that says more; of a number always. Further values wait for a free field."""
+        written = self._written(target, value)
+        if not worth_keeping(target.type, written, normal, note):
+            return
+        store = self.defaults if row.fill else self.lead
+        store[str(target.as_sent)] = written
+        further: tuple[str, ...] = ()
+        if target.type is FieldType.EMAIL:
+            further = emails_in(written)[1:]
+        elif target.type is FieldType.PHONE and written != normal and not _ONE_NUMBER(written):
+            number = read_phone(written, self._country(target) or self.home)
+            further = number.others
+            if number.extension is not None:
+                store.setdefault(EXTENSION, number.extension)
+        if further:
+            self.spare.append((target, further, written))
+
+    def place_spare(self, lead_fields: Mapping[str, Any], as_sent: str) -> None:
+        """Give further numbers and addresses to fields that this event leaves free. `as_sent` ends the names of those
+        that keep how a value was written."""
+        for target, further, written in self.spare:
+            order = SPARE[target.type]
+            after = order[order.index(target.name) + 1 :] if target.name in order else order
+            free = [name for name in after if name in lead_fields and self._is_free(name)]
+            known = {self.lead.get(name, self.defaults.get(name)) for name in order}
+            for value in further:
+                if value in known:
+                    continue
+                if not free:
+                    self.notes.append(f"{target.label}: {NO_ROOM}")
+                    break
+                name = free.pop(0)
+                self._fill(name, value)
+                if target.type is FieldType.PHONE:
+                    self._fill(f"{name}{as_sent}", written)
+                self.notes.append(f"{target.label}: {WENT_TO} {name}")
+
+    def _is_free(self, name: str) -> bool:
+        return self.lead.get(name) is None and self.defaults.get(name) is None
+
+    def _fill(self, name: str, value: Any) -> None:
+        """A default, unless the event itself clears the field: then it is what the event says there."""
+        if name in self.lead:
+            self.lead[name] = value
+        else:
+            self.defaults[name] = self.fills[name] = value
