@@ -6,12 +6,24 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pipeline.cli import connector_code, connector_history, connector_rows, connector_test, connector_try, connector_url
+from pipeline.cli import (
+    connector_code,
+    connector_history,
+    connector_notes,
+    connector_rows,
+    connector_test,
+    connector_try,
+    connector_url,
+)
 from pipeline.cli.author import Note, author
 from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson, ConnectorName, Yes
 from pipeline.cli.session import in_account
 
 if TYPE_CHECKING:
+    from pipeline.operations.access import Actor
+    from pipeline.operations.noted import Trouble
+    from pipeline.store.database import Database
+    from schemas.connector import Connector
     from schemas.mapping import MapRow
 
 app = typer.Typer(help="Set connectors up and look at them.", no_args_is_help=True)
@@ -32,10 +44,14 @@ def list_(account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
 def show_(name: ConnectorName, account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
     """Show a connector's settings, and the mapping that they and its preset make."""
     from pipeline.cli import show
-    from pipeline.operations import connectors
+    from pipeline.operations import connectors, noted
     from pipeline.operations.as_code import canonical
 
-    connector = in_account(account, lambda opened, actor: connectors.find(opened, actor.account, name))
+    async def run(opened: Database, actor: Actor) -> tuple[Connector, list[Trouble]]:
+        found = await connectors.find(opened, actor.account, name)
+        return found, await noted.troubles(opened, actor.account, found.id)
+
+    connector, troubles = in_account(account, run)
     said = canonical(connector.settings)
     if json:
         show.as_json(said)
@@ -46,6 +62,8 @@ def show_(name: ConnectorName, account: Account = DEFAULT_ACCOUNT, json: AsJson 
         ((row.paths, row.to, row.default, _transforms(row), row.when or None) for row in connector.rows),
         title="\nmapping",
     )
+    for each in troubles:
+        show.copyable(f"\nproblem: {each}")
 
 
 @app.command()
@@ -96,3 +114,4 @@ connector_rows.register(app)
 connector_history.register(app)
 connector_try.register(app)
 connector_test.register(app)
+connector_notes.register(app)

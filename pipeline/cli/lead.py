@@ -100,11 +100,16 @@ def explain(
                 "  event": each["event"],
                 "  connector": each["connector"] and f"{each['connector']}, revision {each['revision']}",
                 "  row": each["row"] and row_told(each["row"]),
-                "  as of": _minute(each["occurred_at"]) + (", as a default" if each["default"] else ""),
+                "  as of": _minute(each["occurred_at"]) + _weakly(each),
                 "  applied": each["applied_at"],
                 "  replaced": each["replaced"] and replaced_told(each["replaced"]),
             }
         )
+
+
+def _weakly(row: Mapping[str, Any]) -> str:
+    """What else there is to say of how much a value counts."""
+    return ", as a default" if row["default"] else "" if row["sound"] else ", and gives way to any valid value"
 
 
 def number_told(number: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
@@ -13,12 +13,14 @@ from pipeline.engine.topology import TopologyError
 from pipeline.ingress.authentication.addresses import Proxies
 from pipeline.ingress.authentication.guard import Guard, Surroundings
 from pipeline.ingress.authentication.signed import addresses_of
+from pipeline.operations.noted import troubles
 from pipeline.operations.secrets import from_here
 from pipeline.settings import Settings, public_url
 from pipeline.store import connectors, secrets
 from pipeline.store.database import Database
 from pipeline.store.migrate import MigrationError, pending
 from pipeline.transport import transport_for
+from schemas.connector import Connector
 
 
 class Finding(NamedTuple):
@@ -78,11 +80,13 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
             "run: leadpipe migrate",
         )
         if not missing:
-            count = len(await connectors.load_all(database))
+            loaded = await connectors.load_all(database)
+            count = len(loaded)
             yield Finding(
                 "connectors", count > 0, f"{count} in force", "apply one: leadpipe connector apply deploy/examples/FILE"
             )
             yield await _secrets(settings, database)
+            yield await _arriving(database, loaded)
     except MigrationError as error:
         yield Finding("schema", False, str(error), "start the version of Leadpipe that fits the database")
     finally:
@@ -100,6 +104,13 @@ async def _secrets(settings: Settings, database: Database) -> Finding:
         return Finding("secrets", False, told, "until then requests to these connectors are answered 503 (enforce)")
     named = sum(guard.watches for guard in guards)
     return Finding("secrets", True, f"{await secrets.count(database)} kept, {named} connectors ask who posts")
+
+
+async def _arriving(database: Database, loaded: Sequence[Connector]) -> Finding:
+    """Whether what arrives can be read as the connectors are set."""
+    told = [f"{each.name}: {trouble}" for each in loaded for trouble in await troubles(database, each.account, each.id)]
+    found = "; ".join(told) if told else "no more than a few events in a hundred hold what could not be read"
+    return Finding("arriving", not told, found, "see: leadpipe connector notes NAME")
 
 
 def shown(url: str) -> str:

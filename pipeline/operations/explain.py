@@ -17,7 +17,7 @@ from pipeline.store.database import Database
 from pipeline.store.merge import told
 from pipeline.store.origin import Origin
 from schemas.connector import Connector, ConnectorSettings
-from schemas.fields import AS_SENT, RecordFields
+from schemas.fields import AS_SENT, Field, FieldType, RecordFields
 from schemas.mapper import mapper
 from schemas.normal.people import People
 from schemas.normal.phone import facts_of
@@ -39,8 +39,9 @@ async def explain(database: Database, actor: Actor, id: str, field: str | None =
     """Where each field of a lead comes from, or one of them.
 
     `lead`, `redirected_from` (the id that was asked for, if that lead was merged into this one), and `fields`. Of each
-    field: `field`, `value` (None: it was cleared), `as_sent` (a number as the source wrote it), `number` (its `valid`,
-    `region`, `type`, `national` form, and whether it is `shared`, so that it identifies nobody), `event`, `connector`,
+    field: `field`, `value` (None: it was cleared), `as_sent` (as the source wrote it, where that says more), `number`
+    (its `valid`, `region`, `type`, `national` form, and whether it is `shared`, so that it identifies nobody), `event`,
+    `received_at`, `sound` (it is a valid value), `connector`,
     `revision` and `row`, the mapping row, `occurred_at`, `applied_at`, `default` (it fills a gap, and gives way), and
     `replaced`: `value`, `event`, `connector` and `occurred_at` of what it took the place of. What is not known any
     more is None. Raises NotFound (the lead, or the field).
@@ -58,7 +59,7 @@ async def explain(database: Database, actor: Actor, id: str, field: str | None =
     explained = [
         {
             **row,
-            **_number(row["value"], rows.get(f"{name}{AS_SENT}")),
+            **_sent(row["value"], rows.get(f"{name}{AS_SENT}"), account_fields["lead"].get(name)),
             **_told(known.get(row["event"])),
             "row": mapped.get(row["event"], {}).get(f"lead.{name}"),
             "replaced": _replaced(replaced.get(name), known),
@@ -85,11 +86,13 @@ def _rows(account: int, event: Origin, account_fields: RecordFields, users: Peop
     return {to: each.shown() for to, each in origins(connector, reading.document, event.received_at, data).items()}
 
 
-def _number(value: Any, as_sent: Mapping[str, Any] | None) -> dict[str, Any]:
-    """How the source wrote a number, and what can be told of it; for other fields nothing."""
-    if as_sent is None:
-        return {"as_sent": None, "number": None}
-    return {"as_sent": as_sent["value"], "number": None if value is None else facts_of(str(value))}
+def _sent(value: Any, as_sent: Mapping[str, Any] | None, field: Field | None) -> dict[str, Any]:
+    """How the source wrote a value, where that is kept, and what can be told of a number."""
+    is_number = as_sent is not None and value is not None and field is not None and field.type is FieldType.PHONE
+    return {
+        "as_sent": None if as_sent is None else as_sent["value"],
+        "number": facts_of(str(value)) if is_number else None,
+    }
 
 
 def _told(event: Origin | None) -> dict[str, Any]:

@@ -59,9 +59,13 @@ SELECT DISTINCT settings ->> 'default_country' AS country FROM connector
 WHERE account_id = $1 AND settings ? 'default_country'
 """
 
+# A lead without a whole name is shown by its first and last one.
 BY_TEXT = """
 SELECT id, fields, created_at, updated_at FROM lead
-WHERE account_id = $1 AND merged_into IS NULL AND ($2 = '' OR strpos(lower(fields::text), lower($2)) > 0)
+WHERE account_id = $1 AND merged_into IS NULL AND (
+        $2 = '' OR strpos(lower(concat_ws(' ', fields ->> 'first_name', fields ->> 'last_name')), lower($2)) > 0
+        OR EXISTS (SELECT FROM jsonb_each_text(fields) AS field WHERE strpos(lower(field.value), lower($2)) > 0)
+    )
     AND ($4::uuid IS NULL OR (created_at, id) < (SELECT created_at, id FROM lead WHERE account_id = $1 AND id = $4))
 ORDER BY created_at DESC, id DESC LIMIT $3
 """
@@ -129,12 +133,14 @@ def _line(record: Record, created: str) -> str:
 async def find(
     database: Database, account: int, query: str, limit: int = 50, after: str | None = None
 ) -> list[dict[str, Any]]:
-    """Leads with this id, else with this key, else with this text in a field; an empty query: the newest leads.
+    """Leads with this id, else with this key, else with this text in a field or in the name that they are shown by.
+
+    An empty query finds the newest leads.
 
     A phone number may be written as people do, also without a country code where a connector has a default country.
     `after`: the id of the last lead of the page before; a lead that was merged is found as the one it is now.
     """
-    query = query.strip()
+    query = " ".join(query.split())
     if lead := await _row(database, account, query):
         return [] if after else [_shown(lead)]
     keys = await _as_keys(database, account, query) if query else []

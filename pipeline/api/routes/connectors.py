@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -10,9 +12,9 @@ from pipeline.api.answer import ProblemShown, problem
 from pipeline.api.call import Call
 from pipeline.api.connector import EXAMPLE, ConnectorShown, Given, Note, Saved, author, row_of, saved
 from pipeline.api.draft import Draft, Judged, settings_of, wish_of
-from pipeline.api.listing import Limit, Page, Shown
+from pipeline.api.listing import Limit, Moment, Page, Shown
 from pipeline.api.route import Table
-from pipeline.operations import connectors, plan
+from pipeline.operations import connectors, noted, plan
 from pipeline.operations.as_code import canonical
 from pipeline.operations.errors import Invalid, Problem
 from pipeline.operations.visible import is_new, may_save, named, visible
@@ -29,6 +31,15 @@ class ConnectorPage(Page[ConnectorShown]):
     """Connectors, by name."""
 
 
+class TroubleShown(Shown):
+    """A kind of note that is a problem, and what to do."""
+
+    kind: str
+    events: int
+    of: int
+    remedy: str
+
+
 class WholeConnectorShown(ConnectorShown):
     """The same with its settings, and with what they and the preset make together."""
 
@@ -38,6 +49,34 @@ class WholeConnectorShown(ConnectorShown):
     keys: list[str] = Field(description="the search keys in force, in order")
     lead_behaviour: str | None
     activity_behaviour: str | None
+    problems: list[TroubleShown] = Field(
+        description="what more than a few in a hundred of its events are noted with, since it was saved last"
+    )
+
+
+class NoteShown(Shown):
+    """One note, and on how many events it is."""
+
+    kind: str = Field(description="such as `phone_invalid`, `time_unreadable`, `date_day_first`")
+    about: str = Field(description="the field, or the path in the source's document")
+    text: str
+    events: int
+    latest: datetime
+
+
+class NotesShown(Shown):
+    """What a connector's events are noted with: what was read by a rule, or could not be read."""
+
+    connector: str
+    since: datetime
+    events: int = Field(description="how many have ended since then, with notes or without")
+    notes: list[NoteShown]
+
+
+class NotesQuery(Strict):
+    """Since when."""
+
+    since: Annotated[Moment | None, Field(description="left out: of the last seven days")] = None
 
 
 class ConnectorQuery(Strict):
@@ -101,7 +140,9 @@ async def show_connector(call: Call, connector: Given) -> WholeConnectorShown:
     except Invalid as error:
         said = (await store.stored(call.database, call.account))[name]
         nothing: dict[str, Any] = {"map": [], "keys": [], "lead_behaviour": None, "activity_behaviour": None}
-        return WholeConnectorShown(**row, settings=plan.canonical_of(said), trouble=error.detail, **nothing)
+        return WholeConnectorShown(
+            **row, settings=plan.canonical_of(said), trouble=error.detail, problems=[], **nothing
+        )
     return WholeConnectorShown(
         **row,
         settings=canonical(found.settings),
@@ -110,7 +151,15 @@ async def show_connector(call: Call, connector: Given) -> WholeConnectorShown:
         keys=list(found.keys),
         lead_behaviour=found.lead_behaviour,
         activity_behaviour=found.activity_behaviour,
+        problems=[TroubleShown(**asdict(each)) for each in await noted.troubles(call.database, call.account, found.id)],
     )
+
+
+@api.route("GET", "/connectors/{connector}/notes", scope=Scope.CONNECTORS_READ, tag=TAG)
+async def list_notes(call: Call, connector: Given, query: NotesQuery) -> NotesShown:
+    """Count the notes on a connector's events, the most frequent first."""
+    name = await named(call.database, call.actor, connector)
+    return NotesShown(**asdict(await noted.noted(call.database, call.actor, name, query.since)))
 
 
 @api.route("PUT", "/connectors/{connector}", scope=Scope.CONNECTORS_WRITE, tag=TAG, errors=[409], example=EXAMPLE)

@@ -36,7 +36,11 @@ class Provenance(Shown):
     value: Any
     event: str
     occurred_at: str
+    received_at: str | None = Field(
+        description="when the event arrived: of equal times the later arrival counts; null: an earlier version wrote it"
+    )
     default: bool = Field(description="it fills a gap, and gives way to anything that is sent")
+    sound: bool = Field(description="it is a valid value of its field; one that is not gives way to any that is")
 
 
 class Activity(Shown):
@@ -107,7 +111,7 @@ class Replaced(Shown):
 class FieldExplained(Provenance):
     """Why a field says what it says. What is not known any more is null."""
 
-    as_sent: Any = Field(description="a number as the source wrote it")
+    as_sent: Any = Field(description="the value as the source wrote it, where that says more")
     number: dict[str, Any] | None = Field(
         description="what can be told of a number: valid, region (ISO 3166), type (mobile, fixed_line, …), national "
         "form, and whether it is shared by many, so that it identifies nobody"
