@@ -31,7 +31,7 @@ from pipeline.ingress.spool.spool import Spool
 from pipeline.secrets.references import Secrets
 from pipeline.secrets.seal import Seals
 from pipeline.settings import Settings, public_url
-from pipeline.store import journal, receipts
+from pipeline.store import journal, receipts, request_keys
 from schemas.auth import network
 
 log = structlog.get_logger(__name__)
@@ -96,6 +96,7 @@ def ingress_of(core: Core, spool: Spool) -> Ingress:
         core.database,
         guards=guards_of(core),
         journal=partial(journal.results_of, core.database),
+        keys=partial(request_keys.claim, core.database),
         receipts=FileReceipts(settings.data_dir, partial(receipts.ship, core.database)),
         spool=spool,
         limits=Limits(connections=settings.http_connections, body=settings.max_body, event=settings.max_event),

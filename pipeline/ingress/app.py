@@ -25,10 +25,11 @@ from pipeline.ingress.health import Health
 from pipeline.ingress.intake import Intake
 from pipeline.ingress.keeper import Keeper
 from pipeline.ingress.limits import Limits
-from pipeline.ingress.needs import Answers, Connectors, Look
+from pipeline.ingress.needs import Answers, ClaimKeys, Connectors, Look
 from pipeline.ingress.receipts import NoReceipts, Receipts
 from pipeline.ingress.receive import Receiver
 from pipeline.ingress.refusal import Refusal
+from pipeline.ingress.request_keys import RequestKeys
 from pipeline.ingress.short import Take
 from pipeline.ingress.spool.feed import Feeder
 from pipeline.ingress.spool.spool import Spool
@@ -73,6 +74,7 @@ SERVER: Final[dict[str, Any]] = {
 class Ingress:
     """Takes events in. `journal(ids)` returns the results of those that have reached the journal, for `?wait=`.
 
+    `keys(claims)` tells what idempotency keys stand for in all processes; without it each process knows its own.
     Without a `spool` nothing is accepted while the broker is away.
     """
 
@@ -84,6 +86,7 @@ class Ingress:
         database: Answers,
         *,
         journal: Look,
+        keys: ClaimKeys | None = None,
         guards: Guards | None = None,
         receipts: Receipts | None = None,
         spool: Spool | None = None,
@@ -101,9 +104,10 @@ class Ingress:
         self._committer = Committer(self._keeper, topology.entry, self._committed, self.limits, bounds)
         self._feeder = self._feeder_of(spool, topology, journal, bounds) if spool else None
         self._waiting = Waiting(journal)
+        self._keys = RequestKeys(keys)
         self._tally = metrics.Tally()
         self._intake = Intake(
-            catalog, self._guards, self._receiver, self._committer, self._waiting, self._tally, self.limits
+            catalog, self._guards, self._receiver, self._committer, self._waiting, self._tally, self.limits, self._keys
         )
 
     @property
@@ -138,6 +142,7 @@ class Ingress:
         self._intake.stopping = True
         await self._committer.drain()
         await self._waiting.stop()
+        await self._keys.stop()
         if self._feeder is not None and self.spool is not None:
             await self._feeder.stop()
             await self._keeper.stop()

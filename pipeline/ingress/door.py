@@ -10,21 +10,26 @@ from typing import Any, NamedTuple
 import orjson
 from aiohttp.hdrs import CONTENT_TYPE
 
+from pipeline.ingress.arrivals import Arrivals
 from pipeline.ingress.body import Document, documents
-from pipeline.ingress.identity import ids_of, key_of
+from pipeline.ingress.identity import canonical, claimed_key, ids_of
 from pipeline.ingress.limits import Limits
 from pipeline.ingress.refusal import malformed, too_large
+from pipeline.store.request_keys import Claim
 from schemas.connector import Connector
 from schemas.cutting import TooDeep, events_in, is_pairs, redacted
 from schemas.event import Event
 from schemas.preset import Door
 
+ARRIVALS = Arrivals()  # of this process
+
 
 class Cut(NamedTuple):
-    """The events of one request, and about how many bytes they are."""
+    """The events of one request, about how many bytes they are, and what its key, if it has one, stands for."""
 
     events: list[Event]
     size: int
+    claim: Claim | None = None
 
     @property
     def ids(self) -> list[str]:
@@ -40,10 +45,11 @@ def cut(
     secret under a name that appears twice, gets past the redaction. `signed_key` is the key that a signature vouches
     for.
     """
-    key = signed_key or key_of(headers)
+    key = claimed_key(headers, signed_key)
     door = connector.preset.door
     found = documents(body, headers.get(CONTENT_TYPE, ""), door.form, limits.events)
     values: list[Any] = []
+    clean: list[Any] = []
     texts: list[str] = []
     size = 0
     for document in found:
@@ -51,17 +57,19 @@ def cut(
         if len(values) + len(cut_out) > limits.events:
             raise too_large(f"more than {limits.events} events in one request", **document.where)
         for index, value in enumerate(cut_out):
-            text = _text(value, door, document, index)
+            clean.append(_clean(value, door, document, index))
+            text = orjson.dumps(clean[-1])
             if len(text) > limits.event:
                 where = _where(document, index, value)
                 raise too_large(f"{_named(where)} is larger than {limits.event} bytes", **where)
             texts.append(text.decode())
             size += len(text)
         values += cut_out
-    ids = ids_of(connector, key, values, signed=signed_key is not None)
+    ids = ids_of(connector, signed_key or key, values, clean)
+    claim = None if key is None else Claim.of(connector.id, key, canonical(clean))
     fresh = _fresh(connector.account, connector.id, connector.preset.kind, connector.revision)
-    now = datetime.now(UTC)
-    return Cut([fresh.arrived(id, now, text) for id, text in zip(ids, texts, strict=True)], size)
+    times = ARRIVALS.of(len(ids))
+    return Cut([fresh.arrived(id, at, text) for id, at, text in zip(ids, times, texts, strict=True)], size, claim)
 
 
 @lru_cache(maxsize=10_000)
@@ -70,7 +78,8 @@ def _fresh(account: int, connector: int, kind: str, revision: int) -> Event:
     return Event("", account, connector, kind, datetime.fromtimestamp(0, UTC), "", revision=revision).evolve()
 
 
-def _text(value: Any, door: Door, document: Document, index: int) -> bytes:
+def _clean(value: Any, door: Door, document: Document, index: int) -> Any:
+    """The event without its secrets."""
     if not isinstance(value, dict) and not is_pairs(value):
         where = _where(document, index, value)
         raise malformed("Not an event", f"{_named(where)} is {_kind(value)}; an event is a JSON object", **where)
@@ -79,7 +88,7 @@ def _text(value: Any, door: Door, document: Document, index: int) -> bytes:
     except TooDeep as error:
         where = _where(document, index, value)
         raise malformed("Too deep", f"{_named(where)}: {error}", **where) from None
-    return orjson.dumps(clean)
+    return clean
 
 
 def _where(document: Document, index: int, value: Any) -> dict[str, int]:

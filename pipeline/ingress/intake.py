@@ -16,10 +16,12 @@ from pipeline.ingress.authentication.guards import Guards
 from pipeline.ingress.body import is_blank
 from pipeline.ingress.commit import Committer, Overloaded, Settled
 from pipeline.ingress.door import Cut, cut
+from pipeline.ingress.identity import names_request
 from pipeline.ingress.limits import Limits
 from pipeline.ingress.needs import Connectors
 from pipeline.ingress.receive import Receiver
 from pipeline.ingress.refusal import Refusal, unavailable
+from pipeline.ingress.request_keys import RequestKeys
 from pipeline.ingress.short import Asked, Brief, Post, Tell
 from pipeline.ingress.spool.spool import SpoolUnavailable
 from pipeline.ingress.wait import Waiting, seconds_of
@@ -45,6 +47,7 @@ class Intake:
         waiting: Waiting,
         tally: metrics.Tally,
         limits: Limits,
+        keys: RequestKeys,
     ) -> None:
         self.stopping = False
         self._catalog = catalog
@@ -54,11 +57,12 @@ class Intake:
         self._waiting = waiting
         self._tally = tally
         self._limits = limits
+        self._keys = keys
 
     def take(self, post: Post, tell: Tell) -> bool:
         """A post whose body has come; `tell` gets its answer. False: it must go the long way."""
         connector = self._catalog.known_by(post.token)
-        if connector is None or _asks_to_wait(post):
+        if connector is None or _asks_to_wait(post) or names_request(connector, post.headers):
             return False
         began = time.perf_counter()
         try:
@@ -85,6 +89,8 @@ class Intake:
             seconds = seconds_of(request.query["wait"], self._limits.wait_seconds) if _asks_to_wait(request) else None
             body = await self._receiver.body(request)
             found = None if is_blank(body) else self._cut(connector, request, body)
+            if found is not None and found.claim is not None:
+                await self._keys.claim(found.claim)
             if found is not None and found.events:
                 await self._commit(found)
                 self._tally.accepted(connector.name, len(found.events))

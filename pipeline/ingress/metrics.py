@@ -11,6 +11,7 @@
 | `leadpipe_spool_oldest_seconds` | how long the oldest event in the spool has waited |
 | `leadpipe_spool_total{result}` | events `kept`, `fed` in, `confirmed` after all, `refused`, `failed`; `damaged` |
 | `leadpipe_ingress_connections_refused_total` | connections that came when too many were open |
+| `leadpipe_ingress_unchecked_keys_total` | idempotency keys that passed unchecked, without the database |
 | `leadpipe_receipt_errors_total` | groups whose receipts could not be written |
 """
 
@@ -41,6 +42,7 @@ GROUP = Histogram(
 )
 BACKLOG = Gauge("leadpipe_ingress_backlog_events", "Events waiting for the broker", multiprocess_mode="livesum")
 RECEIPT_ERRORS = Counter("leadpipe_receipt_errors_total", "Groups whose receipts could not be written")
+UNCHECKED_KEYS = Counter("leadpipe_ingress_unchecked_keys_total", "Idempotency keys that passed unchecked")
 CONNECTIONS_REFUSED = Counter("leadpipe_ingress_connections_refused_total", "Connections over the cap")
 SPOOL = Counter("leadpipe_spool_total", "What became of events that were to be spooled", ["result"])
 SPOOL_EVENTS = Gauge("leadpipe_spool_events", "Events in the spool", multiprocess_mode="livesum")

@@ -7,12 +7,15 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+from pipeline.store.request_keys import Claim, Slot
 from schemas.connector import Connector
 
 Results = Mapping[str, Mapping[str, Any]]
 Look = Callable[[Sequence[str]], Awaitable[Results]]  # of these ids, the results of those in the journal
 Row = tuple[UUID, int, datetime]  # a receipt: event, connector, received_at
 Ship = Callable[[str, Sequence[Row]], Awaitable[None]]  # segment name and rows; idempotent by the name
+
+ClaimKeys = Callable[[Sequence[Claim]], Awaitable[Mapping[Slot, bytes]]]  # what each key stands for; raises Transient
 
 
 class Connectors(Protocol):

@@ -1,4 +1,9 @@
-"""Ids of records, as UUID text. In: nothing, or what identifies a thing at its source. Out: a new UUID, or its own."""
+"""Ids, as UUID text. In: nothing, or what identifies a thing at its source. Out: a new UUID, or its own.
+
+An event that its source gives an id is a version of a thing. The first four groups of its id are the thing's, the last
+one says which version it is, by what that version says: all versions of a thing lie in one range of ids. The thing's
+own id ends in zeros.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +17,7 @@ from uuid import UUID
 from asyncpg.pgproto.pgproto import UUID as DriversUUID
 
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 0b11] for digit in "0123456789abcdef"}  # RFC 9562 §4.1
+_VERSION, _OF_THING, _FIRST, _LAST = 14, 24, "0" * 12, "f" * 12  # where an id tells its version, and its last group
 
 
 def new_ids(count: int) -> Iterator[str]:
@@ -43,6 +49,21 @@ def ids_under(*parts: str | int | bytes) -> Callable[[bytes], str]:
         return _stamped(digest.hexdigest(), 8)
 
     return id_of
+
+
+def version_of(thing: str, content: bytes) -> str:
+    """The id of the version of a thing that says this; 48 bits tell versions of one thing apart."""
+    return thing[:_OF_THING] + hashlib.blake2b(content, digest_size=6).hexdigest()
+
+
+def thing_of(event: str) -> str | None:
+    """The id of the thing that an event is a version of; None: its source gave it no id, so it is one of its own."""
+    return event[:_OF_THING] + _FIRST if event[_VERSION] == "8" else None
+
+
+def versions_of(thing: str) -> tuple[str, str]:
+    """The range of ids, both ends included, in which all versions of a thing lie."""
+    return thing[:_OF_THING] + _FIRST, thing[:_OF_THING] + _LAST
 
 
 def uuid_of(bits: bytes) -> UUID:

@@ -17,6 +17,7 @@ SEGMENTS = timedelta(days=30)  # how long a segment of receipts is known to have
 
 # The age of what is added by the million has a coarse index: a range of it is read, not the table.
 APPLIED = "DELETE FROM applied_event WHERE applied_at < $1 AND day < $2"
+KEYS_OF_REQUESTS = "DELETE FROM request_key WHERE claimed_at < $1"
 HISTORY = "DELETE FROM lead_change WHERE changed_at < $1"
 NOTIFICATIONS = "DELETE FROM notification WHERE created_at < $1"
 SETTLED = "DELETE FROM dead_letter WHERE status <> 'dead' AND changed_at < $1"
@@ -30,9 +31,10 @@ TOKENS = "DELETE FROM connector_token WHERE valid_until < $1"
 class Days:
     """For how many days what is kept.
 
-    `journal`: journal rows, receipts, notifications, and dead letters that were replayed or discarded. `applied`: that
-    an event took effect, so that it does nothing when it comes again; never less than the journal. `history`: what
-    the values of leads replaced. `ended`: tokens and API keys that expired, or were revoked.
+    `journal`: journal rows, receipts, notifications, and dead letters that are settled. `applied`: that
+    an event took effect, so that it does nothing when it comes again, and what a request's key stands for; never less
+    than the journal. `history`: what the values of leads replaced. `ended`: tokens and API keys that expired, or were
+    revoked.
     """
 
     journal: int
@@ -53,6 +55,7 @@ async def maintain(database: Database, days: Days, *, today: date | None = None)
         await connection.execute("DELETE FROM journal_day WHERE day < $1", oldest, timeout=LONG)
         applied = _before(day, max(days.applied, days.journal))
         await connection.execute(APPLIED, applied, oldest, timeout=LONG)
+        await connection.execute(KEYS_OF_REQUESTS, applied, timeout=LONG)
         await connection.execute(
             "DELETE FROM receipt_segment WHERE shipped_at < now() - $1::interval", SEGMENTS, timeout=LONG
         )

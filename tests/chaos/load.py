@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from pipeline.ingress.identity import stable_id
+from pipeline.ingress.identity import event_id
 from tests.chaos.verdict import Told
 from tests.support.traffic import START, Person
 
@@ -129,7 +129,7 @@ class Load:
 
     def id_of(self, document: Document) -> str:
         """The id that the event has by the product's rule."""
-        return stable_id(ACCOUNT, self._connector, document["event_id"])
+        return event_id(ACCOUNT, self._connector, document["event_id"], document)
 
     async def _all(self, documents: list[Document]) -> None:
         """Send these, at the rate of the load."""

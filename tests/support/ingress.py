@@ -21,7 +21,7 @@ from pipeline.ingress.app import SERVER, Ingress, build_app
 from pipeline.ingress.authentication.guards import Guards
 from pipeline.ingress.limits import Limits
 from pipeline.ingress.listen import listen
-from pipeline.ingress.needs import Results
+from pipeline.ingress.needs import ClaimKeys, Results
 from pipeline.ingress.receipts import Receipts
 from pipeline.ingress.short import Short
 from pipeline.ingress.spool.spool import Spool
@@ -169,6 +169,7 @@ async def open_door(
     limits: Limits | None = None,
     receipts: Receipts | None = None,
     spool: Spool | None = None,
+    keys: ClaimKeys | None = None,
     keepalive: float = 15,
     **by_token: Connector,
 ) -> AsyncIterator[Door]:
@@ -183,7 +184,7 @@ async def open_door(
     async def look(ids: Sequence[str]) -> Results:
         return {id: journal[id] for id in ids if id in journal}
 
-    stores: dict[str, Any] = {"guards": guards, "journal": look, "receipts": receipts, "spool": spool}
+    stores: dict[str, Any] = {"guards": guards, "journal": look, "receipts": receipts, "spool": spool, "keys": keys}
     ingress = Ingress(catalog, transport, TOPOLOGY, database, limits=limits or UNHURRIED, **stores)
     await ingress.start()
     runner = web.AppRunner(build_app(ingress), **{**SERVER, "lingering_time": 0.05, "keepalive_timeout": keepalive})

@@ -25,6 +25,7 @@ from schemas.scheme import Signature
 TIME = re.compile(r"[0-9]{1,12}")  # seconds; what float() takes besides, such as nan, would be compared in vain
 SIGNATURES = 20  # in one header, at most
 LONGEST_ID = 255
+DIGEST = "sha256:"  # what a key begins with that stands for what was signed, and not for a message's id
 
 
 class BadSecret(ValueError):
@@ -74,8 +75,8 @@ class Verifier:
             raise Denied("mismatch", f"the signature in header {signature.header} is not that of this request")
         if signature.body_hash is not None:
             self._check_hash(arrived, signature.body_hash)
-            return id or f"sha256:{hashlib.sha256(signed + arrived.body).hexdigest()}"
-        return id or f"sha256:{hashlib.sha256(signed).hexdigest()}"
+            return id or f"{DIGEST}{hashlib.sha256(signed + arrived.body).hexdigest()}"
+        return id or f"{DIGEST}{hashlib.sha256(signed).hexdigest()}"
 
     def _read(self, header: str) -> tuple[list[str], list[str]]:
         """The times and the signatures of the header."""
