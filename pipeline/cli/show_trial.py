@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -39,6 +40,7 @@ def show_trial(trial: Trial, title: str, *, brief: bool) -> None:
         if trial.failure["field"] is None or trial.failure["kind"] != "rejected":
             failure = {"kind": trial.failure["kind"], "reason": trial.reason, **failure}
         show.pairs(failure, title=f"  it would fail in {trial.failure['stage']}")
+        show_problems(trial.failure["problems"])
     elif trial.reason:
         show.copyable(f"  {trial.reason}")
     if trial.before:
@@ -55,6 +57,15 @@ def show_trial(trial: Trial, title: str, *, brief: bool) -> None:
             (_row(change) for change in trial.changes),
         )
     print()
+
+
+def show_problems(problems: Sequence[Mapping[str, Any]]) -> None:
+    """All that the rules have against an event, where it is more than one thing."""
+    if problems:
+        show.table(
+            ("wrong field", "sent as", "value", "rule"),
+            ([each[name] for name in ("field", "source", "value", "rule")] for each in problems),
+        )
 
 
 def show_comparison(found: Comparison) -> None:

@@ -56,7 +56,7 @@ class Trial:
     steps: list[Step]
     request: Any
     reason: str | None = None
-    failure: dict[str, Any] | None = None  # field, value, rule, stage
+    failure: dict[str, Any] | None = None  # stage, kind, field, value, rule; problems, where there are several
     match: dict[str, Any] | None = None  # lead (None: a new one), by: the key, value
     changes: list[FieldChange] = field(default_factory=list)
     notes: tuple[str, ...] = ()
@@ -142,7 +142,15 @@ def _failure(way: Way) -> dict[str, Any] | None:
     if not isinstance(end, DeadLetter):
         return None
     stage = way.seen[-1].stage
-    return {"stage": stage, "kind": end.kind, "field": end.field, "value": end.value, "rule": end.rule}
+    problems = (end.result or {}).get("problems", [])
+    return {
+        "stage": stage,
+        "kind": end.kind,
+        "field": end.field,
+        "value": end.value,
+        "rule": end.rule,
+        "problems": problems if len(problems) > 1 else [],
+    }
 
 
 def _match(way: Way, result: Mapping[str, Any]) -> dict[str, Any] | None:
