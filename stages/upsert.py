@@ -17,7 +17,7 @@ from typing import Any
 
 from pipeline.engine.outcome import Drop, Forward, Outcome
 from pipeline.engine.stage import stage
-from pipeline.store import activities, applied, calls, history, identity, leads
+from pipeline.store import activities, applied, calls, history, identity, leads, versions
 from pipeline.store.applied import Applied, Known
 from pipeline.store.behaviour import CAPTURE, NEEDS_LEAD, NOTHING, allows, is_idle, reason, sync_of
 from pipeline.store.chosen import chosen
@@ -59,8 +59,9 @@ async def upsert(batch: Sequence[Event], tools: Tools) -> list[Outcome]:
 async def _apply(connection: Connection, batch: Sequence[Event], names: Names, *, hopeful: bool) -> list[Outcome]:
     known = await applied.read(connection, sorted({event.id for event in batch}))
     matched = await _match(connection, _fresh(batch, known), hopeful)
-    records = await _load(connection, matched.changes, hopeful)
-    done = [_row(change, records, known, names) for change in sorted(matched.changes, key=_when)]
+    changes = await _with_earlier(connection, matched.changes)
+    records = await _load(connection, changes, hopeful)
+    done = [_row(change, records, known, names) for change in sorted(changes, key=_when)]
     done += [_dropped(event, NOBODY, known, names) for event in matched.nobody]
     await leads.save(connection, list(records.leads.values()), datetime.now(UTC))
     await history.save(connection, records.leads.values())
@@ -135,6 +136,15 @@ def _incomplete(event: Event) -> Refusal:
     """A new lead would lack a field that the account requires."""
     name = event.data["required"][0]
     return Refusal(f"a new lead needs a value in {name}, and this event has none", REQUIRED, f"lead.{name}")
+
+
+async def _with_earlier(connection: Connection, changes: Sequence[Change]) -> Sequence[Change]:
+    """The changes, each about the call or activity that an earlier version of the same thing has made, if any has."""
+    things = [change.thing for change in changes]
+    made = await versions.made(connection, {thing for thing in things if thing is not None})
+    if not made:
+        return changes
+    return [change.after(made.get(thing or "")) for change, thing in zip(changes, things, strict=True)]
 
 
 async def _load(connection: Connection, changes: Sequence[Change], hopeful: bool) -> Workspace:

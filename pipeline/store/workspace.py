@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 from pipeline.store import activities, attached, calls
 from pipeline.store.behaviour import OFF, UPDATE, allows, sync_of
-from pipeline.store.ids import derived_id
+from pipeline.store.ids import derived_id, thing_of
 from pipeline.store.matching import Match
 from pipeline.store.merge import Fields, Stamps
 from pipeline.store.record import Record
+from pipeline.store.versions import Made
 from schemas.event import Event
 
 NONE: Mapping[str, Sequence[str]] = {"lead": (), "call": (), "activity": ()}
@@ -22,8 +23,9 @@ class Change(NamedTuple):
     """One event, and the ids of the records that it is about.
 
     A call has the id that follows from its own id at the source, so that all events about one call meet in it; it is
-    an activity too, with the same id. An activity with an id at the source has one that follows from it, any other
-    the id of its event. `speaks`: whether the event has a say in the lead's fields.
+    an activity too, with the same id. An activity with an id at the source has one that follows from it. Any other
+    belongs to the thing that its event is a version of, or to the event alone. `speaks`: whether the event has a say in
+    the lead's fields; `again`: whether a version before it is known to have made its call or activity.
     """
 
     event: Event
@@ -33,6 +35,7 @@ class Change(NamedTuple):
     call: str | None
     activity: str | None
     speaks: bool
+    again: bool = False
 
     @classmethod
     def of(cls, event: Event, match: Match, lead: str, at: datetime, speaks: bool) -> Change:
@@ -44,13 +47,34 @@ class Change(NamedTuple):
             activity_id = None if activity is None else _activity_id(event, activity)
         return cls(event, at, match, lead, call_id, call_id or activity_id, speaks)
 
+    @property
+    def thing(self) -> str | None:
+        """The thing that its call or activity belongs to; None: it has none, or one that the source names."""
+        if self.activity is None or self._is_named():
+            return None
+        return thing_of(self.event.id)
+
+    def after(self, made: Made | None) -> Change:
+        """The same with the call or activity that a version before it has made."""
+        if made is None or (made.call is None) != (self.call is None):
+            return self
+        return self._replace(call=made.call, activity=made.activity, again=True)
+
     def may_be_stored(self) -> bool:
         """Whether its activity may be there although the event is settled for the first time.
 
-        One with the event's own id is written when the event is settled, and not before. Where a behaviour only
-        updates activities, a wrong guess would leave it out; elsewhere the store refuses it a second time.
+        One that belongs to the event alone is written when the event is settled, and not before; so is one that belongs
+        to a thing of which no version was settled. Where a behaviour only updates activities, a wrong guess would leave
+        it out; elsewhere the store refuses it a second time.
         """
-        return self.activity != self.event.id or sync_of(self.event)["activity"] == UPDATE
+        return self.again or self._is_named() or sync_of(self.event)["activity"] == UPDATE
+
+    def _is_named(self) -> bool:
+        """Whether the source names its call or activity."""
+        data = self.event.data
+        if self.call is not None:
+            return data["call"].get("call_id") is not None
+        return self.activity is not None and data["activity"].get("external_id") is not None
 
 
 class Effect(NamedTuple):
@@ -113,15 +137,15 @@ def _named(kind: str, names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _call_id(event: Event, call: dict[str, Any]) -> str:
-    source = call.get("call_id")
-    return (
-        derived_id("call of", event.id) if source is None else calls.id_of(event.account, event.connector, str(source))
-    )
+    if (source := call.get("call_id")) is not None:
+        return calls.id_of(event.account, event.connector, str(source))
+    return derived_id("call of", thing_of(event.id) or event.id)
 
 
 def _activity_id(event: Event, activity: dict[str, Any]) -> str:
-    source = activity.get("external_id")
-    return event.id if source is None else activities.id_of(event.account, event.connector, str(source))
+    if (source := activity.get("external_id")) is not None:
+        return activities.id_of(event.account, event.connector, str(source))
+    return thing_of(event.id) or event.id
 
 
 def _unsound(labels: Sequence[str]) -> Mapping[str, Sequence[str]]:
