@@ -99,6 +99,17 @@ def redacted(event: Any, door: Door) -> tuple[Any, bool]:
     return clean, clean is not event
 
 
+@lru_cache(maxsize=1_000)
+def secret_names(redact: tuple[str, ...]) -> frozenset[str]:
+    """The names whose values are secrets at a door that redacts these as well, as `plain` writes them."""
+    return SECRET_NAMES | frozenset(map(plain, redact))
+
+
+def plain(name: str) -> str:
+    """A name without case and separators: what names are compared by."""
+    return name.translate(_SEPARATORS).casefold()
+
+
 def is_pairs(value: Any) -> bool:
     """Whether this is a list of attribute/value pairs, and nothing else."""
     return isinstance(value, list) and bool(value) and all(pair_name(entry) is not None for entry in value)
@@ -126,7 +137,7 @@ class _Names:
     """The member names whose values are secrets at one kind of door, and those seen there whose values are none."""
 
     def __init__(self, redact: Sequence[str]) -> None:
-        self._secret = SECRET_NAMES | frozenset(map(_plain, redact))
+        self._secret = secret_names(tuple(redact))
         self.harmless: set[str] = set()
 
     def hidden(self, members: dict[str, Any]) -> dict[str, str]:
@@ -141,7 +152,7 @@ class _Names:
     def _is_secret(self, name: str) -> bool:
         if name in self.harmless or len(name) > _LONGEST_NAME:
             return False
-        if _plain(name) in self._secret:
+        if plain(name) in self._secret:
             return True
         if len(self.harmless) >= _MOST_NAMES:
             self.harmless.clear()
@@ -175,7 +186,3 @@ def _without_secrets(value: Any, names: _Names, levels: int) -> Any:
 
 def _says_something(value: Any) -> bool:
     return value not in (None, "", REDACTED)
-
-
-def _plain(name: str) -> str:
-    return name.translate(_SEPARATORS).casefold()
