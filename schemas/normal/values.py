@@ -23,6 +23,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from schemas.fields import FieldType
+from schemas.normal.custom import order_of
 from schemas.normal.email import read_email
 from schemas.normal.locale import Locale
 from schemas.normal.path import ABSENT, is_blank
@@ -32,6 +33,8 @@ from schemas.normal.time import is_sentinel, read_day, read_moment, utc_text
 BAD_PHONE = "not a valid phone number; kept as text, and never a key"
 SHARED_PHONE = "a number that many people give instead of theirs; kept, and never a key"
 BAD_EMAIL = "not a valid e-mail address; kept as text, and never a key"
+DIGITS_LOST = "written as 9.19845E+11: digits were lost; kept as text, and never a key"
+WHICH_ORDER = "one such as 05/07/2026 also needs the connector's date_order or default_country"
 NO_TIME = "stands for no time at all (1970 or the year 1); treated as missing"
 
 EXACT = 2**53  # integers up to here survive JSON unchanged
@@ -153,16 +156,16 @@ def _boolean(value: Any, _: Locale) -> Coerced:
 
 
 def _date(value: Any, locale: Locale) -> Coerced:
-    day = read_day(value, locale.zone)
+    day = read_day(value, locale.zone, order_of(locale), known=locale.known_order)
     if day is None:
-        raise _Refused("a date field takes a date such as 2026-07-31")
-    return (ABSENT, NO_TIME) if day.year == 1 else (day.isoformat(), None)
+        raise _Refused(f"a date field takes a date such as 2026-07-31; {WHICH_ORDER}")
+    return (ABSENT, NO_TIME) if day.on.year == 1 else (day.on.isoformat(), day.note)
 
 
 def _datetime(value: Any, locale: Locale) -> Coerced:
-    moment = read_moment(value, locale.zone)
+    moment = read_moment(value, locale.zone, order_of(locale), known=locale.known_order)
     if moment is None:
-        raise _Refused("a date-and-time field takes a time such as 2026-07-31 05:33:50")
+        raise _Refused(f"a date-and-time field takes a time such as 2026-07-31 05:33:50; {WHICH_ORDER}")
     if is_sentinel(moment.at):
         return ABSENT, NO_TIME
     return utc_text(moment.at), moment.note

@@ -10,7 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.normal.time import NEVER, TWICE, is_ahead, is_sentinel, read_day, read_moment, utc_text
+from schemas.normal.order import DAY_FIRST, MONTH_FIRST
+from schemas.normal.time import (
+    NEVER,
+    TWICE,
+    Day,
+    Moment,
+    is_ahead,
+    is_sentinel,
+    read_day,
+    read_format,
+    read_moment,
+    utc_text,
+)
 
 KOLKATA = ZoneInfo("Asia/Kolkata")
 NEW_YORK = ZoneInfo("America/New_York")
@@ -64,16 +76,16 @@ def test_every_shape(value: Any, utc: str) -> None:
     [
         "",
         "yesterday",
-        "05/06/2026",  # could be May or June
-        "31/07/2026 5:33:50 AM",
-        "7/31/2026 13:33:50 PM",
+        "05/06/2026",  # could be May or June, and no setting says which
+        "31/31/2026 5:33:50 AM",
+        "7/31/2026 13:33:50 AM",
         "2026-02-30 00:00:00",
         "2026-13-01",
         "2026-07-31 25:00:00",
         "31-Foo-2026",
         "99-99-2026",
         "Foo, 99 Zzz 2026 99:99",
-        "٢٠٢٦-07-31",
+        "٢٠٢٦-٠٢-٣٠",
         "2026-07-31 05:33:50 MARS",
         "1" * 60,
         "2026-07-31" + " " * 100 + "x",
@@ -126,6 +138,13 @@ def test_hours_that_clocks_repeat_or_skip(written: str, utc: str, note: str | No
         0,
         "0",
         "01-01-1970",
+        "01/01/1970",
+        "1/1/0001 12:00:00 AM",
+        "00/00/0000",
+        "00-00-0000 00:00:00",
+        "00000000",
+        "/Date(0)/",
+        "/Date(-62135596800000)/",  # what .NET writes for a date that was never set
     ],
 )
 def test_systems_that_mean_no_time_are_seen_through(value: Any) -> None:
@@ -144,11 +163,70 @@ def test_a_day_ahead_is_a_wrong_clock_and_more_is_a_wrong_time() -> None:
 
 
 def test_a_day_is_the_one_written() -> None:
-    assert read_day("2026-07-31T23:30:00-05:00", KOLKATA) == date(2026, 7, 31)
-    assert read_day("31-07-2026", KOLKATA) == date(2026, 7, 31)
-    assert read_day(1785443400, KOLKATA) == date(2026, 7, 31)
-    assert read_day("1785443400", UTC_ZONE) == date(2026, 7, 30)
+    assert read_day("2026-07-31T23:30:00-05:00", KOLKATA) == Day(date(2026, 7, 31))
+    assert read_day("31-07-2026", KOLKATA) == Day(date(2026, 7, 31))
+    assert read_day("July 31, 2026 11:30 PM EST", KOLKATA) == Day(date(2026, 7, 31))
+    assert read_day("2026-07-31T24:00:00", KOLKATA) == Day(date(2026, 8, 1))
     assert read_day("soon", UTC_ZONE) is None
+
+
+def test_of_unix_time_the_day_is_that_of_the_source() -> None:
+    assert read_day(1785443400, KOLKATA) == Day(date(2026, 7, 31))
+    assert read_day("1785443400", UTC_ZONE) == Day(date(2026, 7, 30))
+    assert read_day("/Date(1785443400000)/", KOLKATA) == Day(date(2026, 7, 31))
+    assert read_day("/Date(1785443400000)/", UTC_ZONE) == Day(date(2026, 7, 30))
+    assert read_day("/Date(1785443400000+0530)/", UTC_ZONE) == Day(
+        date(2026, 7, 31)
+    )  # the offset that it is written in
+
+
+def test_an_ambiguous_day_says_by_which_order_it_was_read() -> None:
+    assert read_day("05/07/2026", KOLKATA, "dmy") == Day(date(2026, 7, 5), DAY_FIRST)
+    assert read_day("05/07/2026", KOLKATA, "mdy") == Day(date(2026, 5, 7), MONTH_FIRST)
+    assert read_day("05/07/2026", KOLKATA, "dmy", known=True) == Day(date(2026, 7, 5))
+    assert read_day("05/07/2026", KOLKATA) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "format", "utc"),
+    [
+        ("05.07.26 14.05", "%d.%m.%y %H.%M", "2026-07-05T08:35:00Z"),
+        (" 14:05 Sunday 5 July 2026 ", "%H:%M %A %d %B %Y", "2026-07-05T08:35:00Z"),
+        ("07/05/2026 14:05 +0200", "%m/%d/%Y %H:%M %z", "2026-07-05T12:05:00Z"),
+        ("05-07-2026 14:05 UTC", "%d-%m-%Y %H:%M %Z", "2026-07-05T14:05:00Z"),
+        (202607051405, "%Y%m%d%H%M", "2026-07-05T08:35:00Z"),
+    ],
+)
+def test_a_format_of_the_connectors_own_is_read(written: Any, format: str, utc: str) -> None:
+    moment = read_format(written, format, KOLKATA)
+    assert moment is not None
+    assert (utc_text(moment.at), moment.note) == (utc, None)
+
+
+@pytest.mark.parametrize(
+    ("written", "format"),
+    [
+        ("2026-07-05 14:05", "%d.%m.%y %H.%M"),
+        ("31.02.26 14.05", "%d.%m.%y %H.%M"),
+        ("05-07-2026 14:05 EST", "%d-%m-%Y %H:%M %Z"),
+        ("05.07.26 14.05" + " " * 200, "%d.%m.%y %H.%M"),
+        (True, "%d"),
+        (None, "%d"),
+        ([], "%d"),
+        ("", "%d.%m.%y"),
+    ],
+)
+def test_what_is_not_in_the_format_is_none(written: Any, format: str) -> None:
+    assert read_format(written, format, KOLKATA) is None
+
+
+def test_a_format_is_held_to_the_clocks_of_its_zone() -> None:
+    assert read_format("01.11.26 01.30", "%d.%m.%y %H.%M", NEW_YORK) == Moment(
+        datetime(2026, 11, 1, 5, 30, tzinfo=UTC), TWICE
+    )
+    assert read_format("08.03.26 02.30", "%d.%m.%y %H.%M", NEW_YORK) == Moment(
+        datetime(2026, 3, 8, 7, 30, tzinfo=UTC), NEVER
+    )
 
 
 naive = st.datetimes(datetime.fromisoformat("1971-01-02"), datetime.fromisoformat("2100-01-01"))
