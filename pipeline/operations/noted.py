@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from pipeline.operations.access import Actor
 from pipeline.operations.visible import visible
@@ -67,10 +67,10 @@ class Noted:
 
 
 async def noted(database: Database, actor: Actor, connector: str, since: datetime | None = None) -> Noted:
-    """The notes on the events of a connector, of the last week or since a time. Raises NotFound."""
+    """The notes on the events of a connector, of the last seven whole days and today, or since a time. NotFound."""
     seen = await visible(database, actor)
     id = seen.id_of(connector)
-    since = since or datetime.now(UTC) - USUAL
+    since = since or datetime.combine(datetime.now(UTC).date() - USUAL, time.min, UTC)
     found = [_note(each) for each in await store.notes(database, actor.account, id, since)]
     return Noted(seen.names[id], since, await store.events(database, actor.account, id, since), found)
 
