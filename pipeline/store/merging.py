@@ -19,6 +19,7 @@ from pipeline.store import history, leads
 from pipeline.store.database import Connection, Database
 from pipeline.store.merge import Fields
 from pipeline.store.record import Record
+from schemas.fields import AS_SENT
 
 LOCK = """
 SELECT id, account_id, fields, stamps, version, merged_into FROM lead
@@ -121,8 +122,9 @@ async def merge_in(connection: Connection, account: int, winner: str, loser: str
     kept.apply(lost.state)
     taken = {
         name: [before.values.get(name), before.stamps.get(name)]
-        for name, stamp in kept.state.stamps.items()
-        if before.stamps.get(name) != stamp or before.values.get(name) != kept.state.values[name]
+        for name in {**before.stamps, **kept.state.stamps}
+        if before.stamps.get(name) != kept.state.stamps.get(name)
+        or before.values.get(name) != kept.state.values.get(name)
     }
     now = datetime.now(UTC)
     keys = [[row["space"], row["value"]] for row in await connection.fetch(MOVE_KEYS, account, loser, winner)]
@@ -151,7 +153,11 @@ async def _unmerge(connection: Connection, account: int, loser: str, by: str) ->
     if merged_into is not None:
         raise MergeRefused(f"lead {winner} itself was merged into {merged_into} since; undo that merge first")
     brought = records[loser][0].state.values  # as they were when it was merged: nothing writes a merged lead
-    fields = {name: was for name, was in merge["fields"].items() if kept.state.values.get(name) == brought[name]}
+    fields = {
+        name: was
+        for name, was in merge["fields"].items()
+        if all(kept.state.values.get(each) == brought.get(each) for each in (name, name.removesuffix(AS_SENT)))
+    }
     _take_back(kept, fields)
     now = datetime.now(UTC)
     await leads.save(connection, [kept], now)
@@ -191,10 +197,10 @@ def _take_back(kept: Record, fields: dict[str, list[Any]]) -> None:
     """Put the winner's own values back, with their own stamps, and keep in its history what they replace."""
     values, stamps = dict(kept.state.values), dict(kept.state.stamps)
     for name, (value, stamp) in fields.items():
-        present, since = values.pop(name), stamps.pop(name)
+        present, since = values.pop(name, None), stamps.pop(name, None)
         if stamp is not None:
             values[name], stamps[name] = value, stamp
-        if present is not None and present != value:
+        if present is not None and since is not None and present != value:
             kept.replaced.append((name, present, since, stamp or since))
     if fields:
         kept.state = Fields(values, stamps)
@@ -205,7 +211,7 @@ async def _forget(connection: Connection, account: int, winner: str, undone: Any
     """Later merges must not bring back what this one had brought: what they replaced is now what this one replaced."""
     for later in await connection.fetch(LATER, account, winner, undone["id"]):
         fields = {
-            name: undone["fields"][name] if name in undone["fields"] and was[0] == brought[name] else was
+            name: undone["fields"][name] if name in undone["fields"] and was[0] == brought.get(name) else was
             for name, was in later["fields"].items()
         }
         await connection.execute("UPDATE lead_merge SET fields = $2 WHERE id = $1", later["id"], fields)

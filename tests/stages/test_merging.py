@@ -94,6 +94,25 @@ async def test_merges_are_undone_in_any_order(database: Database) -> None:
             assert (shown["fields"], shown["keys"]) == ({"phone": phone, "city": f"of {phone}"}, [("phone", phone)])
 
 
+async def test_how_a_value_was_sent_goes_and_comes_back_with_it(database: Database) -> None:
+    written = {"phone": "+14155550001", "phone_as_sent": "(415) 555-0001"}
+    plain = {"phone": "+14155550002"}
+    winner, loser = [
+        result["lead"]
+        for lead, minute in ((written, 1), (plain, 2))
+        for result in await results(upsert, database, mapped(lead, minute=minute))
+    ]
+    await merging.merge(database, ACCOUNT, winner, loser, SAM)
+    assert (await stored(database, winner))["fields"] == plain
+    await merging.unmerge(database, ACCOUNT, loser, SAM)
+    assert (await stored(database, winner))["fields"] == written
+    await merging.merge(database, ACCOUNT, winner, loser, SAM)
+    newer = {"phone": "+14155550001", "phone_as_sent": "415 555 0001"}
+    await results(upsert, database, mapped(newer, minute=3))
+    await merging.unmerge(database, ACCOUNT, loser, SAM)
+    assert (await stored(database, winner))["fields"] == newer
+
+
 async def test_a_chain_of_merges_leads_to_its_end(database: Database) -> None:
     first, second = await two(database)
     [third] = [r["lead"] for r in await results(upsert, database, mapped({"phone": "+14155550100"}, minute=7))]
