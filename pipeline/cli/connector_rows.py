@@ -46,6 +46,11 @@ def map_(
     when: Annotated[
         list[str] | None, typer.Option(metavar="PATH=VALUE", help="Only where this holds; of one path any of several.")
     ] = None,
+    unreadable: Annotated[
+        str | None,
+        typer.Option(help="What a value that the field cannot hold does: reject (the event), skip (it)."),
+    ] = None,
+    fill: Annotated[bool, typer.Option("--fill", help="Count only where the lead has no value yet.")] = False,
     key: Annotated[bool, typer.Option("--key", help="Search leads by this field too.")] = False,
     off: Annotated[bool, typer.Option("--off", help="Put the row in, switched off.")] = False,
     plan: Planned = False,
@@ -56,6 +61,8 @@ def map_(
     row: dict[str, Any] = {"from": source, "to": to, "transforms": [_toml(each) for each in transform or ()]}
     row |= {"on": False} if off else {}
     row |= {"key": True} if key else {}
+    row |= {"fill": True} if fill else {}
+    row |= {"unreadable": unreadable} if unreadable else {}
     row |= {"when": _conditions(when)} if when else {}
     row |= {} if default is None else {"default": _toml(default)}
     sent = {"path": source, "label": label or "", "type": type or "text"} if type or label else None
