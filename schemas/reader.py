@@ -19,7 +19,7 @@ from schemas.fields import FieldType
 from schemas.normal.path import ABSENT, ROOT, Find, can_be_in, finder, is_absent, place
 from schemas.normal.text import without_tags
 from schemas.normal.time import Moment, is_sentinel, order_of, read_format, read_moment, utc_text
-from schemas.normal.values import Coerce, ValueRejected, coercer, shown, text_of
+from schemas.normal.values import BAD_PHONE, Coerce, ValueRejected, coercer, shown, text_of
 from schemas.shapes import Shapes
 
 AHEAD = "ahead of its arrival; counted as the moment of arrival"
@@ -167,6 +167,8 @@ def _normaliser(path: str, type: FieldType, connector: Connector) -> Normalise:
         try:
             if is_phone and known.country is not None and known.country != home:
                 normal, note = abroad(known.country)(value)
+                if note == BAD_PHONE:  # it does not exist there: whoever moved away has kept the number from home
+                    normal, note = coerce(value)
             else:
                 normal, note = coerce(value)
         except ValueRejected:

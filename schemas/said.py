@@ -15,7 +15,7 @@ from schemas.as_sent import worth_keeping
 from schemas.fields import FieldType
 from schemas.normal.email import emails_in
 from schemas.normal.path import ABSENT
-from schemas.normal.phone import read_phone
+from schemas.normal.phone import Phone, read_phone
 from schemas.normal.values import (
     BAD_EMAIL,
     BAD_PHONE,
@@ -94,7 +94,7 @@ class Said:
     def _coerced(self, target: Target, row: Row, value: Any) -> tuple[Any, str | None]:
         try:
             if target.type is FieldType.PHONE and self.country is not None and self.country != self.home:
-                normal, note = target.coerce_in(self._country(target))(self._written(target, value))
+                normal, note = self._abroad(target, self._written(target, value))
             else:
                 normal, note = target.coerce(value)
         except ValueRejected as rejection:
@@ -106,6 +106,14 @@ class Said:
                 raise ValueRejected(target.label, value, str(note).partition(";")[0])
             return ABSENT, f"{SKIPPED}: {str(note).partition(';')[0]}"
         return normal, note
+
+    def _abroad(self, target: Target, written: str) -> tuple[Any, str | None]:
+        """A number in the country that the event names; one that does not exist there, in the connector's."""
+        if target.abroad:
+            normal, note = target.coerce_in(self.country)(written)
+            if note != BAD_PHONE:
+                return normal, note
+        return target.coerce(written)
 
     def _sound(self, target: Target, candidates: Candidates) -> Iterator[tuple[Row, Any, Any, str | None]]:
         """The candidates that are valid."""
@@ -122,8 +130,11 @@ class Said:
         if note in WEAK:
             self.unsound.add(target.label)
 
-    def _country(self, target: Target) -> str | None:
-        return self.country if target.abroad else self.home
+    def _number(self, target: Target, written: str) -> Phone:
+        """The number that is in a text, with its extension and those that follow."""
+        if target.abroad and self.country is not None and (number := read_phone(written, self.country)).valid:
+            return number
+        return read_phone(written, self.home)
 
     def _written(self, target: Target, value: Any) -> Any:
         """The value as the source wrote it."""
@@ -143,7 +154,7 @@ class Said:
         if target.type is FieldType.EMAIL:
             further = emails_in(written)[1:]
         elif target.type is FieldType.PHONE and written != normal and not _ONE_NUMBER(written):
-            number = read_phone(written, self._country(target) or self.home)
+            number = self._number(target, written)
             further = number.others
             if number.extension is not None:
                 store.setdefault(EXTENSION, number.extension)
