@@ -16,6 +16,7 @@ from schemas.normal.order import Shape
 
 _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTHS = dict(zip(_MONTH_NAMES, range(1, 13), strict=True))
+_MIDNIGHT = timedelta()
 _WEEKDAYS = {"mon": 0, "tue": 1, "wed": 2, "thu": 3, "fri": 4, "sat": 5, "sun": 6}
 
 
@@ -102,11 +103,16 @@ def usual(text: str) -> Dated | None:
     if found is None:
         return None
     first, mark, second, year, hour, minute, seconds, half = found.groups()
-    days = _year_last(first, second, year)
-    if not days:
+    shape = _usual_shape(first, second, year, mark, half is not None)
+    if shape is None:
         return None
-    since = timedelta() if hour is None else _since(hour, minute, seconds, None, half)
-    return Dated(Shape(days, _unsaid(mark, half is not None)), since, "")
+    return Dated(shape, _MIDNIGHT if hour is None else _since(hour, minute, seconds, None, half), "")
+
+
+@lru_cache(maxsize=4_096)  # most events are of the same few days
+def _usual_shape(first: str, second: str, year: str, mark: str, half: bool) -> Shape | None:
+    days = _year_last(first, second, year)
+    return Shape(days, _unsaid(mark, half)) if days else None
 
 
 def _unsaid(mark: str, half: bool) -> DateOrder | None:
@@ -150,7 +156,6 @@ def _in_digits(text: str) -> _Date | None:
     return _Date(days | _days(ymd=(first, second, last)) if len(first) == 2 else days, rest)
 
 
-@lru_cache(maxsize=4_096)  # most events are of the same few days
 def _year_last(first: str, second: str, year: str) -> dict[DateOrder, date]:
     return _days(dmy=(year, second, first), mdy=(year, first, second))
 
@@ -220,7 +225,7 @@ def _clock_behind(day: _Date) -> _Clock | None:
     if clock is not None:
         return clock
     zone = day.rest.strip()
-    return _Clock(timedelta(), zone) if _DATE_ZONE.fullmatch(zone) else None
+    return _Clock(_MIDNIGHT, zone) if _DATE_ZONE.fullmatch(zone) else None
 
 
 def _clock(text: str, *, solid: bool) -> _Clock | None:

@@ -167,8 +167,10 @@ def _from_iso(text: str) -> datetime | None:
         return datetime.fromisoformat(text)
     except ValueError:
         offset = "+00:00" if text.endswith(("UTC", "GMT", "Z")) else ""
+    if not offset and text[10:11] == "T":
+        text = _LOST_PLUS.sub(r"\1+", text)
     try:
-        return datetime.fromisoformat(_LOST_PLUS.sub(r"\1+", _GAP_OR_NAME.sub("", text)) + offset)
+        return datetime.fromisoformat(_GAP_OR_NAME.sub("", text) + offset)
     except ValueError:
         return None
 
@@ -221,7 +223,7 @@ def _from_dated(read: Dated, zone: ZoneInfo, order: Order | None, known: bool) -
     if where is None:
         return None
     if isinstance(where, ZoneInfo):
-        note = _joined(note, _bend(local, where)[1])
+        note = _from_zone(local, where, note).note
     return local.replace(tzinfo=where), note, False
 
 
@@ -236,26 +238,19 @@ def _from_json(found: re.Match[str]) -> _Written:
 def _from_zone(written: datetime, zone: ZoneInfo, note: str | None) -> Moment:
     if zone.key == "UTC":
         return Moment(written.replace(tzinfo=UTC), note)
-    offset, bent = _bend(written, zone)
-    if bent is not None:
-        note = _joined(note, bent)
+    first, second = zone.utcoffset(written), zone.utcoffset(written.replace(fold=1))
+    if first is None or second is None:
+        raise ValueError(f"time zone {zone.key!r} has no offset at some time")
+    if first != second:
+        note = _joined(note, TWICE if first > second else NEVER)
     try:
-        return Moment((written - offset).replace(tzinfo=UTC), note)
+        return Moment((written - first).replace(tzinfo=UTC), note)
     except OverflowError:  # within a day of year 1 or year 9999
         return Moment(written.replace(tzinfo=UTC), note)
 
 
-def _bend(written: datetime, zone: ZoneInfo) -> tuple[timedelta, str | None]:
-    """The offset of a local time, with a note where clocks change."""
-    first = zone.utcoffset(written)
-    second = zone.utcoffset(written.replace(fold=1))
-    if first is None or second is None:
-        raise ValueError(f"time zone {zone.key!r} has no offset at some time")
-    return first, None if first == second else TWICE if first > second else NEVER
-
-
-def _joined(*notes: str | None) -> str | None:
-    return "; ".join(note for note in notes if note) or None
+def _joined(note: str | None, another: str) -> str:
+    return another if note is None else f"{note}; {another}"
 
 
 def _in_utc(at: datetime) -> datetime:
