@@ -1,53 +1,44 @@
 """Phone numbers. In: what a source calls one. Out: its E.164 form if it is a number that can exist, else None.
 
-The order is vendor-facts §8: percent escapes are decoded, digits of any script become ASCII, a leading `00` becomes
-`+`, then libphonenumber parses and validates. Nothing is guessed: a text that holds more than one number, or words,
-is no number, and a number without a country code is one only where the connector names a default country.
+The order is vendor-facts §8: percent escapes are decoded, digits of any script become ASCII, then libphonenumber
+parses and validates; whatever it calls valid in the given country is a number, but for what is plainly a date or
+the like. What it does not read is looked through (`phone_search`). A number without a country code is one only where
+a country is given, and one of another country needs its plus or its international prefix.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from functools import cache, lru_cache
-from typing import NamedTuple
-from urllib.parse import unquote
 
 import phonenumbers
 
+from schemas.normal.phone_parsed import NO_NUMBER, Phone, is_shared, parsed
+from schemas.normal.phone_search import numbers_in
+from schemas.normal.phone_text import is_date, tidy
+
+__all__ = ["NO_NUMBER", "Phone", "facts_of", "read_phone"]
+
 REMEMBERED = 100_000  # readings kept; a parse costs about 30 microseconds, a plain number 3, a remembered one a tenth
-LONGEST = 40  # characters; the longest number has 15 digits
+USUAL = 40  # characters; the longest number has 15 digits
+LONGEST = 300  # characters that are looked through
 
 _ALLOWED = re.compile(r"\+?[0-9 ().\-]+")
+_DIGITS = re.compile(r"[0-9 ()\-]+")
 _INTERNATIONAL = re.compile(r"\+[0-9][0-9 ().\-]*")
 _MARKS = b" ().-"
 _TYPES = ("mobile", "fixed_line", "toll_free", "premium_rate", "shared_cost", "voip", "personal_number", "pager", "uan")
-_DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−"), "-")
-
-
-class Phone(NamedTuple):
-    """A parsed number. `e164` is None unless the number is valid; `region` is its ISO 3166 country where known.
-
-    `shared`: a number that people write to write something, so that it identifies nobody, valid or not.
-    """
-
-    e164: str | None
-    valid: bool
-    region: str | None
-    shared: bool = False
-
-
-NO_NUMBER = Phone(None, False, None)
-
-_UP, _DOWN = "01234567890123456789", "98765432109876543210"
 
 
 def read_phone(text: str, country: str | None) -> Phone:
-    """The number that this text is, completed by the default country if it has no country code."""
+    """The number that this text is, completed by the country (ISO 3166) if it has no country code.
+
+    Of several numbers it is the first valid one, with the others.
+    """
     if (known := _made.get(text)) is not None:
         return known
-    if len(text) > LONGEST:
-        return NO_NUMBER
+    if len(text) > USUAL:
+        return NO_NUMBER if len(text) > LONGEST else _read_long(text, country)
     if len(_made) >= 2 * REMEMBERED:
         _made.clear()
     number = _plainly_valid(_digits(text)) if _INTERNATIONAL.fullmatch(text) else None
@@ -56,7 +47,7 @@ def read_phone(text: str, country: str | None) -> Phone:
     else:
         _made[text] = number
     if number.e164 is not None:
-        _made[number.e164] = number
+        _made[number.e164] = number if number.extension is None and not number.others else _alone(number)
     return number
 
 
@@ -67,31 +58,42 @@ _made: dict[str, Phone] = {}
 
 @lru_cache(maxsize=REMEMBERED)
 def _read(text: str, country: str | None) -> Phone:
-    number = _plain(text)
-    if not _ALLOWED.fullmatch(number):
-        return NO_NUMBER
-    if number.startswith("+") and (plain := _plainly_valid(_digits(number))):
+    """A text of usual length, most often one number in some common way of writing."""
+    number = text.strip() if _DIGITS.fullmatch(text) else tidy(text)
+    if not _ALLOWED.fullmatch(number) or is_date(number):
+        return _searched(text, country)
+    if number.startswith("00") and country is None:
+        number = f"+{number[2:].lstrip('- ')}"
+    digits = _digits(number)
+    if plain := _plainly_valid(digits) if number.startswith("+") else _plainly_national(digits, country):
         return plain
-    try:
-        parsed = phonenumbers.parse(number, country)
-    except phonenumbers.NumberParseException:
-        return NO_NUMBER
-    region = phonenumbers.region_code_for_number(parsed)
-    if not phonenumbers.is_valid_number(parsed):
-        return Phone(None, False, region)
-    e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-    return Phone(e164, True, region, _is_shared(str(parsed.national_number)))
+    known = parsed(number, country)
+    return known if known.valid else _searched(text, country, known)
+
+
+@lru_cache(maxsize=REMEMBERED // 10)
+def _read_long(text: str, country: str | None) -> Phone:
+    return _searched(text, country)
+
+
+def _searched(text: str, country: str | None, known: Phone = NO_NUMBER) -> Phone:
+    """The first valid number of a text, with the others; else what is known of it."""
+    found = numbers_in(text, country)
+    if not found:
+        return known
+    first = found[0]
+    others = dict.fromkeys(str(number.e164) for number in found if number.e164 != first.e164)
+    return first._replace(others=tuple(others))
+
+
+def _alone(number: Phone) -> Phone:
+    """The number as it is read from its E.164 form."""
+    return number._replace(extension=None, others=())
 
 
 def _digits(number: str) -> str:
     """The number without marks between its digits."""
     return number.encode().translate(None, _MARKS).decode()
-
-
-def _is_shared(national: str) -> bool:
-    """One digit alone, a run up or down (9876543210), or a number that ends in the same digit eight times."""
-    tail = national[-8:]
-    return not tail.strip(tail[:1]) or national in _UP or national in _DOWN
 
 
 def facts_of(text: str) -> dict[str, str | bool | None]:
@@ -127,9 +129,27 @@ def _plainly_valid(number: str) -> Phone | None:
                 return None
             for lengths, pattern in types:
                 if len(national) in lengths and pattern.fullmatch(national):
-                    return Phone(number, True, region, _is_shared(national))
+                    return Phone(number, True, region, is_shared(national))
             return None
     return None
+
+
+def _plainly_national(digits: str, country: str | None) -> Phone | None:
+    """The same of digits in a country, where they begin neither with its calling code nor like a number abroad."""
+    code, abroad = _beginnings(country) if country else ("", None)
+    if not code or digits.startswith(code) or (abroad is not None and abroad.match(digits)):
+        return None
+    return _plainly_valid(f"+{code}{digits}")
+
+
+@lru_cache(maxsize=512)
+def _beginnings(country: str) -> tuple[str, re.Pattern[str] | None]:
+    """The calling code of a country, or nothing, and what numbers abroad begin with there."""
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(country, None)
+    if metadata is None or metadata.country_code is None:
+        return "", None
+    prefix = metadata.international_prefix
+    return str(metadata.country_code), None if prefix is None else re.compile(prefix)
 
 
 _Plan = tuple[str, re.Pattern[str] | None, re.Pattern[str], tuple[tuple[tuple[int, ...], re.Pattern[str]], ...]]
@@ -138,7 +158,7 @@ _Plan = tuple[str, re.Pattern[str] | None, re.Pattern[str], tuple[tuple[tuple[in
 @cache
 def _plan(code: str) -> _Plan | None:
     """The one region of a calling code, its national prefix, and its numbers: of any type, and of each."""
-    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(code), ()) if code.isdecimal() else ()
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(code), ()) if code.isdecimal() and code[0] != "0" else ()
     if len(regions) != 1 or regions[0] == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY:
         return None
     metadata = phonenumbers.PhoneMetadata.metadata_for_region(regions[0], None)
@@ -157,27 +177,3 @@ def _plan(code: str) -> _Plan | None:
             if type is not None and type.national_number_pattern
         ),
     )
-
-
-def _plain(text: str) -> str:
-    """The text in ASCII digits, with one leading `+` if it has a country code."""
-    if "%" in text:
-        text = unquote(text)
-    if not text.isascii():
-        text = "".join(map(_ascii, unicodedata.normalize("NFKC", text))).translate(_DASHES)
-    text = text.replace("\0", "").strip()
-    if text.lower().startswith("tel:"):
-        text = text[4:].strip()
-    if text.startswith("+"):
-        return "+" + text.lstrip("+ ")
-    if text.startswith("00"):
-        return "+" + text[2:].lstrip("- ")
-    return text
-
-
-def _ascii(character: str) -> str:
-    """A digit of any script in ASCII (NFKC leaves Devanagari as it is); nothing for marks that only steer writing."""
-    digit = unicodedata.decimal(character, None)
-    if digit is not None:
-        return str(digit)
-    return "" if unicodedata.category(character) == "Cf" else character
