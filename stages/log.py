@@ -13,9 +13,9 @@ from typing import Any
 
 from pipeline.engine.outcome import Forward, Outcome
 from pipeline.engine.stage import stage
-from pipeline.store import entries
+from pipeline.store import entries, versions
 from pipeline.store.database import Connection
-from pipeline.store.entries import Entry
+from pipeline.store.entries import FINAL, Entry
 from pipeline.store.text import storable
 from pipeline.tools import Tools
 from schemas.event import Event
@@ -25,7 +25,7 @@ RECORD = ("lead", "call", "activity", "by", "changed")  # what a result says of 
 
 @stage(after="upsert", hears_ends=True)
 async def log(batch: Sequence[Event], tools: Tools) -> list[Outcome]:
-    """The whole batch in one transaction."""
+    """The whole batch in one transaction; then what earlier versions of its events died of is settled."""
     results = storable([event.result for event in batch])  # one look at all: there is hardly ever anything to clean
     rows = [entry_of(event, result) for event, result in zip(batch, results, strict=True)]
 
@@ -35,6 +35,7 @@ async def log(batch: Sequence[Event], tools: Tools) -> list[Outcome]:
         await entries.write(connection, rows, datetime.now(UTC), hopeful=next(tries) == 0)
 
     await tools.database.transaction(write)
+    await versions.settle(tools.database, [row.event for row in rows if row.outcome in FINAL])
     return [Forward(event.evolve(raw="")) for event in batch]
 
 

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from pipeline.store.conflicts import State
 
 app = typer.Typer(help="Decide whose an event is, where its keys name several leads.", no_args_is_help=True)
-STATES = ("open", "decided", "discarded", "any")
+STATES = ("open", "decided", "discarded", "superseded", "any")
 Conflict = Annotated[int, typer.Argument(help="The conflict's id.", min=1, max=LARGEST_ID)]
 
 
 @app.command(name="list")
 def list_(
-    state: Annotated[str, typer.Option("--state", help="open, decided, discarded, or any.")] = "open",
+    state: Annotated[str, typer.Option("--state", help="open, decided, discarded, superseded, or any.")] = "open",
     connector: OfConnector = None,
     after: AfterId = None,
     limit: Limit = 20,

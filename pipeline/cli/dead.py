@@ -28,8 +28,10 @@ app = typer.Typer(help="Look at dead letters, and send them through again.", no_
 
 Stage = Annotated[str | None, typer.Option("--stage", help="Only those that died in this stage.")]
 Error = Annotated[str | None, typer.Option("--error", help="Only with this text in the reason, the rule or the error.")]
-Status = Annotated[str, typer.Option("--status", help="dead, replayed, discarded, or any.")]
-STATUSES = ("dead", "replayed", "discarded", "any")
+Status = Annotated[
+    str, typer.Option("--status", help="dead, replayed, discarded, superseded (by a later version), or any.")
+]
+STATUSES = ("dead", "replayed", "discarded", "superseded", "any")
 COLUMNS = ("stage", "kind", "attempts", "event_id")
 PATIENCE, PAUSE = 60.0, 0.5  # seconds that a replay waits for a server that is away, and between two tries
 FRAME = 2_000  # characters shown of a frame that cannot be read

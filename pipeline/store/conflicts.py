@@ -16,7 +16,7 @@ from pipeline.store.database import Connection, Database
 from pipeline.store.matching import Key, keys_of
 from pipeline.store.where import Where
 
-State = Literal["open", "decided", "discarded", "any"]
+State = Literal["open", "decided", "discarded", "superseded", "any"]
 
 COLUMNS = """
     id, event_id, account_id, connector_id, stage, reason, died_at, status, changed_at, replay, decision,
@@ -36,6 +36,7 @@ STATES: dict[State, str] = {
     "open": "status = 'dead' AND decision IS NULL",
     "decided": "decision IS NOT NULL",
     "discarded": "status = 'discarded'",
+    "superseded": "status = 'superseded'",
     "any": "true",
 }
 

@@ -11,27 +11,29 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pipeline.engine.frame import dump_event, event_of
+from pipeline.store import versions
 from pipeline.store.database import Database
-from pipeline.store.ids import derived_id
+from pipeline.store.ids import derived_id, thing_of
 from pipeline.store.text import storable
 from pipeline.store.where import Where
 from schemas.event import Event
 
-Status = Literal["dead", "replayed", "discarded"]
+Status = Literal["dead", "replayed", "discarded", "superseded"]
 
 KEEP = """
 INSERT INTO dead_letter (
     event_id, account_id, connector_id, stage, kind, reason, field, value, rule, error, trace,
-    attempts, replay, died_at, event, unreadable
+    attempts, replay, died_at, event, unreadable, thing, received_at
 )
 SELECT event_id, account_id, connector_id, $1, kind, reason, field, value, rule, error, trace,
-    attempts, replay, died_at, event::json, unreadable
+    attempts, replay, died_at, event::json, unreadable, thing, received_at
 FROM unnest(
     $2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
-    $11::text[], $12::int[], $13::int[], $14::timestamptz[], $15::text[], $16::bytea[]
+    $11::text[], $12::int[], $13::int[], $14::timestamptz[], $15::text[], $16::bytea[], $17::uuid[],
+    $18::timestamptz[]
 ) AS new (
     event_id, account_id, connector_id, kind, reason, field, value, rule, error,
-    trace, attempts, replay, died_at, event, unreadable
+    trace, attempts, replay, died_at, event, unreadable, thing, received_at
 )
 ON CONFLICT DO NOTHING
 """
@@ -73,10 +75,14 @@ class Letter:
 
 
 async def keep(database: Database, stage: str, events: Sequence[Event], unreadable: Sequence[bytes]) -> None:
-    """Store what died in a stage; what is stored already stays as it is. See `pipeline.engine.drain.Keep`."""
+    """Store what died in a stage; what is stored already stays as it is. See `pipeline.engine.drain.Keep`.
+
+    What a later version of the same thing has settled meanwhile is stored as such.
+    """
     rows = [*(_row(event) for event in events), *(_unreadable_row(body) for body in unreadable)]
     if rows:
         await database.execute(KEEP, stage, *(list(column) for column in zip(*rows, strict=True)))
+        await versions.settle(database, [event.id for event in events])
 
 
 async def page(
@@ -213,6 +219,8 @@ def _row(event: Event) -> tuple[Any, ...]:
         failure.at,
         dump_event(event).decode(),
         None,
+        thing_of(event.id) if _applied(event) is None else None,
+        event.received_at,
     )
 
 
@@ -220,7 +228,7 @@ def _unreadable_row(body: bytes) -> tuple[Any, ...]:
     reason = f"a frame of {len(body)} bytes that this version cannot read"
     nothing = (None,) * 5
     id = derived_id("unreadable", body)
-    return (id, None, None, "unreadable", reason, *nothing, 0, 0, datetime.now(UTC), None, body)
+    return (id, None, None, "unreadable", reason, *nothing, 0, 0, datetime.now(UTC), None, body, None, None)
 
 
 async def _readable(database: Database, wanted: Filter, last: int, top: int, size: int) -> list[Any]:

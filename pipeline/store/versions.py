@@ -5,7 +5,7 @@ See `pipeline.store.ids`. A thing may have any number of versions: a look takes 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 from pipeline.store.database import Connection, Database
@@ -35,6 +35,24 @@ WHERE j.account_id = $1 AND j.event_id <> $4
 ORDER BY j.received_at DESC, j.event_id DESC LIMIT $5
 """
 
+# Asked for each batch that reaches the records: hardly ever is there any.
+WAITING = """
+SELECT id, event_id, thing, received_at FROM dead_letter
+WHERE thing = ANY ($1::uuid[]) AND status = 'dead' AND decision IS NULL
+"""
+
+# What died waits for nobody any more once a later version has reached the records, or the event itself, sent again.
+SETTLE = """
+UPDATE dead_letter AS letter SET status = 'superseded', changed_at = now()
+FROM unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[])
+    AS waiting (id, event_id, thing, last, received_at)
+WHERE letter.id = waiting.id AND letter.status = 'dead' AND letter.decision IS NULL AND EXISTS (
+    SELECT FROM applied_event AS a LEFT JOIN journal_day AS d USING (event_id)
+    JOIN journal AS j ON j.day = coalesce(d.day, a.day) AND j.event_id = a.event_id
+    WHERE a.event_id BETWEEN waiting.thing AND waiting.last AND j.outcome IN ('created', 'updated', 'unchanged')
+        AND (j.received_at > waiting.received_at OR j.event_id = waiting.event_id))
+"""
+
 
 class Made(NamedTuple):
     """The call and the activity that a version of a thing made; a call is an activity too, with the same id."""
@@ -55,6 +73,26 @@ async def made(connection: Connection, things: Collection[str]) -> dict[str, Mad
         )
         for row in rows
     }
+
+
+async def settle(database: Database, events: Iterable[str]) -> None:
+    """Set aside what earlier versions of the things that these events are versions of died of: `superseded`.
+
+    To be called once it is stored that the events reached the records, or died: of two processes that store one of
+    these each, the one that is second sees what the other one stored. Raises DatabaseUnavailable.
+    """
+    things = {thing for event in events if (thing := thing_of(event)) is not None}
+    if not things:
+        return
+    if rows := await database.fetch(WAITING, list(things)):
+        await database.execute(
+            SETTLE,
+            [row["id"] for row in rows],
+            [row["event_id"] for row in rows],
+            [row["thing"] for row in rows],
+            [versions_of(str(row["thing"]))[1] for row in rows],
+            [row["received_at"] for row in rows],
+        )
 
 
 async def others(database: Database, account: int, event: str) -> list[dict[str, Any]]:

@@ -48,7 +48,7 @@ class ConflictBase(Shown):
     stage: str
     reason: str
     died_at: datetime
-    status: Literal["dead", "replayed", "discarded"]
+    status: Literal["dead", "replayed", "discarded", "superseded"]
     decision: DecisionShown | None
     keys: list[Named]
 
@@ -72,7 +72,9 @@ class ConflictPage(Page[ConflictShown]):
 class ConflictQuery(Strict):
     """Which conflicts."""
 
-    state: Literal["open", "decided", "discarded", "any"] = Field(default="open", description="how far it has come")
+    state: Literal["open", "decided", "discarded", "superseded", "any"] = Field(
+        default="open", description="how far it has come"
+    )
     connector: str | None = Field(default=None, max_length=100, description="a connector's name, or its id")
     limit: Limit = 50
     after: AfterId | None = None

@@ -19,7 +19,7 @@ api = Table()
 TAG = "Dead letters"
 MOST_AT_ONCE = 500
 
-Status = Literal["dead", "replayed", "discarded"]
+Status = Literal["dead", "replayed", "discarded", "superseded"]
 Text = Annotated[str, Field(max_length=200)]
 
 
@@ -95,7 +95,9 @@ class Which(Strict):
 class LetterFilter(Which):
     """Which, and which page of them."""
 
-    status: Status = Field(default="dead", description="what became of it")
+    status: Status = Field(
+        default="dead", description="what became of it; superseded: a later version of the thing reached the records"
+    )
     after: AfterId | None = None
     limit: Limit = 50
 

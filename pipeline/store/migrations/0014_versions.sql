@@ -10,10 +10,11 @@ CREATE TABLE request_key (
 );
 CREATE INDEX request_key_by_age ON request_key USING brin (claimed_at);
 
--- All versions of a thing lie in one range of event ids. When a later one has reached the records, what earlier ones
--- died of is settled: superseded. Few letters wait for that, so each range is looked for in a small index.
+-- When a later version of a thing has reached the records, what earlier ones died of is settled: superseded. Letters from
+-- before this migration are not.
 ALTER TABLE dead_letter
+    ADD COLUMN thing uuid, -- null: of an event that is a version of nothing, or had reached the records before it died
+    ADD COLUMN received_at timestamptz,
     DROP CONSTRAINT dead_letter_status_check,
     ADD CONSTRAINT dead_letter_status_check CHECK (status IN ('dead', 'replayed', 'discarded', 'superseded'));
-CREATE INDEX dead_letter_of_thing ON dead_letter (event_id)
-    WHERE status = 'dead' AND decision IS NULL AND event IS NOT NULL;
+CREATE INDEX dead_letter_of_thing ON dead_letter (thing) WHERE status = 'dead' AND decision IS NULL;
