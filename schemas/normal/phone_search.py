@@ -33,7 +33,7 @@ def numbers_in(text: str, country: str | None) -> _Found:
     for part in parts:
         if len(parts) == 1 or _is_long(part):
             found += _in_part(part, country)
-    return found or _valid([_one(phone_text.grouped(text) or text, country)])
+    return found or _valid([_by_library(phone_text.grouped(text) or text, country)])
 
 
 def _in_part(text: str, country: str | None) -> _Found:
@@ -70,15 +70,20 @@ def _valid(numbers: Sequence[Phone]) -> _Found:
 
 def _one(text: str, country: str | None) -> Phone:
     """The one number that this text is, by libphonenumber or by one of the ways that it does not know."""
-    if phone_text.spells(text):
-        number = parsed(text, country)
-        if number.e164 is not None and len(number.extension or "") <= LONGEST_EXTENSION:
-            return number
+    number = _by_library(text, country)
+    if number.e164 is not None:
+        return number
     digits = phone_text.core(text)
     if digits is None or len(digits) < FEWEST:
         return NO_NUMBER
     ways = {way.e164: way for meant in _ways(digits, country) if (way := parsed(meant, country)).e164 is not None}
     return next(iter(ways.values())) if len(ways) == 1 else NO_NUMBER
+
+
+def _by_library(text: str, country: str | None) -> Phone:
+    """What libphonenumber makes of a text, unless it takes words for digits, or a second number for an extension."""
+    number = parsed(text, country) if phone_text.spells(text) else NO_NUMBER
+    return number if len(number.extension or "") <= LONGEST_EXTENSION else NO_NUMBER
 
 
 def _ways(digits: str, country: str | None) -> Iterator[str]:

@@ -58,7 +58,7 @@ _SPELLED = re.compile(  # 1-800-FLOWERS: few digits, then one word
 )
 _FIRST_DIGIT = re.compile(r"(?<=\d)")
 _LABELLED = re.compile(r" ext\. \d+ ")
-_LONG_GROUPS = re.compile(r"\+?[\d ()-]+(?:,[\d ()-]+)+", re.ASCII)
+_LONG_GROUPS = re.compile(r"\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d\d)+,\d{3}", re.ASCII)
 
 
 def tidy(text: str) -> str:
