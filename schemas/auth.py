@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from itertools import chain
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator
@@ -164,6 +166,17 @@ class Auth:
     def references(self) -> tuple[str, ...]:
         """Where all of its secrets lie."""
         return self.secrets if self.verify_token is None else (*self.secrets, self.verify_token)
+
+    @cached_property
+    def signs_fields(self) -> bool:
+        """Whether a signature is over the fields that a form says, and not over its bytes."""
+        return any("form" in signature.parts for signature in self.scheme.signature)
+
+    @cached_property
+    def headers(self) -> tuple[str, ...]:
+        """The headers that its scheme asks for, where it names them."""
+        signed = ((each.header, each.timestamp_header, each.id_header) for each in self.scheme.signature)
+        return tuple(name for name in (self.header, *chain.from_iterable(signed)) if name is not None)
 
 
 def joined(own: AuthSettings | None, preset: AuthSettings | None) -> Auth | None:

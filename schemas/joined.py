@@ -106,7 +106,7 @@ class Joined:
         own = self.settings.occurred_at
         return self.preset.source.occurred_at if own is None else own
 
-    @property
+    @cached_property
     def form_field(self) -> str | None:
         """The form field that holds events as JSON."""
         return self.settings.form_field or self.preset.door.form

@@ -11,7 +11,7 @@ import orjson
 from aiohttp.hdrs import CONTENT_TYPE
 
 from pipeline.ingress.arrivals import Arrivals
-from pipeline.ingress.body import Document, documents
+from pipeline.ingress.body import Document, Signed, documents
 from pipeline.ingress.identity import canonical, claimed_key, ids_of
 from pipeline.ingress.limits import Limits
 from pipeline.ingress.refusal import malformed, too_large
@@ -47,7 +47,8 @@ def cut(
     """
     key = claimed_key(headers, signed_key)
     door = connector.preset.door
-    found = documents(body, headers.get(CONTENT_TYPE, ""), door.form, limits.events)
+    signed = "nothing" if signed_key is None else _signed(connector)
+    found = documents(body, headers.get(CONTENT_TYPE, ""), connector.form_field, limits.events, signed)
     values: list[Any] = []
     clean: list[Any] = []
     texts: list[str] = []
@@ -69,7 +70,15 @@ def cut(
     claim = None if key is None else Claim.of(connector.id, key, canonical(clean))
     fresh = _fresh(connector.account, connector.id, connector.preset.kind, connector.revision)
     times = ARRIVALS.of(len(ids))
-    return Cut([fresh.arrived(id, at, text) for id, at, text in zip(ids, times, texts, strict=True)], size, claim)
+    events = [fresh.arrived(id, at, text) for id, at, text in zip(ids, times, texts, strict=True)]
+    if found and found[0].notes:  # they are of the whole body
+        events = [event.evolve(notes=found[0].notes) for event in events]
+    return Cut(events, size, claim)
+
+
+def _signed(connector: Connector) -> Signed:
+    """What a signature that was checked is over."""
+    return "fields" if connector.auth is not None and connector.auth.signs_fields else "bytes"
 
 
 @lru_cache(maxsize=10_000)

@@ -1,4 +1,4 @@
-"""Hostile requests, S1 to S12, as a table. In: an ingress' port and a token. Out: for each what it answered, how soon.
+"""Hostile requests, S1 to S13, as a table. In: an ingress' port and a token. Out: for each what it answered, how soon.
 
 An attack writes to sockets of its own, below any HTTP client that would put it right.
 """
@@ -213,6 +213,16 @@ def bomb_of(size: int) -> bytes:
 
 REFUSED = right(400)
 LINES = b"application/x-ndjson"
+JSON = b"Content-Type: application/json"
+
+
+FORM = b"Content-Type: application/x-www-form-urlencoded"
+MULTIPART = b"Content-Type: multipart/form-data; boundary=x"
+
+
+def part(header: bytes = b"y") -> bytes:
+    """A part of a form, with one more header."""
+    return b'--x\r\nContent-Disposition: form-data; name="a"\r\nX: %b\r\n\r\nb\r\n' % header
 
 
 @cache
@@ -312,8 +322,12 @@ def attacks() -> list[Attack]:
         Attack("S8", "2 to the 70th", body(b'{"a": 1180591620717411303424}'), REFUSED),
         Attack("S8", "a number of 5000 digits", body(b'{"a": ' + b"9" * 5000 + b"}"), REFUSED),
         Attack("S8", "a number of 10 million digits", body(b'{"a": ' + b"9" * (10 * MEBIBYTE - 10) + b"}"), REFUSED),
-        Attack("S9", "bytes that are no UTF-8", body(b'{"a": "\xff\xfe"}'), REFUSED),
-        Attack("S9", "UTF-16", body('{"a": 1}'.encode("utf-16")), REFUSED),
+        Attack("S9", "bytes that are no UTF-8", body(b'{"a": "\xff\xfe"}'), right(202)),
+        Attack("S9", "bytes that are said to be UTF-8", body(b'{"a": "\xff"}', JSON + b"; charset=utf-8"), REFUSED),
+        Attack("S9", "UTF-16", body('{"a": 1}'.encode("utf-16")), right(202)),
+        Attack("S9", "UTF-16 cut short", body('{"a": 1}'.encode("utf-16")[:-1]), REFUSED),
+        Attack("S9", "a charset of ours alone", body(b"{}", JSON + b"; charset=unicode_escape"), right(415)),
+        Attack("S9", "a charset of 8000 characters", body(b"{}", JSON + b"; charset=" + b"x" * 8000), right(415)),
         Attack("S9", "a lone surrogate", body(b'{"a": "\\ud800"}'), REFUSED),
         Attack("S9", "a byte order mark", body(b'\xef\xbb\xbf{"a": 1}'), right(202)),
         Attack("S10", "NUL in a text and in a name", body(b'{"a\\u0000": "\\u0000"}'), right(202)),
@@ -325,5 +339,12 @@ def attacks() -> list[Attack]:
             raw(b"POST PATH%0d%0aSet-Cookie:%20b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
             right(404),
         ),
+        Attack("S13", "a form of 1001 parts", body(part() * 1001 + b"--x--", MULTIPART), right(413)),
+        Attack("S13", "a part with a header of 9000 bytes", body(part(b"y" * 9000) + b"--x--", MULTIPART), right(413)),
+        Attack("S13", "a part of 100 headers", body(part(b"y\r\nX: " * 100) + b"--x--", MULTIPART), right(413)),
+        Attack("S13", "a part that does not end", body(part()[:-2] + b"y" * MEBIBYTE, MULTIPART), REFUSED),
+        Attack("S13", "10 MiB of beginnings of an end", body(b"\r\n--" * (MEBIBYTE * 5 // 2), MULTIPART), REFUSED),
+        Attack("S13", "a form of 5 million fields", body(b"a&" * (MEBIBYTE * 5 - 10) + b"a=1", FORM), REFUSED),
+        Attack("S13", "10 MiB of pluses", body(b"a=" + b"+" * (MEBIBYTE * 10 - 10) + b"1", FORM), right(413)),
         Attack("S12", "bytes above ASCII in a key header", body(b"{}", b"Idempotency-Key: \xff\xfe"), right(202, 400)),
     ]
