@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -16,8 +15,7 @@ from pipeline.cli.session import Failed, in_account, in_chain
 from pipeline.cli.times import moment
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
+    from pipeline.engine.outcome import Transient
     from pipeline.operations.access import Actor
     from pipeline.operations.chain import Chain
     from pipeline.store.database import Database
@@ -33,7 +31,6 @@ Status = Annotated[
 ]
 STATUSES = ("dead", "replayed", "discarded", "superseded", "any")
 COLUMNS = ("stage", "kind", "attempts", "event_id")
-PATIENCE, PAUSE = 60.0, 0.5  # seconds that a replay waits for a server that is away, and between two tries
 FRAME = 2_000  # characters shown of a frame that cannot be read
 Letter = Annotated[int, typer.Argument(help="The dead letter's id.", min=1, max=LARGEST_ID)]
 
@@ -144,57 +141,48 @@ def replay(
     error: Error = None,
     since: Since = None,
     until: Until = None,
+    from_stage: Annotated[
+        str | None,
+        typer.Option(
+            "--from-stage",
+            help="Send them to this stage: the first one, where they begin anew; the one they died in; or one behind.",
+        ),
+    ] = None,
     account: Account = DEFAULT_ACCOUNT,
 ) -> None:
-    """Send dead letters through again, each from the stage that gave it up."""
+    """Send dead letters through again.
+
+    What the rules rejected begins at the first stage, with the mapping and the settings as they are now; what a bug or
+    an outage stopped begins where it stopped.
+    """
     narrowed = any((stage, connector, error, since, until))
     if (letter is not None) + (all_ or narrowed) != 1:
         raise typer.BadParameter("give one id, or options that say which, or --all")
 
+    from pipeline.cli import show
     from pipeline.operations import dead
+    from pipeline.operations.replay import PATIENCE
     from pipeline.operations.replay import replay as replay_all
     from pipeline.store import dead_letters
 
     given = _filter(stage, error, since, until, "dead")
 
+    def waits(sent: int, error: Transient) -> None:
+        show.messages.print(f"waiting after {sent:,}: {error}", markup=False)
+
     async def run(opened: Database, chain: Chain, actor: Actor) -> int:
         if letter is not None:
             if (await dead.show(opened, actor, letter, unreadable=True))["unreadable"] is not None:
                 raise Failed(f"dead letter {letter} is no event that can be read; it can only be discarded")
-            await dead.replay_letter(opened, chain, actor, letter)
+            await dead.replay_letter(opened, chain, actor, letter, from_stage)
             return 1
         wanted = await dead.wanted(opened, actor, given, connector)
         with progress("replaying", await dead_letters.count(opened, wanted)) as advance:
-            return await _all(partial(replay_all, opened, chain, wanted), advance)
+            return await replay_all(
+                opened, chain, wanted, advance, from_stage=from_stage, patience=PATIENCE, on_wait=waits
+            )
 
     print(f"replayed {in_chain(account, run):,}")
-
-
-async def _all(replay: Callable[[Callable[[int], None]], Awaitable[int]], advance: Callable[[int], None]) -> int:
-    """Replay until none is left, waiting for a server that goes away meanwhile; returns how many were sent."""
-    import asyncio
-
-    from pipeline.cli import show
-    from pipeline.engine.outcome import Transient
-
-    sent, waited = 0, 0.0
-
-    def count(more: int) -> None:
-        nonlocal sent, waited
-        sent, waited = sent + more, 0.0
-        advance(more)
-
-    while True:
-        try:
-            await replay(count)
-            return sent
-        except Transient as error:
-            if waited >= PATIENCE:
-                raise Failed(f"{error}; {sent:,} were sent until then: run it again for the rest") from error
-            if not waited:
-                show.messages.print(f"waiting after {sent:,}: {error}", markup=False)
-            await asyncio.sleep(PAUSE)
-            waited += PAUSE
 
 
 @app.command()

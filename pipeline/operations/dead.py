@@ -8,10 +8,10 @@ from typing import Any
 
 import orjson
 
+from pipeline.operations import replay
 from pipeline.operations.access import Actor
 from pipeline.operations.chain import Chain
 from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
-from pipeline.operations.replay import replay, replay_from_start, replay_one
 from pipeline.operations.visible import Visible, visible
 from pipeline.operations.who import who
 from pipeline.store import connectors, dead_letters
@@ -21,6 +21,7 @@ from schemas.cutting import TooDeep, redacted
 from schemas.presets import UnknownPreset, preset
 
 MOST = 10_000  # letters that one call sends again; the command line has no bound
+PATIENCE = 10.0  # seconds that a call waits for a server that is away; the command line waits longer
 
 
 async def wanted(database: Database, actor: Actor, given: Filter, connector: str | None) -> Filter:
@@ -63,9 +64,12 @@ async def show(database: Database, actor: Actor, id: int, *, unreadable: bool = 
     return seen.named(row)
 
 
-async def replay_letter(database: Database, chain: Chain, actor: Actor, id: int) -> None:
-    """Send one through again, from the stage that gave it up. Raises NotFound, InUse."""
-    await replay_one(database, chain, await _letter(database, actor, id))
+async def replay_letter(database: Database, chain: Chain, actor: Actor, id: int, from_stage: str | None = None) -> None:
+    """Send one through again: from where `pipeline.operations.reentry` says, or from a stage of the caller's choice.
+
+    Raises NotFound, Invalid (there is no such stage), InUse (what came to that stage is not kept, or its own is gone).
+    """
+    await replay.replay_one(database, chain, await _letter(database, actor, id), from_stage)
 
 
 async def replay_edited(database: Database, chain: Chain, actor: Actor, id: int, document: Any) -> None:
@@ -84,15 +88,26 @@ async def replay_edited(database: Database, chain: Chain, actor: Actor, id: int,
         clean, _ = redacted(document, preset(source).door)
     except (TooDeep, UnknownPreset) as error:
         raise Invalid("nothing is sent", [Problem("document", str(error))]) from error
-    await replay_from_start(database, chain, letter, orjson.dumps(clean).decode(), f"edited by {who(actor)}")
+    await replay.replay_edited(database, chain, letter, orjson.dumps(clean).decode(), f"edited by {who(actor)}")
 
 
-async def replay_matching(database: Database, chain: Chain, actor: Actor, given: Filter, connector: str | None) -> int:
-    """Send all that match through again; returns how many. Raises InUse: more than ten thousand, or a stage is gone."""
+async def replay_matching(
+    database: Database,
+    chain: Chain,
+    actor: Actor,
+    given: Filter,
+    connector: str | None,
+    from_stage: str | None = None,
+) -> int:
+    """Send all that match through again, as `replay_letter` does; returns how many.
+
+    Raises NotFound, Invalid and InUse as that does, for any of them before one is sent, and InUse for more than ten
+    thousand; CutShort where a server was away for too long in its middle.
+    """
     narrowed = await wanted(database, actor, given, connector)
     if (found := await dead_letters.count(database, narrowed)) > MOST:
         raise InUse(f"{found:,} match, and one call sends {MOST:,}; narrow it down, or use `leadpipe dead replay`")
-    return await replay(database, chain, narrowed)
+    return await replay.replay(database, chain, narrowed, from_stage=from_stage, patience=PATIENCE)
 
 
 async def discard(database: Database, actor: Actor, ids: Sequence[int], *, unreadable: bool = False) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -10,9 +11,8 @@ from uuid import UUID
 
 from pipeline.operations.access import Actor
 from pipeline.operations.chain import Chain
-from pipeline.operations.dead import replay_letter
 from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
-from pipeline.operations.replay import replay_from_start, start
+from pipeline.operations.replay import replay_one, start
 from pipeline.operations.visible import visible
 from pipeline.store import dead_letters, journal, leads
 from pipeline.store.database import Database
@@ -67,26 +67,34 @@ async def show(database: Database, actor: Actor, event: str) -> dict[str, Any]:
 async def retry(database: Database, chain: Chain, actor: Actor, event: str) -> int | None:
     """Send an event through again that failed or was dropped; returns the id of its dead letter, if it had one.
 
-    What a rule said no to, and what was dropped, begins at the first stage, so that a mapping or a behaviour that was
-    changed since counts. What failed otherwise, or was decided by a person, begins where it ended. Raises NotFound,
-    InUse (it reached the records, or was sent again already).
+    What was dropped begins at the first stage, so that a behaviour that was changed since counts; what failed where
+    `pipeline.operations.reentry` says. Raises NotFound, InUse (it reached the records, was sent again already, or a
+    later version of the same thing took its place).
     """
     row = await show(database, actor, event)
     if row["outcome"] == "dropped":
-        await start(database, chain, _anew(row), None)
+        await start(database, chain, _anew(row))
         return None
     if row["outcome"] != "failed":
         raise InUse(f"event {event} was {row['outcome']}; only one that failed or was dropped is sent again")
-    wanted = dead_letters.Filter(account=actor.account, event=str(UUID(event)))
-    found = await dead_letters.page(database, wanted, limit=1)
-    letter = await dead_letters.letter(database, found[0]["id"], actor.account) if found else None
+    letters = await dead_letters.of_event(database, actor.account, row["event_id"])
+    waiting = [letter["id"] for letter in letters if letter["status"] == "dead"]
+    letter = await dead_letters.letter(database, waiting[-1], actor.account) if waiting else None
     if letter is None:
-        raise InUse(f"event {event} was sent again already, or its dead letter was set aside, or is not stored yet")
-    if found[0]["kind"] == "poison" or letter.decision is not None:
-        await replay_letter(database, chain, actor, letter.id)
-    else:
-        await replay_from_start(database, chain, letter, letter.event.raw, None)
+        raise InUse(_not_waiting(event, letters))
+    await replay_one(database, chain, letter)
     return letter.id
+
+
+def _not_waiting(event: str, letters: Sequence[dict[str, Any]]) -> str:
+    """Why an event that failed has no dead letter to send again, and what to do."""
+    superseded = [letter["id"] for letter in letters if letter["status"] == "superseded"]
+    if superseded:
+        return (
+            f"a later version of what event {event} is about has reached the records since; "
+            f"`leadpipe dead replay {superseded[-1]}` sends it again all the same"
+        )
+    return f"event {event} was sent again already, or its dead letter was set aside, or is not stored yet"
 
 
 def _anew(row: dict[str, Any]) -> Event:
@@ -99,4 +107,5 @@ def _anew(row: dict[str, Any]) -> Event:
         received_at=row["received_at"],
         raw=row["request"],
         replay=row["replay"] + 1,
+        notes=tuple(row["notes"]),
     )

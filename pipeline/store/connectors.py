@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import eq
@@ -117,9 +117,12 @@ async def opened_to(database: Database, account: int) -> list[dict[str, Any]]:
     return [dict(row) for row in rows]
 
 
-async def revision_of(database: Database, id: int) -> int:
-    """The revision in force of the connector with this id, also of a removed one; 0: there is none."""
-    return int(await database.fetchval("SELECT coalesce(max(revision), 0) FROM connector WHERE id = $1", id))
+async def revisions_of(database: Database, ids: Collection[int]) -> dict[int, int]:
+    """The revisions in force of the connectors with these ids, also of removed ones."""
+    if not ids:
+        return {}
+    rows = await database.fetch("SELECT id, revision FROM connector WHERE id = ANY ($1::bigint[])", list(ids))
+    return {row["id"]: row["revision"] for row in rows}
 
 
 async def preset_of(database: Database, account: int, id: int) -> str | None:

@@ -111,6 +111,14 @@ async def groups(database: Database, wanted: Filter = Filter()) -> list[dict[str
     return [dict(row) for row in rows]
 
 
+async def of_event(database: Database, account: int, event: str) -> list[dict[str, Any]]:
+    """The letters of one event, whatever their status, the oldest first, as in `page`."""
+    rows = await database.fetch(
+        f"SELECT {SHORT} FROM dead_letter WHERE account_id = $1 AND event_id = $2 ORDER BY id", account, event
+    )
+    return [_shown(row) for row in rows]
+
+
 async def count(database: Database, wanted: Filter = Filter()) -> int:
     """How many match."""
     where = _where(wanted)
@@ -155,9 +163,31 @@ async def connectors_of(
     return [dict(row) for row in rows]
 
 
-async def matching(database: Database, wanted: Filter = Filter(), *, size: int = 200) -> AsyncIterator[list[Letter]]:
-    """Readable dead letters in pages, the oldest first; those that come while it runs are left out."""
-    last, top = 0, await database.fetchval("SELECT coalesce(max(id), 0) FROM dead_letter")
+async def newest(database: Database) -> int:
+    """The greatest id; 0: there is no letter."""
+    return int(await database.fetchval("SELECT coalesce(max(id), 0) FROM dead_letter"))
+
+
+async def deaths(database: Database, wanted: Filter = Filter()) -> list[dict[str, Any]]:
+    """What the readable ones that match died of, alike ones once: letter (the first one's id), stage, kind, decided."""
+    where = _where(wanted)
+    where.add("event IS NOT NULL")
+    rows = await database.fetch(
+        "SELECT min(id) AS letter, stage, kind, decision IS NOT NULL AS decided FROM dead_letter"
+        f" WHERE {where} GROUP BY stage, kind, decided ORDER BY letter",
+        *where.values,
+    )
+    return [dict(row) for row in rows]
+
+
+async def matching(
+    database: Database, wanted: Filter = Filter(), *, after: int = 0, upto: int | None = None, size: int = 200
+) -> AsyncIterator[list[Letter]]:
+    """Readable dead letters in pages, the oldest first, of ids `after` one and up to another one.
+
+    Those that come while it runs are left out.
+    """
+    last, top = after, await newest(database) if upto is None else upto
     while rows := await _readable(database, wanted, last, top, size):
         last = rows[-1]["id"]
         yield [_letter(row) for row in rows]

@@ -21,6 +21,13 @@ MOST_AT_ONCE = 500
 
 Status = Literal["dead", "replayed", "discarded", "superseded"]
 Text = Annotated[str, Field(max_length=200)]
+FromStage = Annotated[
+    str | None,
+    Field(
+        max_length=200,
+        description="the stage to send it to: the first one, where it begins anew; the one it died in; or one behind",
+    ),
+]
 
 
 class LetterShown(Shown):
@@ -102,6 +109,18 @@ class LetterFilter(Which):
     limit: Limit = 50
 
 
+class Resent(Which):
+    """Which dead letters to send again, and from where."""
+
+    from_stage: FromStage = None
+
+
+class From(Strict):
+    """From where to send it again."""
+
+    from_stage: FromStage = None
+
+
 class Edited(Strict):
     """Another document in the place of the one that came."""
 
@@ -143,9 +162,13 @@ async def show_letter(call: Call, id: Id) -> WholeLetterShown:
 
 
 @api.route("POST", "/dead-letters/{id}/replay", scope=Scope.DEAD_WRITE, tag=TAG, status=202, errors=[409])
-async def replay_letter(call: Call, id: Id) -> Count:
-    """Send one dead letter through again, from the stage that gave it up."""
-    await dead.replay_letter(call.database, call.chain, call.actor, id)
+async def replay_letter(call: Call, id: Id, query: From) -> Count:
+    """Send one dead letter through again.
+
+    What the rules rejected begins at the first stage, with the mapping and the settings as they are now; what a bug or
+    an outage stopped begins where it stopped.
+    """
+    await dead.replay_letter(call.database, call.chain, call.actor, id, query.from_stage)
     return Count(letters=1)
 
 
@@ -160,9 +183,14 @@ async def edit_letter(call: Call, id: Id, body: Edited) -> Count:
 
 
 @api.route("POST", "/dead-letters/replay", scope=Scope.DEAD_WRITE, tag=TAG, status=202, errors=[404, 409])
-async def replay_letters(call: Call, body: Which) -> Count:
-    """Send all dead letters that match through again, each from the stage that gave it up: at most ten thousand."""
-    sent = await dead.replay_matching(call.database, call.chain, call.actor, body.filter(), body.connector)
+async def replay_letters(call: Call, body: Resent) -> Count:
+    """Send all dead letters that match through again, each from where it would begin alone: at most ten thousand.
+
+    Whether all of them can is known before the first one is sent.
+    """
+    sent = await dead.replay_matching(
+        call.database, call.chain, call.actor, body.filter(), body.connector, body.from_stage
+    )
     return Count(letters=sent)
 
 
