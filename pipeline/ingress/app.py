@@ -18,7 +18,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from pipeline.engine.frame import Bounds
 from pipeline.engine.topology import Topology, Work
 from pipeline.engine.transport import Message, Transport
-from pipeline.ingress import metrics, reply
+from pipeline.ingress import cors, metrics, reply
 from pipeline.ingress.authentication.guards import Guards
 from pipeline.ingress.commit import Committer
 from pipeline.ingress.health import Health
@@ -171,6 +171,14 @@ class Ingress:
             return self._intake.refuse(connector, refusal)
         return reply.ping(connector.preset.door.reply)
 
+    async def preflight(self, request: web.Request) -> web.Response:
+        """`OPTIONS /in/{token}`: a browser asks whether a page may post."""
+        try:
+            connector = await self._intake.connector(request.match_info["token"])
+        except Refusal as refusal:
+            return self._intake.refuse(None, refusal)
+        return cors.preflight(connector, request.headers)
+
     def _committed(self, events: Sequence[Event]) -> None:
         metrics.GROUP.observe(len(events))
         metrics.BACKLOG.set(self.backlog)
@@ -209,6 +217,7 @@ def build_app(ingress: Ingress, further: Sequence[web.RouteDef] = ()) -> web.App
         [
             web.post("/in/{token}", ingress.post),
             web.get("/in/{token}", ingress.ping),
+            web.options("/in/{token}", ingress.preflight),
             web.get("/healthz", healthz),
             web.get("/readyz", readyz),
             web.get("/metrics", exposition),

@@ -10,7 +10,7 @@ import structlog
 from aiohttp import web
 
 from pipeline.engine.transport import BrokerUnavailable
-from pipeline.ingress import metrics, reply
+from pipeline.ingress import cors, metrics, reply
 from pipeline.ingress.authentication.echo import Echoed
 from pipeline.ingress.authentication.guards import Guards
 from pipeline.ingress.body import is_blank
@@ -64,6 +64,8 @@ class Intake:
         connector = self._catalog.known_by(post.token)
         if connector is None or _asks_to_wait(post) or names_request(connector, post.headers):
             return False
+        if connector.settings.origins and cors.is_asked(connector, post.headers):
+            return False  # its answer has headers
         began = time.perf_counter()
         try:
             self._admit(connector)
@@ -101,7 +103,7 @@ class Intake:
         except TROUBLES as trouble:
             response = self.refuse(connector, trouble)
         self._tally.took(time.perf_counter() - began)
-        return response
+        return cors.shared(response, connector, request.headers)
 
     async def connector(self, token: str) -> Connector:
         """The connector that the URL names, also a disabled one; raises Refusal."""
