@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="See what came in, what became of it, and why.", no_args_is_help=True)
 
+OF_A_LETTER = ("stage", "kind", "status", "reason")
 FAILURE = ("stage", "field", "value", "rule", "error")  # what there is to tell of one beside its reason
 BEHAVIOUR = {
     "capture": "created and updated",
@@ -91,7 +92,10 @@ def show_(
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
-    """Show one event: the request, its outcome and reason, the records it touched, and its way through the stages."""
+    """Show one event: the request, its outcome and reason, the records it touched, and its way through the stages.
+
+    Also all that it died of so far, and the other versions of the thing that it is about.
+    """
     from pipeline.cli import show
     from pipeline.operations import journal
     from pipeline.operations.errors import NotFound
@@ -107,6 +111,7 @@ def show_(
         show.as_json(row)
         return
     stages, request = row.pop("stages"), row.pop("request")
+    failures, versions = row.pop("failures"), row.pop("versions")
     show.pairs(
         {
             "event": row["event_id"],
@@ -132,10 +137,33 @@ def show_(
         }
     )
     show.table(
-        ("stage", "attempt", "waited ms", "spent ms"),
-        ((step["stage"], step["attempt"], step["waited_ms"], step["spent_ms"]) for step in stages),
+        ("run", "stage", "attempt", "waited ms", "spent ms"),
+        (
+            (run_told(step["replay"]), step["stage"], step["attempt"], step["waited_ms"], step["spent_ms"])
+            for step in stages
+        ),
         title="\nits way",
     )
+    if failures:
+        show.table(
+            ("letter", "run", "died UTC", "stage", "kind", "status", "reason"),
+            (
+                (
+                    each["id"],
+                    run_told(each["replay"]),
+                    show.moment(each["died_at"]),
+                    *(each[name] for name in OF_A_LETTER),
+                )
+                for each in failures
+            ),
+            title="\nwhat it died of",
+        )
+    if versions:
+        show.table(
+            ("event", "received UTC", "outcome"),
+            ((each["event_id"], show.moment(each["received_at"]), each["outcome"]) for each in versions),
+            title="\nother versions of the same thing",
+        )
     show.console.print(f"\nrequest\n{request}", markup=False)
 
 
@@ -154,6 +182,11 @@ def retry(
         return len(events)
 
     print(f"sent again {in_chain(account, run):,}")
+
+
+def run_told(replay: int | None) -> str | None:
+    """The number of a run, in words."""
+    return None if replay is None else f"replay {replay}" if replay else "first"
 
 
 def decided(decision: dict[str, Any]) -> str:

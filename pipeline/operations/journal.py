@@ -13,12 +13,27 @@ from pipeline.operations.access import Actor
 from pipeline.operations.chain import Chain
 from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
 from pipeline.operations.replay import replay_one, start
+from pipeline.operations.runs import numbered
 from pipeline.operations.visible import visible
-from pipeline.store import dead_letters, journal, leads
+from pipeline.store import dead_letters, journal, leads, versions
 from pipeline.store.database import Database
 from pipeline.store.journal import Filter, Page
 from schemas.event import Event
 
+FAILURE = (
+    "id",
+    "stage",
+    "kind",
+    "reason",
+    "field",
+    "value",
+    "rule",
+    "error",
+    "attempts",
+    "replay",
+    "died_at",
+    "status",
+)  # what is told of one
 OUTCOMES = ("created", "updated", "unchanged", "dropped", "failed")
 
 
@@ -56,12 +71,24 @@ async def page(
 
 
 async def show(database: Database, actor: Actor, event: str) -> dict[str, Any]:
-    """The whole row of one event, with its connector's name. Raises NotFound."""
+    """The whole row of one event, with its connector's name. Raises NotFound.
+
+    `failures` are all that it died of, the oldest first, as FAILURE names it; `versions` the other versions of the
+    thing that it is about, the latest first: event_id, received_at, outcome. Each of its `stages` has the number of its
+    `replay`, see `pipeline.operations.runs`.
+    """
     seen = await visible(database, actor)
     row = await journal.show(database, actor.account, event)
     if row is None or not seen.holds(row):
         raise NotFound(f"no event {event!r} in the journal; if it was just accepted, it may still be under way")
-    return seen.named(row)
+    letters = await dead_letters.of_event(database, actor.account, row["event_id"])
+    ends = {letter["replay"]: letter["stage"] for letter in letters}
+    return {
+        **seen.named(row),
+        "stages": numbered(row["stages"], ends, row["replay"]),
+        "failures": [{name: letter[name] for name in FAILURE} for letter in letters],
+        "versions": await versions.others(database, actor.account, row["event_id"]),
+    }
 
 
 async def retry(database: Database, chain: Chain, actor: Actor, event: str) -> int | None:

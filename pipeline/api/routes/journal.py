@@ -11,6 +11,7 @@ from pydantic import Field
 from pipeline.api.call import Call
 from pipeline.api.listing import Limit, Moment, Page, Shown
 from pipeline.api.route import Table
+from pipeline.api.routes.dead import Status
 from pipeline.operations import journal
 from schemas.access import Scope
 from schemas.strict import Strict
@@ -51,12 +52,43 @@ class EventShown(Shown):
     )
 
 
+class FailureShown(Shown):
+    """What an event died of, in one of its runs: a dead letter."""
+
+    id: int
+    stage: str
+    kind: str
+    reason: str
+    field: str | None
+    value: str | None
+    rule: str | None
+    error: str | None
+    attempts: int
+    replay: int = Field(description="the run: 0, the first one, or a replay")
+    died_at: datetime
+    status: Status
+
+
+class VersionShown(Shown):
+    """Another version of the thing that an event is about."""
+
+    event_id: str
+    received_at: datetime
+    outcome: Outcome
+
+
 class WholeEventShown(EventShown):
-    """The same with the request, the failure, and its way through the stages."""
+    """The same with the request, the failure, its way through the stages, and all that came before and after."""
 
     revision: int = Field(description="of the connector, which it was processed with")
     failure: dict[str, Any] | None
-    stages: list[dict[str, Any]]
+    failures: list[FailureShown] = Field(description="all that it died of, the oldest first")
+    versions: list[VersionShown] = Field(
+        description="other versions of the thing that it is about, which came with the same id, the latest first"
+    )
+    stages: list[dict[str, Any]] = Field(
+        description="its way: stage, attempt, waited_ms, spent_ms, and replay, the run (0: the first one)"
+    )
     request: str = Field(description="the source's document, without its secrets")
 
 
