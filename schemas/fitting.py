@@ -11,7 +11,7 @@ from schemas.fields import Field, FieldType
 from schemas.mapping import MapRow
 from schemas.normal.choices import coercer_of
 from schemas.normal.locale import Locale
-from schemas.normal.values import BAD_EMAIL, BAD_PHONE, SHARED_PHONE, ValueRejected, shown
+from schemas.normal.values import BAD_EMAIL, BAD_PHONE, DIGITS_LOST, SHARED_PHONE, ValueRejected, says_more, shown
 from schemas.source_field import SourceField
 from schemas.transform import Constant, DateFormat, Join, LookUp, Transform, name_of
 
@@ -66,12 +66,16 @@ def bad_constants(row: MapRow, field: Field, locale: Locale) -> list[str]:
     coerce = coercer_of(field, row.to, locale)
     for what, value in row.own_values:
         try:
-            note = coerce(value)[1]
+            normal, note = coerce(value)
         except ValueRejected as rejection:
             problems.append(f"its {what} is {shown(value)!r}, and {rejection.rule}")
             continue
-        if note in (BAD_PHONE, SHARED_PHONE, BAD_EMAIL):
+        if normal is None:
+            problems.append(f"its {what} is {shown(value)!r}, which says nothing; leave it out")
+        elif note in (BAD_PHONE, SHARED_PHONE, BAD_EMAIL, DIGITS_LOST):
             problems.append(f"its {what} is {shown(value)!r}, which is {note}")
+        elif says_more(value, field.type, locale):
+            problems.append(f"its {what} is {shown(value)!r}, and {row.to} takes one value: {normal!r} alone")
     return problems
 
 

@@ -24,7 +24,8 @@ def key_text(value: Any) -> str:
 def junk_of(field: Field, locale: Locale) -> frozenset[str]:
     """The values of a unique field that identify nobody, in normal form."""
     coerce = coercer_of(field, field.name, locale)
-    return frozenset(key_text(coerce(value)[0]) for value in field.junk)
+    values = (coerce(value)[0] for value in field.junk)
+    return frozenset(key_text(value) for value in values if value is not None)
 
 
 class Entry(NamedTuple):

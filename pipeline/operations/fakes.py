@@ -11,7 +11,7 @@ import re
 import unicodedata
 from random import Random
 
-from schemas.normal.email import read_email
+from schemas.normal.email import normal_email
 from schemas.normal.phone import read_phone
 
 FIRST = ("Asha", "Vikram", "Meera", "Rohan", "Nina", "Omar", "Lena", "Tomas", "Ines", "Kofi", "Yara", "Hugo")
@@ -53,7 +53,7 @@ class Fakes:
     def email(self, text: str) -> str:
         """An address at one of the domains that RFC 2606 keeps for examples; what is no address stays none."""
         key = text.strip().casefold()
-        if read_email(text) is None:
+        if normal_email(text) is None:
             return self.text(text)
         if key not in self._addresses:
             local, _, domain = text.strip().rpartition("@")
@@ -61,8 +61,10 @@ class Fakes:
         return self._addresses[key]
 
     def phone(self, text: str) -> str:
-        """A number of the same country, as valid as this one and written like it."""
+        """A number of the same country, as valid as this one and written like it; of several, other digits."""
         known = read_phone(text, self.country)
+        if known.others:
+            return self.text(text)
         digits = "".join(c for c in text if c.isascii() and c.isdigit())
         if len(digits) < 5 or len(set(digits[-7:])) == 1:  # a short code, or junk that is nobody's number
             return text
@@ -94,7 +96,7 @@ class Fakes:
         taken = set(self._addresses.values())
         plain = "".join(c for c in self.text(local) if c.isascii() and (c.isalnum() or c in ".-_+")).strip(".")
         address = f"{plain or 'someone'}@{self._domains[domain.casefold()]}"
-        while read_email(address) is None or address in taken or address == f"{local}@{domain}".casefold():
+        while normal_email(address) is None or address in taken or address == f"{local}@{domain}".casefold():
             address = f"someone{self._random.randrange(10_000)}@{self._domains[domain.casefold()]}"
         return address
 

@@ -1,9 +1,9 @@
 """A real event without anybody's data in it. In: an event's document, and its connector. Out: one of the same shape.
 
 What the connector knows tells what a value is: the field that a path is mapped to, and the type of the source's field.
-What steers the mapping stays as it was sent: numbers, times, switches, words that conditions and look-up tables speak
-of, and what the vocabulary of a business is made of. Everything else is replaced, also what is mapped to nothing;
-addresses and numbers are looked for in every text. Days without a time, such as birthdays, become other days.
+What steers the mapping stays as it was sent: numbers, times, switches, blank words, words that conditions and look-up
+tables speak of, and what the vocabulary of a business is made of. Everything else is replaced, also what is mapped to
+nothing; addresses and numbers are looked for in every text. Days without a time, such as birthdays, become other days.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from pipeline.operations.fakes import Fakes
 from schemas.connector import Connector
 from schemas.cutting import PAIR_VALUE, REDACTED, is_pairs, pair_name
 from schemas.fields import CHOICES, FieldType
-from schemas.normal.email import read_email
+from schemas.normal.email import normal_email
 from schemas.normal.phone import read_phone
 from schemas.normal.time import read_moment
+from schemas.normal.wrapping import unwrapped
 from schemas.transform import LookUp
 
 Kind = Literal["keep", "moment", "phone", "email", "name", "day", "text"]
@@ -62,6 +63,7 @@ class _Scrubber:
     def __init__(self, connector: Connector, fakes: Fakes, random: Random) -> None:
         self._source = connector.preset.source
         self._zone = connector.zone
+        self._says_nothing = connector.locale.blanks.test()
         self._fakes = fakes
         self._random = random
         self._kinds = _kinds(connector)
@@ -147,17 +149,19 @@ class _Scrubber:
 
     def _text(self, value: str, kind: Kind) -> str:
         plain = self._decoded(value)
-        if not plain.strip() or plain == REDACTED:
+        if plain == REDACTED or self._says_nothing(unwrapped(plain)):
             return value
         fake = self._fake(plain, kind)
         return quote(fake, safe="") if plain != value else fake
 
     def _fake(self, text: str, kind: Kind) -> str:
         match kind:
-            case "phone":
+            case "phone" if not read_phone(text, self._fakes.country).others:
                 return self._fakes.phone(text)
-            case "email":
+            case "email" if "@" not in text or normal_email(text):
                 return self._fakes.email(text)
+            case "phone" | "email":  # several, or with something around it
+                return self._without_people(text, self._fakes.text)
             case "day":
                 return self._day(text)
             case "name":
@@ -183,7 +187,7 @@ class _Scrubber:
 
     def _addresses(self, text: str) -> Iterator[tuple[int, int, str]]:
         for found in ADDRESS.finditer(text):
-            if read_email(found.group()):
+            if normal_email(found.group()):
                 yield found.start(), found.end(), self._fakes.email(found.group())
 
     def _numbers(self, text: str) -> Iterator[tuple[int, int, str]]:

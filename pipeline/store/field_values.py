@@ -17,7 +17,7 @@ from schemas.keying import LONGEST_KEY, key_text
 from schemas.normal.choices import coercer_of, pair
 from schemas.normal.locale import Locale
 from schemas.normal.path import ABSENT
-from schemas.normal.values import ValueRejected, shown
+from schemas.normal.values import ValueRejected, says_more, shown
 
 PORTION = 5_000  # records
 SHOWN = 10  # values that are named
@@ -87,6 +87,10 @@ async def convert(connection: Connection, account: int, record: str, old: Field,
                 continue
             if value is ABSENT:
                 breaking.add(row["value"], "it stands for no time at all")
+            elif value is None:
+                breaking.add(row["value"], "it says nothing, and a field that says nothing is empty")
+            elif says_more(row["value"], new.type, NOWHERE):
+                breaking.add(row["value"], f"it holds more than one value, and a {new.type} field takes one")
             elif value != row["value"] or type(value) is not type(row["value"]):
                 changed.append((row["id"], value))
         if changed and not breaking.count:
@@ -102,7 +106,8 @@ async def claim(connection: Connection, account: int, new: Field) -> Breaking:
         return breaking
     coerce = coercer_of(new, f"lead.{new.name}", NOWHERE)
     async for rows in _portions(connection, account, "lead", new):
-        keys = [(key_text(row["value"]), row["id"]) for row in rows if coerce(row["value"])[1] is None]
+        sound = (row for row in rows if coerce(row["value"]) == (row["value"], None))
+        keys = [(key_text(row["value"]), row["id"]) for row in sound]
         keys = [(value, id) for value, id in keys if 0 < len(value) <= LONGEST_KEY]
         columns = [value for value, _ in keys], [id for _, id in keys]
         await connection.execute(CLAIM, account, new.space, *columns)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from schemas.normal.email import read_email
+from schemas.normal.email import emails_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,9 @@ class People:
         if isinstance(value, bool) or not isinstance(value, str | int):
             return None
         text = str(value)
-        read = read_email(text)
-        found = self.known.get(text.strip() if read is None else read)
-        return read if found is None and not self.strict else found
+        addresses = emails_in(text)
+        found = next((self.known[each] for each in (*addresses, text.strip()) if each in self.known), None)
+        return addresses[0] if found is None and addresses and not self.strict else found
 
     def lenient(self) -> People:
         """The same, and every other address too: a mapping goes on working when a user takes another address."""

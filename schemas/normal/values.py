@@ -28,7 +28,7 @@ from zoneinfo import ZoneInfo
 
 from schemas.fields import FieldType
 from schemas.normal.custom import order_of
-from schemas.normal.email import read_email
+from schemas.normal.email import emails_in, read_email
 from schemas.normal.locale import Locale
 from schemas.normal.numbers import read_number
 from schemas.normal.path import ABSENT, is_blank
@@ -118,6 +118,14 @@ def _unwrapping(type: FieldType, locale: Locale) -> Callable[[Any], Coerced | No
 def coerce(value: Any, type: FieldType, field: str, locale: Locale) -> Coerced:
     """The value in the normal form of this field, with a note if it was bent; raises ValueRejected."""
     return coercer(type, field, locale)(value)
+
+
+def says_more(value: Any, type: FieldType, locale: Locale) -> bool:
+    """Whether a value of this type holds more than becomes of it: further numbers or addresses, or an extension."""
+    if type is FieldType.PHONE:
+        number = read_phone(_single(value, locale, type), locale.country)
+        return bool(number.others or number.extension)
+    return type is FieldType.EMAIL and len(emails_in(_single(value, locale, type))) > 1
 
 
 def shown(value: object) -> str:

@@ -25,6 +25,7 @@ from pipeline.store import fields
 from pipeline.store.database import Database
 from schemas.cutting import events_in, redacted
 from schemas.fields import Field
+from schemas.normal.email import emails_in
 from schemas.normal.phone import read_phone
 from schemas.presets import presets
 from tests.support.chain import ARRIVED, connector_of
@@ -81,6 +82,25 @@ def test_nothing_of_anybody_is_left_and_the_shape_is(person: dict[str, Any]) -> 
         assert fake["name"].split()[0].casefold() == fake["tags"][1].casefold()
         assert (fake["score"], fake["newsletter"], fake["occurred_at"]) == (7, True, person["occurred_at"])
     assert fake != scrubbed(person, connector, Random(8))
+    assert not identifying(person, connector) & identifying(fake, connector)
+
+
+def test_several_values_in_one_text_are_all_replaced_and_blank_words_stay() -> None:
+    connector = connector_of("generic-json", {"default_country": "IN"})
+    person = {
+        "phone": "98111 22233 / 98111 22244",
+        "mobile": "p:+91_9811122255",
+        "email": "Asha Rao <asha@corp.example.in>, rao@corp.example.in",
+        "city": "N/A",
+        "message": '"null"',
+    }
+    fake = scrubbed(person, connector, Random(7))
+    text = orjson.dumps(fake).decode().casefold()
+    assert not [secret for secret in ("asha", "rao", "22233", "22244", "22255", "corp.") if secret in text], text
+    assert (fake["city"], fake["message"]) == ("N/A", '"null"')
+    phone = read_phone(fake["phone"], "IN")
+    assert phone.valid and len(phone.others) == 1
+    assert len(emails_in(fake["email"])) == 2
     assert not identifying(person, connector) & identifying(fake, connector)
 
 

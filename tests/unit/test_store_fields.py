@@ -79,7 +79,7 @@ async def test_a_change_that_breaks_stored_values_names_ten_of_them_and_how_many
     await fields.put(database, ACCOUNT, "lead", Field(name="budget", label="Budget"))
     other = await accounts.create(database, "other")
     await lead(database, {"budget": "nobody's"}, other)
-    ids = [await lead(database, {"budget": text}) for text in ("12", " 7.50", *(f"about {n}" for n in range(12)))]
+    ids = [await lead(database, {"budget": text}) for text in ("12", "7 or 8", *(f"about {n}" for n in range(12)))]
     with pytest.raises(FieldRefused) as caught:
         await fields.put(database, ACCOUNT, "lead", Field(name="budget", label="Budget", type="number"))
     assert caught.value.count == 13
@@ -92,11 +92,37 @@ async def test_a_change_that_breaks_stored_values_names_ten_of_them_and_how_many
 
 async def test_a_change_that_all_values_survive_converts_them(database: Database) -> None:
     await fields.put(database, ACCOUNT, "lead", Field(name="budget", label="Budget"))
-    ids = [await lead(database, {"budget": text, "city": "Pune"}) for text in ("12", "7.50", "-3")]
+    ids = [await lead(database, {"budget": text, "city": "Pune"}) for text in ("12", "7.50", "-3", "₹1,50,000")]
     assert await fields.put(database, ACCOUNT, "lead", Field(name="budget", label="B", type="number")) == "changed"
-    assert [(await stored(database, id))["budget"] for id in ids] == [12, 7.5, -3]
+    assert [(await stored(database, id))["budget"] for id in ids] == [12, 7.5, -3, 150000]
     assert await fields.put(database, ACCOUNT, "lead", Field(name="budget", label="B")) == "changed"
     assert await stored(database, ids[0]) == {"budget": "12", "city": "Pune"}
+
+
+@pytest.mark.parametrize(
+    ("type", "text", "rule"),
+    [
+        ("number", "N/A", "says nothing"),
+        ("phone", "+91 98111 22233 / +91 98111 22244", "more than one value"),
+        ("phone", "+91 98111 22233 ext. 12", "more than one value"),
+        ("email", "asha@example.com, ravi@example.com", "more than one value"),
+    ],
+)
+async def test_a_change_never_drops_what_is_stored(database: Database, type: str, text: str, rule: str) -> None:
+    await fields.put(database, ACCOUNT, "lead", Field(name="other", label="Other"))
+    id = await lead(database, {"other": text})
+    with pytest.raises(FieldRefused, match=rule):
+        await fields.put(database, ACCOUNT, "lead", Field(name="other", label="Other", type=type))
+    assert await stored(database, id) == {"other": text}
+
+
+async def test_only_what_is_in_normal_form_becomes_a_key(database: Database) -> None:
+    await fields.put(database, ACCOUNT, "lead", Field(name="other", label="Other", type="phone"))
+    for number in ("+919811122233", "+91 98111 22244 (old)", "12345"):  # what was not read when it came
+        await lead(database, {"other": number})
+    await fields.put(database, ACCOUNT, "lead", Field(name="other", label="Other", type="phone", unique=True))
+    keys = await database.fetch("SELECT value FROM identity_key WHERE account_id = $1 AND space = 'other'", ACCOUNT)
+    assert [row["value"] for row in keys] == ["+919811122233"]
 
 
 async def test_an_option_that_is_in_use_stays(database: Database) -> None:
