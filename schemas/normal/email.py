@@ -23,6 +23,8 @@ _PLAIN = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+[a-
 
 def read_email(text: str) -> str | None:
     """The first address in a text, in normal form; None: there is none."""
+    if (address := _plain(text.strip())) is not None:
+        return address
     found = emails_in(text)
     return found[0] if found else None
 
@@ -30,7 +32,9 @@ def read_email(text: str) -> str | None:
 def emails_in(text: str) -> tuple[str, ...]:
     """Every address in a text, in normal form, in their order, none twice."""
     text = text.strip()
-    if is_clean(text) and len(text) <= LONGEST and (address := normal_email(text)) is not None:
+    if (address := _plain(text)) is not None:
+        return (address,)
+    if len(text) <= LONGEST and is_clean(text) and (address := normal_email(text)) is not None:
         return (address,)
     return _searched(text) if len(text) <= LONGEST_TEXT else ()
 
@@ -38,10 +42,16 @@ def emails_in(text: str) -> tuple[str, ...]:
 def normal_email(text: str) -> str | None:
     """The address that a text is, in normal form, with nothing around it but white space; None: it is none."""
     text = text.strip()
-    return None if len(text) > LONGEST else _plain(text) or _validated(text)
+    if len(text) > LONGEST:
+        return None
+    lower = text.lower()
+    return lower if "xn--" not in lower and _PLAIN.fullmatch(lower) else _validated(text)
 
 
 def _plain(text: str) -> str | None:
+    """The address that a text plainly is: no mark before it, and nothing escaped in it."""
+    if len(text) > LONGEST or not text[:1].isalnum() or "%" in text:
+        return None
     lower = text.lower()
     return lower if "xn--" not in lower and _PLAIN.fullmatch(lower) else None
 

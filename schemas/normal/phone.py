@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 import phonenumbers
 
 from schemas.normal.phone_parsed import NO_NUMBER, Phone, is_shared, parsed
-from schemas.normal.phone_search import numbers_in
+from schemas.normal.phone_search import FEWEST, numbers_in, one_number
 from schemas.normal.phone_text import is_date, tidy
 
 __all__ = ["NO_NUMBER", "Phone", "facts_of", "read_phone"]
@@ -24,7 +24,7 @@ USUAL = 40  # characters; the longest number has 15 digits
 LONGEST = 300  # characters that are looked through
 
 _ALLOWED = re.compile(r"\+?[0-9 ().\-]+")
-_DIGITS = re.compile(r"[0-9 ()\-]+")
+_BARE = re.compile(r"[^\w+(]*(?:[A-Za-z]{1,10}[ .:\-]+)?[^\w+(]*(\(?\+?[0-9][0-9 ()\-]*)[^\w+]*")  # p:(+91)98450 77051,
 _INTERNATIONAL = re.compile(r"\+[0-9][0-9 ().\-]*")
 _MARKS = b" ().-"
 _TYPES = ("mobile", "fixed_line", "toll_free", "premium_rate", "shared_cost", "voip", "personal_number", "pager", "uan")
@@ -59,16 +59,22 @@ _made: dict[str, Phone] = {}
 @lru_cache(maxsize=REMEMBERED)
 def _read(text: str, country: str | None) -> Phone:
     """A text of usual length, most often one number in some common way of writing."""
-    number = text.strip() if _DIGITS.fullmatch(text) else tidy(text)
+    if (bare := _BARE.fullmatch(text)) and (plain := _plainly(bare[1], country)):
+        return plain
+    number = tidy(text)
     if not _ALLOWED.fullmatch(number) or is_date(number):
         return _searched(text, country)
     if number.startswith("00") and country is None:
         number = f"+{number[2:].lstrip('- ')}"
-    digits = _digits(number)
-    if plain := _plainly_valid(digits) if number.startswith("+") else _plainly_national(digits, country):
+    if plain := _plainly(number, country):
         return plain
     known = parsed(number, country)
-    return known if known.valid else _searched(text, country, known)
+    if known.valid:
+        return known
+    if len(_digits(number)) < 2 * FEWEST:  # in digits and marks alone there is no second number
+        meant = one_number(number, country)
+        return meant if meant.valid else known
+    return _searched(text, country, known)
 
 
 @lru_cache(maxsize=REMEMBERED // 10)
@@ -110,6 +116,14 @@ def facts_of(text: str) -> dict[str, str | bool | None]:
         "national": phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL),
         "shared": number.shared,
     }
+
+
+def _plainly(number: str, country: str | None) -> Phone | None:
+    """What libphonenumber would say of digits and marks between them, where that needs no parsing; None: ask it."""
+    digits = _digits(number)
+    if is_date(number):
+        return None
+    return _plainly_valid(digits) if digits.startswith("+") else _plainly_national(digits, country)
 
 
 def _plainly_valid(number: str) -> Phone | None:

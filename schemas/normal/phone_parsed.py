@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import phonenumbers
+
+RECENT = 1_000  # texts: a search asks about the same part again and again
 
 
 class Phone(NamedTuple):
@@ -28,6 +31,7 @@ NO_NUMBER = Phone(None, False, None)
 _UP, _DOWN = "01234567890123456789", "98765432109876543210"
 
 
+@lru_cache(maxsize=RECENT)
 def parsed(text: str, country: str | None) -> Phone:
     """What libphonenumber makes of a text: `country` completes a number without a country code."""
     try:

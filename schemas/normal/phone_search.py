@@ -7,11 +7,12 @@ digits in a way that systems and people write them (`_ways`): that counts where 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import phonenumbers
 
 from schemas.normal import phone_text
-from schemas.normal.phone_parsed import NO_NUMBER, Phone, parsed
+from schemas.normal.phone_parsed import NO_NUMBER, RECENT, Phone, parsed
 from schemas.normal.renumbered import new_numbers
 
 FEWEST = 7  # digits of what counts as a number beside others: libphonenumber takes shorter ones only as a whole text
@@ -40,7 +41,7 @@ def _in_part(text: str, country: str | None) -> _Found:
     """The numbers in a text that only marks divide which may stand in a number too."""
     if len(parts := phone_text.slashed(text)) > 1 and (found := _each(parts, country)):
         return found
-    if found := _valid([_one(text, country)]):
+    if found := _valid([one_number(text, country)]):
         return found
     if found := [number for part in phone_text.weak_parts(text) for number in _enough([part], country)]:
         return found
@@ -57,7 +58,7 @@ def _each(parts: Sequence[str], country: str | None) -> _Found:
 
 
 def _enough(parts: Sequence[str], country: str | None) -> _Found:
-    return _valid([_one(part, country) for part in parts if _is_long(part)])
+    return _valid([one_number(part, country) for part in parts if _is_long(part)])
 
 
 def _is_long(text: str) -> bool:
@@ -68,7 +69,8 @@ def _valid(numbers: Sequence[Phone]) -> _Found:
     return [number for number in numbers if number.e164 is not None]
 
 
-def _one(text: str, country: str | None) -> Phone:
+@lru_cache(maxsize=RECENT)
+def one_number(text: str, country: str | None) -> Phone:
     """The one number that this text is, by libphonenumber or by one of the ways that it does not know."""
     number = _by_library(text, country)
     if number.e164 is not None:

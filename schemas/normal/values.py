@@ -48,6 +48,7 @@ NO_TIME = "stands for no time at all (1970 or the year 1); treated as missing"
 EXACT = 2**53  # integers up to here survive JSON unchanged
 SHOWN = 200  # characters of a value that a rejection keeps
 
+_NUMERIC = (int, float, Decimal)
 _SECONDS = re.compile(r"[+-]?\d{1,30}(?:\.\d{1,30})?", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d{1,30}(?:\.(?:\d\d?|\d{4,30}))?", re.ASCII)  # a point before three may group digits
 _CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,4}):([0-5]?\d)", re.ASCII)
@@ -187,7 +188,7 @@ def _number(value: Any, locale: Locale) -> Coerced:
             value = float(value) if "." in value else int(value)
         else:
             value = read_number(value, locale.country)
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, _NUMERIC) or not math.isfinite(value):
         raise _Refused("a number field takes one number, such as 150000, 1,50,000 or ₹50000")
     number: int | float | Decimal = value
     if not -EXACT <= number <= EXACT:

@@ -11,13 +11,14 @@ from importlib.resources import files
 
 import phonenumbers
 
+from schemas.normal.country import country_of
 from schemas.normal.phone import read_phone
 
 REMEMBERED = 10_000
 
 
 def zone_of(number: str | None, country: object) -> str | None:
-    """The zone. `number` is valid or None, `country` an ISO 3166 alpha-2 code or an English name, or anything else."""
+    """The zone. `number` is valid or None, `country` a code or an English name, or anything else."""
     if number:
         alone = _alone()
         for length in (2, 3, 1):  # no calling code begins another one
@@ -33,10 +34,8 @@ def zone_of(number: str | None, country: object) -> str | None:
 
 @lru_cache(maxsize=REMEMBERED)
 def of_country(country: str) -> frozenset[str]:
-    """The zones of a country, by its code or its English name; none if there is no such country."""
-    word = country.strip().casefold()
-    code = word if len(word) == 2 else _codes().get(word, "")
-    return _countries().get(code, frozenset())
+    """The zones of a country, by any name that it has; none if there is no such country."""
+    return _countries().get(country_of(country) or "", frozenset())
 
 
 def _narrowed(zones: frozenset[str], others: frozenset[str]) -> frozenset[str]:
@@ -82,13 +81,8 @@ def _canonical(zones: tuple[str, ...]) -> frozenset[str]:
 def _countries() -> dict[str, frozenset[str]]:
     zones: dict[str, set[str]] = {}
     for code, _, zone, *_ in _table("zone.tab"):
-        zones.setdefault(code.casefold(), set()).add(zone)
+        zones.setdefault(code, set()).add(zone)
     return {code: frozenset(names) for code, names in zones.items()}
-
-
-@cache
-def _codes() -> dict[str, str]:
-    return {name.casefold(): code.casefold() for code, name in _table("iso3166.tab")}
 
 
 @cache
