@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from schemas.connector import Connector
 
 TYPES = {
+    ".json": "application/json",
     ".ndjson": "application/x-ndjson",
     ".jsonl": "application/x-ndjson",
     ".form": "application/x-www-form-urlencoded",
@@ -43,7 +44,11 @@ def try_(
         Path | None, typer.Option("--draft", help="Try this file's settings in place of those in force.", exists=True)
     ] = None,
     content_type: Annotated[
-        str | None, typer.Option("--content-type", help="The body's type; else by the file's suffix, else JSON.")
+        str | None,
+        typer.Option(
+            "--content-type",
+            help="The body's type, with its charset; else by the file's suffix; else as a body without one is read.",
+        ),
     ] = None,
     anew: Annotated[bool, typer.Option("--anew", help="As if no event of these ids had come before.")] = False,
     brief: Annotated[bool, typer.Option("--brief", help="Leave out the event after each stage.")] = False,
@@ -56,7 +61,7 @@ def try_(
     from pipeline.operations.trying import try_body
 
     body = _read(payload)
-    type = content_type or TYPES.get(payload.suffix.lower(), "application/json")
+    type = content_type or TYPES.get(payload.suffix.lower(), "")
 
     async def run(settings: Settings) -> list[Trial]:
         async with _connector(settings, account, name, draft) as (opened, _, connector):

@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple
 from multipart import parse_options_header
 
 from pipeline.ingress.labels import UTF_8, Charset, named
-from pipeline.ingress.refusal import unsupported
+from pipeline.ingress.refusal import malformed, unsupported
 
 JSON: Final = frozenset({"application/json", "text/json"})
 LINES: Final = frozenset(
@@ -44,6 +44,17 @@ def content_of(header: str) -> Content:
     kind, charset = _kind(media), named(options.get("charset", ""))
     boundary = options.get("boundary", "").encode("utf-8", "surrogateescape")
     return Content(kind, charset, boundary, kind == "json" and charset.codecs[0] == UTF_8)
+
+
+def encoded(text: str, content_type: str) -> bytes:
+    """A text in bytes as who names this content type sends it: in its charset, else in UTF-8. Raises Refusal."""
+    charset = content_of(content_type).charset
+    for codec in charset.codecs:
+        try:
+            return text.encode(codec)
+        except UnicodeEncodeError:
+            continue  # a larger one may have it
+    raise malformed("Not in its charset", f"the text has signs that charset {charset.label} has not")
 
 
 def _kind(media: str) -> Kind:

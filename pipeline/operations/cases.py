@@ -18,6 +18,7 @@ import orjson
 from pydantic import Field as Attribute
 from pydantic import ValidationError, model_validator
 
+from pipeline.ingress.content import encoded
 from pipeline.ingress.door import cut
 from pipeline.ingress.limits import Limits
 from pipeline.ingress.refusal import Refusal, malformed
@@ -215,7 +216,7 @@ def _raws(case: Case, connector: Connector) -> list[str]:
     """The events of a case, as the door makes them."""
     if case.event is not None:
         return [orjson.dumps(orjson.loads(case.event)).decode()]
-    body = str(case.body).encode()
+    body = encoded(str(case.body), case.content_type)
     try:
         return [event.raw for event in cut(connector, {"Content-Type": case.content_type}, body, Limits()).events]
     except Refusal:

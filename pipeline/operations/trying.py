@@ -16,6 +16,7 @@ from typing import Any
 from pipeline.engine.outcome import DeadLetter, Drop, Forward, Retry
 from pipeline.engine.stage import Effects
 from pipeline.engine.topology import Topology
+from pipeline.ingress.content import encoded
 from pipeline.ingress.door import cut
 from pipeline.ingress.limits import Limits
 from pipeline.ingress.refusal import Refusal
@@ -80,8 +81,7 @@ async def try_body(
     try:
         events = cut(connector, headers, body, limits or Limits()).events
     except Refusal as refusal:
-        problem = Problem("payload", f"{refusal.title}: {refusal.detail}")
-        raise Invalid(f"the door would refuse this with {refusal.status}", [problem]) from refusal
+        raise _would_refuse(refusal) from refusal
     if len(events) > MOST:
         raise Invalid(f"{len(events)} events are too many to try at once; {MOST} are not")
     try:
@@ -90,6 +90,19 @@ async def try_body(
             return [await _try(topology, tools, trial, records, _anew(each) if anew else each) for each in events]
     except TimeoutError:
         raise Invalid(f"it took longer than {LONGEST:g} s, and was taken back; try fewer events at once") from None
+
+
+def sent(text: str, content_type: str) -> bytes:
+    """A body given as text, as a source that names this content type sends it. Raises Invalid, as the door refuses."""
+    try:
+        return encoded(text, content_type)
+    except Refusal as refusal:
+        raise _would_refuse(refusal) from refusal
+
+
+def _would_refuse(refusal: Refusal) -> Invalid:
+    problem = Problem("payload", f"{refusal.title}: {refusal.detail}")
+    return Invalid(f"the door would refuse this with {refusal.status}", [problem])
 
 
 def _anew(event: Event) -> Event:

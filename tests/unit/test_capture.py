@@ -182,6 +182,26 @@ async def test_a_captured_event_is_a_case_that_passes_until_the_mapping_changes(
         await capture(database, ACCOUNT, ids[0], "../../etc/passwd")
 
 
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/json; charset=iso-8859-1", '{"name": "Zoë"}'),
+        ("application/x-www-form-urlencoded; charset=shift_jis", "name=Zo%c3%ab"),
+        ("text/plain", "name=Zoë"),
+    ],
+)
+def test_a_body_of_a_case_is_sent_as_its_content_type_says(tmp_path: Path, content_type: str, body: str) -> None:
+    (tmp_path / "web.toml").write_text('name = "web"\npreset = "generic-json"\n')
+    case = tmp_path / "web.tests" / "one.toml"
+    case.parent.mkdir()
+    name = "Zoﾃｫ" if "shift_jis" in content_type else "Zoë"
+    case.write_text(
+        f"name = \"one\"\ncontent_type = '{content_type}'\nbody = '{body}'\n[[expect]]\nlead = {{name = '{name}'}}\n"
+    )
+    [ran] = [each for each in run_all([tmp_path]) if each.file is not None]
+    assert ran.passed, ran
+
+
 async def test_the_commands_capture_and_test(database: Database, database_url: str, tmp_path: Path) -> None:
     environment = {"LEADPIPE_DATABASE_URL": database_url, "HOME": str(tmp_path)}
     (tmp_path / "web.toml").write_text('name = "web"\npreset = "generic-json"\ndefault_country = "IN"\n')

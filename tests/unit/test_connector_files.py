@@ -219,6 +219,14 @@ async def test_try_and_compare_by_command(environment: dict[str, str], database:
     form = ("try", "web", payload, "--content-type")
     assert "a new lead" in await asked(environment, *form, "application/x-www-form-urlencoded")
     assert "the door would refuse this with 415" in await asked(environment, *form, "image/png", code=2)
+    for suffix in (".form", ".txt", ""):  # what has no type of its own is read as a body without one
+        other = tmp_path / f"other{suffix}"
+        other.write_bytes(b"phone=+919811122255&name=Jos%E9")
+        out = await asked(environment, "try", "web", other)
+        assert "José" in out and "read as Windows-1252" in out, out
+    other.write_bytes('{"phone": "09811122255", "name": "José"}'.encode("latin-1"))
+    out = await asked(environment, "try", "web", other, "--content-type", "application/json; charset=ISO-8859-1")
+    assert "José" in out and "Windows-1252" not in out
     out = await asked(environment, "compare", "web", "--draft", draft)
     assert "1 events compared: 0 the same, 1 different" in out and "lead.score" in out and id in out
     found = json.loads(await asked(environment, "compare", "web", "--draft", draft, "--json"))

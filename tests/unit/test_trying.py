@@ -13,16 +13,18 @@ import pytest
 from pipeline.daemon.core import STAGES
 from pipeline.engine.stage import discover
 from pipeline.engine.topology import Topology
+from pipeline.ingress.charset import ASSUMED
 from pipeline.operations import trying
 from pipeline.operations.changes import FieldChange
 from pipeline.operations.compare import compare
 from pipeline.operations.connectors import drafted, parsed
 from pipeline.operations.errors import Invalid
-from pipeline.operations.trying import Trial, try_body
+from pipeline.operations.trying import Trial, sent, try_body
 from pipeline.store import rehearsal
 from pipeline.store.database import Database
 from schemas.connector import Connector
 from tests.support.events import ACCOUNT
+from tests.support.forms import FORM, MULTIPART, of_fields
 from tests.support.journalled import JSON, TOPOLOGY, saved, through
 
 WEB = {
@@ -156,6 +158,39 @@ async def test_an_event_that_would_die_names_field_value_and_rule(database: Data
             with pytest.raises(Invalid, match="the door would refuse this with 400"):
                 await try_body(database, TOPOLOGY, web, JSON, refused)
     assert await everything(database) == before
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "notes"),
+    [
+        (FORM, b"phone=%2B91+98111+22277&name=Jos%E9", (ASSUMED,)),
+        (f"{FORM}; charset=iso-8859-1", b"phone=%2B91+98111+22277&name=Jos%E9", ()),
+        ("text/plain", b"phone=+919811122277&name=Jos%C3%A9", ()),
+        ("", '{"phone": "09811122277", "name": "José"}'.encode("cp1252"), (ASSUMED,)),
+        (MULTIPART, of_fields([("phone", "09811122277"), ("name", "José")]), ()),
+    ],
+)
+async def test_a_body_is_tried_as_the_door_would_take_it(
+    database: Database, content_type: str, body: bytes, notes: tuple[str, ...]
+) -> None:
+    web = await saved(database, WEB)
+    [trial] = await try_body(database, TOPOLOGY, web, {"Content-Type": content_type}, body)
+    assert trial.outcome == "created"
+    assert (by_field(trial)["lead.phone"].new, by_field(trial)["lead.name"].new) == ("+919811122277", "José")
+    assert trial.notes == notes
+
+
+def test_a_body_that_is_given_as_text_is_sent_in_the_charset_that_is_named() -> None:
+    assert sent("é", "") == sent("é", "application/json") == sent("é", "text/plain; charset=us-ascii") == "é".encode()
+    assert sent("é – €", "application/json; charset=iso-8859-1") == "é – €".encode("cp1252")
+    assert sent("镕", f"{FORM}; charset=gb2312") == "镕".encode("gb18030")  # GB 2312 itself has no such sign
+    for content_type, status in (
+        ("text/plain; charset=koi8-r", 400),
+        ("text/plain; charset=klingon", 415),
+        ("image/png", 415),
+    ):
+        with pytest.raises(Invalid, match=f"the door would refuse this with {status}"):
+            sent("山", content_type)
 
 
 async def test_a_draft_is_tried_in_place_of_what_is_in_force_also_one_of_a_new_name(database: Database) -> None:

@@ -18,7 +18,7 @@ from pipeline.operations import connectors, journal
 from pipeline.operations.capture import capture
 from pipeline.operations.compare import compare
 from pipeline.operations.errors import Invalid, Problem
-from pipeline.operations.trying import try_body
+from pipeline.operations.trying import sent, try_body
 from pipeline.operations.visible import named
 from schemas.access import Scope
 from schemas.connector import Connector
@@ -142,7 +142,7 @@ async def try_connector(call: Call, connector: Given, body: Payload) -> Trials:
     name = await named(call.database, call.actor, connector)
     if (body.body is None) == ("document" not in body.model_fields_set):
         raise Invalid("nothing is tried", [Problem("document", "give either `document` or `body`")])
-    text = orjson.dumps(body.document) if body.body is None else body.body.encode()
+    text = orjson.dumps(body.document) if body.body is None else sent(body.body, body.content_type)
     async with call.alone():
         tried = await _connector(call, name, body.draft)
         headers = {"Content-Type": body.content_type}
