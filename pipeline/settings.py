@@ -73,6 +73,7 @@ class Settings(Strict):
         default=365, ge=1, le=3650, description="how long an event is known to have taken effect; at least journal_days"
     )
     history_days: int = Field(default=365, ge=1, le=3650, description="how long what leads said before is kept")
+    refused_days: int = Field(default=30, ge=1, le=3650, description="how long refused requests are kept")
     ended_days: int = Field(default=90, ge=1, le=3650, description="how long tokens and API keys are listed once ended")
     database_pool: int = Field(default=4, ge=1, le=100, description="connections of one process")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")

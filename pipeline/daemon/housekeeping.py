@@ -20,7 +20,13 @@ LATER = 300.0  # seconds, after anything else was in the way
 
 async def keep_house(database: Database, settings: Settings) -> None:
     """Keep the partitions in order and forget what is old, until cancelled. Several processes may do this at once."""
-    days = Days(settings.journal_days, settings.applied_days, settings.history_days, settings.ended_days)
+    days = Days(
+        settings.journal_days,
+        settings.applied_days,
+        settings.history_days,
+        settings.ended_days,
+        settings.refused_days,
+    )
     told = ""
     while True:
         try:

@@ -21,6 +21,7 @@ KEYS_OF_REQUESTS = "DELETE FROM request_key WHERE claimed_at < $1"
 HISTORY = "DELETE FROM lead_change WHERE changed_at < $1"
 NOTIFICATIONS = "DELETE FROM notification WHERE created_at < $1"
 SETTLED = "DELETE FROM dead_letter WHERE status <> 'dead' AND changed_at < $1"
+REFUSED = "DELETE FROM refused WHERE refused_at < $1"
 KEYS = "DELETE FROM api_key WHERE least(revoked_at, expires_at) < $1"
 # a deletion, even of nothing, has every process load the connectors anew
 ENDED = "SELECT EXISTS (SELECT FROM connector_token WHERE valid_until < $1)"
@@ -34,13 +35,14 @@ class Days:
     `journal`: journal rows, receipts, notifications, and dead letters that are settled. `applied`: that
     an event took effect, so that it does nothing when it comes again, and what a request's key stands for; never less
     than the journal. `history`: what the values of leads replaced. `ended`: tokens and API keys that expired, or were
-    revoked.
+    revoked. `refused`: requests that the door turned away.
     """
 
     journal: int
     applied: int
     history: int
     ended: int
+    refused: int = 30
 
 
 async def maintain(database: Database, days: Days, *, today: date | None = None) -> Kept:
@@ -63,6 +65,7 @@ async def maintain(database: Database, days: Days, *, today: date | None = None)
         journal = _before(day, days.journal)
         await connection.execute(NOTIFICATIONS, journal, timeout=LONG)
         await connection.execute(SETTLED, journal, timeout=LONG)
+        await connection.execute(REFUSED, _before(day, days.refused), timeout=LONG)
         await _forget_ended(connection, _before(day, days.ended))
     await workers.forget(database)
     if kept.made or kept.dropped:

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from pipeline.store import accounts, api_keys, connectors, dead_letters, history, notifications, tokens, users
+from pipeline.store import accounts, api_keys, connectors, dead_letters, history, notifications, refused, tokens, users
 from pipeline.store.api_keys import NewKey
 from pipeline.store.database import Database
 from pipeline.store.dead_letters import Filter, Status
@@ -18,9 +18,10 @@ from schemas.connector import ConnectorSettings
 from stages.upsert import upsert
 from tests.support.events import ACCOUNT, mapped, results
 from tests.unit.test_store_dead_letters import dead, keep
+from tests.unit.test_store_refused import row
 
 pytestmark = pytest.mark.usefixtures("same_day")
-DAYS = Days(journal=60, applied=365, history=200, ended=90)
+DAYS = Days(journal=60, applied=365, history=200, ended=90, refused=14)
 
 
 def in_days(days: int) -> date:
@@ -100,3 +101,16 @@ async def test_settled_dead_letters_and_notifications_go_with_the_journal(databa
     await maintain(database, DAYS, today=in_days(61))
     assert [row["event_id"] for row in await dead_letters.page(database, Filter(status=None))] == [waits.id]
     assert await notifications.latest(database, ACCOUNT) == []
+
+
+async def test_refused_requests_go_whether_or_not_they_were_sent(database: Database) -> None:
+    now = datetime.now(UTC)
+    await refused.keep(database, [row(at=now - timedelta(days=1)), row(at=now), row(at=now)])
+    newest, _, _ = await refused.page(database)
+    await refused.mark(database, {newest["id"]: []}, "sam")
+    await maintain(database, DAYS, today=in_days(13))
+    assert await refused.count(database) == 3
+    await maintain(database, DAYS, today=in_days(14))
+    assert await refused.count(database) == 2
+    await maintain(database, DAYS, today=in_days(15))
+    assert await refused.count(database) == 0
