@@ -26,12 +26,13 @@ from pipeline.ingress.authentication.guards import Guards
 from pipeline.ingress.limits import Limits
 from pipeline.ingress.listen import listen
 from pipeline.ingress.receipts import FileReceipts
+from pipeline.ingress.refusals import Refusals
 from pipeline.ingress.short import Short
 from pipeline.ingress.spool.spool import Spool
 from pipeline.secrets.references import Secrets
 from pipeline.secrets.seal import Seals
 from pipeline.settings import Settings, public_url
-from pipeline.store import journal, receipts, request_keys
+from pipeline.store import journal, receipts, refused, request_keys
 from schemas.auth import network
 
 log = structlog.get_logger(__name__)
@@ -97,6 +98,7 @@ def ingress_of(core: Core, spool: Spool) -> Ingress:
         guards=guards_of(core),
         journal=partial(journal.results_of, core.database),
         keys=partial(request_keys.claim, core.database),
+        refused=Refusals(partial(refused.keep, core.database)),
         receipts=FileReceipts(settings.data_dir, partial(receipts.ship, core.database)),
         spool=spool,
         limits=Limits(connections=settings.http_connections, body=settings.max_body, event=settings.max_event),

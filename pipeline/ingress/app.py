@@ -29,6 +29,7 @@ from pipeline.ingress.needs import Answers, ClaimKeys, Connectors, Look
 from pipeline.ingress.receipts import NoReceipts, Receipts
 from pipeline.ingress.receive import Receiver
 from pipeline.ingress.refusal import Refusal
+from pipeline.ingress.refused import NoRefusedLog, RefusedLog
 from pipeline.ingress.request_keys import RequestKeys
 from pipeline.ingress.short import Take
 from pipeline.ingress.spool.feed import Feeder
@@ -89,6 +90,7 @@ class Ingress:
         keys: ClaimKeys | None = None,
         guards: Guards | None = None,
         receipts: Receipts | None = None,
+        refused: RefusedLog | None = None,
         spool: Spool | None = None,
         limits: Limits | None = None,
         bounds: Bounds | None = None,
@@ -97,6 +99,7 @@ class Ingress:
         self.health = Health.of(transport, topology, database, catalog)
         self.spool = spool
         self._receipts = receipts or NoReceipts()
+        self._refused = refused or NoRefusedLog()
         self._guards = guards or Guards()
         self._receiver = Receiver(self.limits)
         self._keeper = Keeper(transport, spool, self.limits.commit_seconds)
@@ -107,7 +110,15 @@ class Ingress:
         self._keys = RequestKeys(keys)
         self._tally = metrics.Tally()
         self._intake = Intake(
-            catalog, self._guards, self._receiver, self._committer, self._waiting, self._tally, self.limits, self._keys
+            catalog,
+            self._guards,
+            self._receiver,
+            self._committer,
+            self._waiting,
+            self._tally,
+            self.limits,
+            self._keys,
+            self._refused,
         )
 
     @property
@@ -134,6 +145,7 @@ class Ingress:
     async def start(self) -> None:
         """Begin; requests may come from now on."""
         await self._receipts.start()
+        await self._refused.start()
         if self._feeder is not None:
             self._feeder.start()
 
@@ -148,6 +160,7 @@ class Ingress:
             await self._keeper.stop()
             await self.spool.close()
         await self._receipts.stop()
+        await self._refused.stop()
         await self.health.stop()
         self._tally.tell()
 

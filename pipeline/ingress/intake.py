@@ -21,6 +21,7 @@ from pipeline.ingress.limits import Limits
 from pipeline.ingress.needs import Connectors
 from pipeline.ingress.receive import Receiver
 from pipeline.ingress.refusal import Refusal, unavailable
+from pipeline.ingress.refused import Refused, RefusedLog
 from pipeline.ingress.request_keys import RequestKeys
 from pipeline.ingress.short import Asked, Brief, Post, Tell
 from pipeline.ingress.spool.spool import SpoolUnavailable
@@ -48,6 +49,7 @@ class Intake:
         tally: metrics.Tally,
         limits: Limits,
         keys: RequestKeys,
+        refused: RefusedLog,
     ) -> None:
         self.stopping = False
         self._catalog = catalog
@@ -58,6 +60,7 @@ class Intake:
         self._tally = tally
         self._limits = limits
         self._keys = keys
+        self._refused = refused
 
     def take(self, post: Post, tell: Tell) -> bool:
         """A post whose body has come; `tell` gets its answer. False: it must go the long way."""
@@ -68,15 +71,16 @@ class Intake:
             return False  # its answer has headers
         began = time.perf_counter()
         try:
-            self._admit(connector)
+            self._is_open()
             body = self._receiver.bounded(post.body)
+            self._admit(connector)
             found = None if is_blank(body) else self._cut(connector, post, body)
             if found is not None and found.events:
                 self._committer.commit(found.events, found.size, self._teller(connector, found, began, tell))
                 return True
             answer = self._answer(connector, found)
         except TROUBLES as trouble:
-            answer = self.refuse(connector, trouble)
+            answer = self._turn_away(connector, trouble, post, post.body)
         self._tally.took(time.perf_counter() - began)
         tell(answer)
         return True
@@ -85,11 +89,13 @@ class Intake:
         """A post to the URL with this token, by way of the application."""
         began = time.perf_counter()
         connector: Connector | None = None
+        body: bytes | None = None
         try:
             connector = await self.connector(token)
+            self._is_open()
+            body = await self._receiver.body(request)
             self._admit(connector)
             seconds = seconds_of(request.query["wait"], self._limits.wait_seconds) if _asks_to_wait(request) else None
-            body = await self._receiver.body(request)
             found = None if is_blank(body) else self._cut(connector, request, body)
             if found is not None and found.claim is not None:
                 await self._keys.claim(found.claim)
@@ -101,7 +107,7 @@ class Intake:
             else:
                 response = reply.finished(found.ids, await self._waiting.results(found.ids, seconds))
         except TROUBLES as trouble:
-            response = self.refuse(connector, trouble)
+            response = self._turn_away(connector, trouble, request, body)
         self._tally.took(time.perf_counter() - began)
         return cors.shared(response, connector, request.headers)
 
@@ -127,9 +133,22 @@ class Intake:
         log.info("refused", connector=name, status=refusal.status, why=refusal.title, **refusal.where)
         return reply.refused(None if connector is None else connector.preset.door.reply, refusal)
 
-    def _admit(self, connector: Connector) -> None:
+    def _turn_away(
+        self, connector: Connector | None, trouble: Exception, asked: Asked, body: bytes | None
+    ) -> web.Response:
+        """The answer to a post that came to nothing. It is kept, unless it was empty, or may come again as it is."""
+        says_nothing = body is not None and is_blank(body)
+        if connector is not None and isinstance(trouble, Refusal) and not trouble.again and not says_nothing:
+            proof = self._guards.proof(connector, asked, body or b"")
+            self._refused.keep(Refused.of(connector, trouble, proof, asked, body))
+        return self.refuse(connector, trouble)
+
+    def _is_open(self) -> None:
         if self.stopping:
             raise unavailable("this process is stopping", retry_after=1)
+
+    def _admit(self, connector: Connector) -> None:
+        """The body has come by now, so that what is refused here can be kept."""
         if not connector.settings.enabled:
             raise Refusal(403, "Connector disabled", f"connector {connector.name} is disabled")
 

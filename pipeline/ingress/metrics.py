@@ -11,6 +11,7 @@
 | `leadpipe_spool_oldest_seconds` | how long the oldest event in the spool has waited |
 | `leadpipe_spool_total{result}` | events `kept`, `fed` in, `confirmed` after all, `refused`, `failed`; `damaged` |
 | `leadpipe_ingress_connections_refused_total` | connections that came when too many were open |
+| `leadpipe_ingress_refused_kept_total{result}` | refused requests that were `kept`, or `dropped` for want of room |
 | `leadpipe_ingress_unchecked_keys_total` | idempotency keys that passed unchecked, without the database |
 | `leadpipe_receipt_errors_total` | groups whose receipts could not be written |
 """
@@ -42,6 +43,7 @@ GROUP = Histogram(
 )
 BACKLOG = Gauge("leadpipe_ingress_backlog_events", "Events waiting for the broker", multiprocess_mode="livesum")
 RECEIPT_ERRORS = Counter("leadpipe_receipt_errors_total", "Groups whose receipts could not be written")
+REFUSED_KEPT = Counter("leadpipe_ingress_refused_kept_total", "What became of refused requests", ["result"])
 UNCHECKED_KEYS = Counter("leadpipe_ingress_unchecked_keys_total", "Idempotency keys that passed unchecked")
 CONNECTIONS_REFUSED = Counter("leadpipe_ingress_connections_refused_total", "Connections over the cap")
 SPOOL = Counter("leadpipe_spool_total", "What became of events that were to be spooled", ["result"])

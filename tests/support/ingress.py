@@ -23,6 +23,7 @@ from pipeline.ingress.limits import Limits
 from pipeline.ingress.listen import listen
 from pipeline.ingress.needs import ClaimKeys, Results
 from pipeline.ingress.receipts import Receipts
+from pipeline.ingress.refused import RefusedLog
 from pipeline.ingress.short import Short
 from pipeline.ingress.spool.spool import Spool
 from pipeline.store.database import DatabaseUnavailable
@@ -168,6 +169,7 @@ async def open_door(
     guards: Guards | None = None,
     limits: Limits | None = None,
     receipts: Receipts | None = None,
+    refused: RefusedLog | None = None,
     spool: Spool | None = None,
     keys: ClaimKeys | None = None,
     keepalive: float = 15,
@@ -185,6 +187,7 @@ async def open_door(
         return {id: journal[id] for id in ids if id in journal}
 
     stores: dict[str, Any] = {"guards": guards, "journal": look, "receipts": receipts, "spool": spool, "keys": keys}
+    stores["refused"] = refused
     ingress = Ingress(catalog, transport, TOPOLOGY, database, limits=limits or UNHURRIED, **stores)
     await ingress.start()
     runner = web.AppRunner(build_app(ingress), **{**SERVER, "lingering_time": 0.05, "keepalive_timeout": keepalive})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -29,6 +29,13 @@ log = structlog.get_logger(__name__)
 
 AGAIN = 30.0  # seconds after which a guard is made anew where a secret is missing, or lies in a file
 QUIET = 60.0  # seconds between two lines about the same trouble of one connector in mode `log`
+
+
+class Proof(NamedTuple):
+    """Whether a request proves who sent it, where its connector asks for that, and the key that it vouches for."""
+
+    given: bool
+    key: str | None = None
 
 
 @dataclass
@@ -77,6 +84,15 @@ class Guards:
     def asked(self, connector: Connector, request: Asked) -> Answer | None:
         """What a GET of the URL wants sent back; None: it is a mere ping. Raises Refusal."""
         return self._guard(connector).asked_by_query(_arrived(request, b""))
+
+    def proof(self, connector: Connector, request: Asked, body: bytes) -> Proof:
+        """What a request proves that is refused in any case. Nothing is counted and nobody is refused by this."""
+        if not connector.guarded or not (guard := self._guard(connector)).watches:
+            return Proof(True)
+        try:
+            return Proof(True, guard.key(_arrived(request, body), self._clock()))
+        except Denied:
+            return Proof(guard.auth is None or guard.auth.mode != "enforce")
 
     def _key(self, guard: Guard, arrived: Arrived) -> str | None:
         try:
