@@ -136,8 +136,9 @@ class Refusals:
         size = 0
         while self._waiting and len(batch) < BATCH and size < BATCH_BYTES:
             for own in list(islice(self._waiting, BATCH - len(batch))):
-                batch.append(self._take(own))
-                size += batch[-1].held
+                if size < BATCH_BYTES:
+                    batch.append(self._take(own))
+                    size += batch[-1].held
         return sorted(batch, key=lambda each: each.at)
 
     def _take(self, own: tuple[int, bool]) -> Refused:
