@@ -28,6 +28,8 @@ from pipeline.ingress.plain_form import form_in
 from pipeline.ingress.refusal import Refusal, malformed, unsupported
 from pipeline.ingress.strict_json import is_json, json_of
 
+Read = Callable[[bytes], "list[Document]"]
+
 # What a signature of the sender that was checked is over: nothing, the bytes of the body, or the fields of a form.
 Signed = Literal["nothing", "bytes", "fields"]
 
@@ -54,7 +56,10 @@ def documents(
     """
     content = content_of(content_type)
     if content.is_usual:
-        return _in_charset(body, content.charset, _one)
+        try:
+            return [Document(json_of(body))]
+        except Refusal as refusal:
+            return _otherwise(body, content.charset, _one, refusal)
     charset = content.charset if signed == "nothing" else content.charset.after_utf8()
     match content.kind:
         case "json":
@@ -75,9 +80,11 @@ def _form_or_json(
     body: bytes, is_form: bool, charset: Charset, form_field: str | None, most: int, *, literal: bool
 ) -> list[Document]:
     """What may be either. `is_form`: it says that it is a form. `literal`: as of `urlencoded`."""
-    if not begins_json(body):
+    looks_json = begins_json(body)
+    if not looks_json:
         body, charset = _legible(body, charset)
-    if begins_json(body):
+        looks_json = begins_json(body)
+    if looks_json:
         return _in_charset(body, charset, lambda text: _lines(text, most) if are_lines(text) else _one(text))
     if is_markup(body):
         raise unsupported("the body is XML or HTML, which is not taken; send JSON or a form")
@@ -90,18 +97,27 @@ def _form_or_json(
     return [_event(fields_of(pairs, charset), form_field)]
 
 
-def _in_charset(body: bytes, charset: Charset, read: Callable[[bytes], list[Document]]) -> list[Document]:
+def _in_charset(body: bytes, charset: Charset, read: Read) -> list[Document]:
     """What `read` makes of a body in UTF-8. It is not looked at for its charset if it can be read as it came."""
     if charset.codecs[0] == UTF_8:
         try:
             return read(body)
-        except Refusal:
-            utf8, notes = in_utf8(body, charset)
-            if utf8 is body or (notes and not begins_json(utf8)):
-                raise
-    else:
-        utf8, notes = in_utf8(body, charset)
-    return [document._replace(notes=notes) for document in read(utf8)]
+        except Refusal as refusal:
+            return _otherwise(body, charset, read, refusal)
+    utf8, notes = in_utf8(body, charset)
+    return _noted(read(utf8), notes)
+
+
+def _otherwise(body: bytes, charset: Charset, read: Read, refusal: Refusal) -> list[Document]:
+    """What `read` makes of a body that it refused as it came; the same refusal, if that was not for its charset."""
+    utf8, notes = in_utf8(body, charset)
+    if utf8 is body or (notes and not begins_json(utf8)):
+        raise refusal
+    return _noted(read(utf8), notes)
+
+
+def _noted(documents: list[Document], notes: tuple[str, ...]) -> list[Document]:
+    return [document._replace(notes=notes) for document in documents]
 
 
 def _legible(body: bytes, charset: Charset) -> tuple[bytes, Charset]:
