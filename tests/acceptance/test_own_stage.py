@@ -80,5 +80,9 @@ async def test_one_bad_event_of_a_full_batch_harms_no_other(broker: str, install
         "the replayed event",
         PROCESSES,
     )
+    shown = leadpipe.json("journal", "show", bad["event_id"])
+    again = [step["stage"] for step in shown["stages"] if step["replay"] == 1]
+    assert again == ["taste", "dedupe", "upsert"], "what a fault stopped goes on where it stopped"
+    assert [(failure["stage"], failure["status"]) for failure in shown["failures"]] == [("taste", "replayed")]
     assert leadpipe.audited(100)["balance"]["dead"] == 0
     assert leadpipe.stop() == [0]

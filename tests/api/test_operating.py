@@ -59,6 +59,30 @@ async def test_a_failed_event_is_mended_by_another_document(world: World) -> Non
     assert (await api.ask("POST", f"/journal/{has.event}/retry")).status == 409  # it did not fail any more
 
 
+async def test_a_letter_is_sent_to_a_stage_of_ones_choice_or_nothing_is_sent(world: World) -> None:
+    api, has = world.api, world.ours
+    one, many = f"/dead-letters/{has.letter}/replay", "/dead-letters/replay"
+    for path, body in ((f"{one}?from_stage=mapp", None), (many, {"from_stage": "mapp"})):
+        unknown = await api.ask("POST", path, body)
+        assert unknown.status == 422 and unknown.error["field"] == "from_stage", unknown
+        assert "perhaps 'map'" in unknown.text
+    earlier = await api.ask("POST", many, {"from_stage": "map"})  # the conflict died in a later one
+    assert earlier.status == 409 and "is not kept" in earlier.error["detail"]
+    assert (await api.ask("POST", f"{one}?from_stage=map&more=1")).status == 422
+    assert await arrived(api) == 0
+    assert await api.done("POST", f"{one}?from_stage=normalize") == {"letters": 1}
+    assert await arrived(api) == 1
+    row = await row_of(world, has.event)
+    assert [(each["stage"], each["replay"]) for each in row["failures"]] == [("map", 0), ("map", 1)]
+    assert [each["status"] for each in row["failures"]] == ["replayed", "dead"] and row["versions"] == []
+    assert [(step["stage"], step["replay"]) for step in row["stages"]] == [
+        ("normalize", 0),
+        ("map", 0),
+        ("normalize", 1),
+        ("map", 1),
+    ]
+
+
 async def test_many_are_sent_again_grouped_and_set_aside(world: World) -> None:
     api, has = world.api, world.ours
     [one, *_] = groups = (await api.done("GET", "/dead-letters/groups"))["items"]
