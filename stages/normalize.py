@@ -41,6 +41,8 @@ def _normalized(event: Event, connector: Connector | None, read: Read | None) ->
         reading = read(event.raw, event.received_at)
     except ValueRejected as rejection:
         return rejected(rejection, connector)
+    if event.notes and not event.replay:  # the door's; with a replay they come again
+        count(event.notes)
     if reading.notes:
         count(reading.notes)
     return Forward(

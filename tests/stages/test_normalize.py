@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.engine.outcome import DeadLetter, Forward, Outcome
+from pipeline.ingress.charset import ASSUMED
 from schemas.normal.time import NEVER, TWICE
 from schemas.presets import presets
 from schemas.reader import AHEAD
@@ -126,6 +127,15 @@ async def test_a_local_time_that_is_none_or_two_is_noted_and_counted(
     event = forwarded(await outcome_of(normalize, event_of({"occurred_at": written}), connector))
     assert (event.occurred_at, event.notes) == (meant, (f"occurred_at: {note}",))
     assert NOTES.labels(kind)._value.get() == before + 1
+
+
+async def test_what_the_door_noted_stays_and_is_counted_once() -> None:
+    before = NOTES.labels("charset_guessed")._value.get()
+    arrived = event_of({"email": "nobody"}).evolve(notes=(ASSUMED,))
+    for event in (arrived, arrived.evolve(replay=1)):
+        read = forwarded(await outcome_of(normalize, event, GENERIC))
+        assert read.notes[0] == ASSUMED
+    assert NOTES.labels("charset_guessed")._value.get() == before + 1
 
 
 async def test_nul_is_removed_wherever_it_hides() -> None:

@@ -96,6 +96,12 @@ def test_a_plus_stays_one_or_becomes_a_blank_and_nothing_else_is_changed(pieces:
     assert read(body)["a"].replace("+", " ") == usual.replace("+", " ")
 
 
+@given(st.lists(st.sampled_from([b"+", b"%2B", b"%20", b"5", b"a", b"=", b"&", b"%", b"%C3%A9", b";"])).map(b"".join))
+def test_fields_that_were_signed_are_those_that_the_signature_is_over(body: bytes) -> None:
+    body = b"a=" + body
+    assert read(body, signed="fields") == as_object(parse_qsl(body.decode(), keep_blank_values=True))
+
+
 def test_of_fields_that_were_signed_no_plus_is_read_otherwise_than_it_was_signed() -> None:
     assert read(b"phone=+6591234567", signed="fields") == {"phone": " 6591234567"}
     assert read(b"phone=+6591234567", signed="bytes") == {"phone": "+6591234567"}
