@@ -38,7 +38,7 @@ WEAK = frozenset({BAD_PHONE, BAD_EMAIL, SHARED_PHONE, DIGITS_LOST})  # what is n
 
 Candidates = Iterator[tuple[Row, Any]]
 
-_ONE_NUMBER = re.compile(r"[+0-9 ().\-]{1,24}").fullmatch  # nothing beside it: no extension, no second number
+_ONE_NUMBER = re.compile(r"[+0-9 ().\-]{1,16}").fullmatch  # nothing beside it: no extension, no second number
 _SECOND = len("2026-07-31T05:33:50")
 
 
