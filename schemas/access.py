@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import Field as Attribute
 
 from schemas.fields import NAME
-from schemas.normal.email import read_email
+from schemas.normal.email import normal_email
 from schemas.strict import Strict
 
 LONGEST_TEXT = 1_000  # characters of a user field's value
@@ -42,6 +42,8 @@ class Scope(StrEnum):
     JOURNAL_WRITE = "journal:write"
     DEAD_READ = "dead:read"
     DEAD_WRITE = "dead:write"
+    REFUSED_READ = "refused:read"
+    REFUSED_WRITE = "refused:write"
     LEADS_READ = "leads:read"
     LEADS_WRITE = "leads:write"
     CONFLICTS_READ = "conflicts:read"
@@ -51,7 +53,13 @@ class Scope(StrEnum):
 
 # Everybody has his own keys; an administrator has everybody's.
 _VIEWER = frozenset(scope for scope in Scope if scope.value.endswith(":read")) | {Scope.KEYS_WRITE}
-_OPERATOR = _VIEWER | {Scope.JOURNAL_WRITE, Scope.DEAD_WRITE, Scope.LEADS_WRITE, Scope.CONFLICTS_WRITE}
+_OPERATOR = _VIEWER | {
+    Scope.JOURNAL_WRITE,
+    Scope.DEAD_WRITE,
+    Scope.REFUSED_WRITE,
+    Scope.LEADS_WRITE,
+    Scope.CONFLICTS_WRITE,
+}
 _EDITOR = _OPERATOR | {Scope.CONNECTORS_WRITE, Scope.FIELDS_WRITE}
 
 ALLOWED: Mapping[Role, frozenset[Scope]] = {
@@ -136,7 +144,7 @@ def _email(value: Any) -> str:
 
 def mailbox(value: str) -> str:
     """An e-mail address in normal form; ValueError if it is none."""
-    found = read_email(value)
+    found = normal_email(value)
     if not found:
         raise ValueError("must be an e-mail address, such as sam@example.com")
     return found

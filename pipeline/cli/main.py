@@ -25,6 +25,7 @@ from pipeline.cli import (
     lead,
     look,
     preset,
+    refused,
     run,
     secret,
     send,
@@ -46,6 +47,7 @@ app.add_typer(connector.app, name="connector")
 app.add_typer(journal.app, name="journal")
 app.add_typer(lead.app, name="lead")
 app.add_typer(dead.app, name="dead")
+app.add_typer(refused.app, name="refused")
 app.add_typer(conflict.app, name="conflict")
 app.add_typer(account.app, name="account")
 app.add_typer(user.app, name="user")

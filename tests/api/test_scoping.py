@@ -19,6 +19,7 @@ PARTS: dict[tuple[str, str], Callable[[Stock], object]] = {
     ("users", "id"): lambda has: has.user,
     ("keys", "id"): lambda has: has.key,
     ("dead-letters", "id"): lambda has: has.letter,
+    ("refused", "id"): lambda has: has.refused,
     ("conflicts", "id"): lambda has: has.conflict,
     ("user-fields", "name"): lambda has: has.user_field,
     ("fields", "name"): lambda has: has.field,
@@ -56,6 +57,7 @@ BODIES: dict[str, Callable[[Stock], Any]] = {
     "edit_letter": lambda has: {"document": {"name": "A", "phone": "+919822012399"}},
     "replay_letters": lambda has: {"error": "nothing has this"},
     "discard_letters": lambda has: {"letters": [has.letter]},
+    "send_refused": lambda has: {"ids": [has.refused]},
     "merge_leads": lambda has: {"loser": has.lost},
     "resolve_conflict": lambda has: {"use": has.lead},
 }
@@ -114,6 +116,8 @@ async def test_another_accounts_things_are_404_and_stay_as_they_are(world: World
     theirs = {"use": world.theirs.lead}
     assert (await api.ask("POST", f"/conflicts/{world.ours.conflict}/resolve", theirs)).status in (404, 409)
     assert (await api.ask("POST", "/dead-letters/discard", {"letters": [world.theirs.letter]})).status == 404
+    assert (await api.ask("POST", "/refused/send", {"ids": [world.ours.refused, world.theirs.refused]})).status == 404
+    assert (await api.done("GET", f"/refused/{world.ours.refused}"))["sent_at"] is None
     assert (await api.ask("GET", f"/journal?connector={world.theirs.connector_id}")).status == 404
     assert await seen() == before
 
@@ -167,7 +171,7 @@ async def test_a_connector_is_closed_until_it_is_opened(world: World) -> None:
     await api.done("PUT", f"/connectors/{name}", settings)  # no [access]
     of_connector = [route for route in ROUTES if "connector" in route.parameters]
     hidden = ("show_event", "retry_event", "capture_event", "show_letter", "replay_letter", "edit_letter")
-    hidden = (*hidden, "show_conflict", "resolve_conflict")
+    hidden = (*hidden, "show_refused", "send_one_refused", "send_refused", "show_conflict", "resolve_conflict")
 
     async def statuses() -> set[int]:
         return {
@@ -176,7 +180,7 @@ async def test_a_connector_is_closed_until_it_is_opened(world: World) -> None:
         }
 
     assert await statuses() == {404}
-    for path in ("/connectors", "/journal", "/dead-letters", "/dead-letters/groups", "/conflicts"):
+    for path in ("/connectors", "/journal", "/dead-letters", "/dead-letters/groups", "/refused", "/conflicts"):
         assert (await api.done("GET", path, key="operator"))["items"] == [], path
         assert (await api.done("GET", path))["items"] != [], path
     assert (await api.ask("GET", f"/journal?connector={name}", key="viewer")).status == 404

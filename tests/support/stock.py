@@ -24,6 +24,7 @@ from schemas.event import Event
 from schemas.fields import Field
 from tests.support.api import Served, Tenant
 from tests.support.journalled import walk
+from tests.support.turned_away import turned_away
 
 OPEN = {"roles": ["editor", "operator", "viewer"]}
 
@@ -39,6 +40,7 @@ class Stock:
     lost: str  # another lead
     letter: int
     conflict: int
+    refused: int
     user: int
     key: int
     field: str
@@ -80,6 +82,9 @@ async def stock(served: Served, tenant: Tenant) -> Stock:
         lost=str(lost["id"]),
         letter=letter["id"],
         conflict=conflict["id"],
+        refused=await turned_away(
+            database, connector, {"event_id": "5", "name": f"{name} five", "phone": "9822012347"}
+        ),
         user=user["id"],
         key=key.row["id"],
         field=f"{name}_pan",

@@ -10,33 +10,12 @@ from pipeline.store.database import Database
 from pipeline.store.ids import new_id
 from pipeline.store.refused import Filter, Row
 from tests.support.events import ACCOUNT, NOON
+from tests.support.turned_away import row
 
 
-def row(minute: int = 0, **changes: Any) -> Row:
-    """A refused request of connector 7."""
-    usual: dict[str, Any] = {
-        "uid": new_id(),
-        "account": ACCOUNT,
-        "connector": 7,
-        "at": NOON + timedelta(minutes=minute),
-        "status": 400,
-        "title": "Malformed JSON",
-        "detail": "unexpected end",
-        "place": {"line": 2},
-        "proven": True,
-        "content_type": "application/json",
-        "content_encoding": None,
-        "query": None,
-        "key_header": None,
-        "key": None,
-        "signed_key": None,
-        "body": b'{"a": 1',
-        "size": 7,
-        "truncated": False,
-        "redacted": False,
-        "missing": None,
-    }
-    return Row(**{**usual, **changes})
+def at(minute: int, **changes: Any) -> Row:
+    """One of connector 7, so long after noon."""
+    return row(at=NOON + timedelta(minutes=minute), **changes)
 
 
 async def minutes(database: Database, **wanted: Any) -> list[int]:
@@ -46,20 +25,20 @@ async def minutes(database: Database, **wanted: Any) -> list[int]:
 
 async def test_a_request_is_kept_as_it_is_told(database: Database) -> None:
     body = b"\x00\xff not UTF-8"
-    told = row(body=body, key_header="svix-id", key="k\udcff", query="a=\x001", signed_key="msg-1", content_type=None)
+    told = row(body, key_header="svix-id", key="k\udcff", query="a=\x001", signed_key="msg-1", content_type=None)
     await refused.keep(database, [told])
     [listed] = await refused.page(database)
     assert "body" not in listed
     shown = await refused.show(database, listed["id"], ACCOUNT)
     assert shown is not None
-    assert (shown["body"], shown["size"], shown["where"], shown["refused_at"]) == (body, 7, {"line": 2}, NOON)
+    assert (shown["body"], shown["size"], shown["where"], shown["refused_at"]) == (body, 12, {"line": 2}, NOON)
     assert (shown["status"], shown["title"], shown["detail"]) == (400, "Malformed JSON", "unexpected end")
     assert (shown["key_header"], shown["key"], shown["query"], shown["signed_key"]) == ("svix-id", "k", "a=1", "msg-1")
     assert (shown["sent_at"], shown["sent_by"], shown["events"]) == (None, None, [])
 
 
 async def test_what_is_written_twice_is_there_once(database: Database) -> None:
-    one, two = row(1), row(2)
+    one, two = at(1), at(2)
     await refused.keep(database, [one])
     await refused.keep(database, [one, two])
     await refused.keep(database, [])
@@ -67,32 +46,32 @@ async def test_what_is_written_twice_is_there_once(database: Database) -> None:
 
 
 async def test_of_each_connector_the_newest_are_kept(database: Database) -> None:
-    await refused.keep(database, [row(minute) for minute in range(5)], most=3)
-    await refused.keep(database, [row(minute, connector=8) for minute in range(2)], most=3)
-    await refused.keep(database, [row(5)], most=3)
+    await refused.keep(database, [at(minute) for minute in range(5)], most=3)
+    await refused.keep(database, [at(minute, connector=8) for minute in range(2)], most=3)
+    await refused.keep(database, [at(5)], most=3)
     assert await minutes(database, connector=7) == [5, 4, 3]
     assert await minutes(database, connector=8) == [1, 0]
 
 
 async def test_those_that_proved_nothing_push_nobody_else_out(database: Database) -> None:
-    await refused.keep(database, [row(0), row(1)], most=2)
-    await refused.keep(database, [row(minute, proven=False) for minute in range(2, 9)], most=2)
+    await refused.keep(database, [at(0), at(1)], most=2)
+    await refused.keep(database, [at(minute, proven=False) for minute in range(2, 9)], most=2)
     assert await minutes(database, proven=True) == [1, 0]
     assert await minutes(database, proven=False) == [8, 7]
 
 
 async def test_large_bodies_are_fewer(database: Database) -> None:
-    rows = [row(minute, body=b"x" * 40) for minute in range(4)]
-    await refused.keep(database, [*rows, row(4, body=None, missing="unread")], size=100)
+    rows = [at(minute, body=b"x" * 40) for minute in range(4)]
+    await refused.keep(database, [*rows, at(4, body=None)], size=100)
     assert await minutes(database) == [4, 3, 2]
-    await refused.keep(database, [row(5, body=b"x" * 101)], size=100)
+    await refused.keep(database, [at(5, body=b"x" * 101)], size=100)
     assert await minutes(database) == []  # it alone is more than there is room for
 
 
 async def test_they_are_found_by_connector_status_time_and_whether_they_were_sent(database: Database) -> None:
     await refused.keep(
         database,
-        [row(1), row(2, status=401, proven=False), row(3, connector=9), row(4, account=7), row(5, status=415)],
+        [at(1), at(2, status=401, proven=False), at(3, connector=9), at(4, account=7), at(5, status=415)],
     )
     ids = {(each["refused_at"] - NOON).seconds // 60: each["id"] for each in await refused.page(database)}
     await refused.mark(database, {ids[1]: [new_id()], ids[5]: []}, "sam@example.com")
@@ -109,7 +88,7 @@ async def test_they_are_found_by_connector_status_time_and_whether_they_were_sen
 
 
 async def test_pages_neither_repeat_nor_lose_one(database: Database) -> None:
-    await refused.keep(database, [row(minute) for minute in range(7)])
+    await refused.keep(database, [at(minute) for minute in range(7)])
     seen: list[int] = []
     while rows := await refused.page(database, after=seen[-1] if seen else None, limit=3):
         seen += [each["id"] for each in rows]
@@ -117,7 +96,7 @@ async def test_pages_neither_repeat_nor_lose_one(database: Database) -> None:
 
 
 async def test_matching_ones_come_with_bodies_without_those_that_come_meanwhile(database: Database) -> None:
-    await refused.keep(database, [row(minute) for minute in range(5)])
+    await refused.keep(database, [at(minute) for minute in range(5)])
     ids: list[int] = []
     async for rows in refused.matching(database, Filter(sent=False), size=2):
         assert all(each["body"] == b'{"a": 1' for each in rows)

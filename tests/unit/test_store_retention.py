@@ -17,8 +17,8 @@ from pipeline.store.retention import Days, maintain
 from schemas.connector import ConnectorSettings
 from stages.upsert import upsert
 from tests.support.events import ACCOUNT, mapped, results
+from tests.support.turned_away import row
 from tests.unit.test_store_dead_letters import dead, keep
-from tests.unit.test_store_refused import row
 
 pytestmark = pytest.mark.usefixtures("same_day")
 DAYS = Days(journal=60, applied=365, history=200, ended=90, refused=14)

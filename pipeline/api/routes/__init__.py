@@ -10,7 +10,7 @@ from pipeline.api.route import Table
 
 # As one sets an account up, and then works with it; whatever else there is comes after.
 SET_UP = ("account", "users", "keys", "fields", "presets", "connectors", "as_code", "revisions", "webhooks", "trying")
-ORDER = (*SET_UP, "journal", "dead", "conflicts", "leads", "stages")
+ORDER = (*SET_UP, "journal", "dead", "refused", "conflicts", "leads", "stages")
 
 
 @cache

@@ -1,0 +1,162 @@
+"""`leadpipe refused`: look at requests that the door turned away, and send them in once the cause is mended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.cli.options import DEFAULT_ACCOUNT, LARGEST_ID, Account, AfterId, AsJson, Limit, OfConnector, Since, Until
+from pipeline.cli.progress import progress
+from pipeline.cli.session import in_account, in_chain
+from pipeline.cli.times import moment
+
+if TYPE_CHECKING:
+    from pipeline.operations.access import Actor
+    from pipeline.operations.chain import Chain
+    from pipeline.operations.refused import Sent
+    from pipeline.store.database import Database
+    from pipeline.store.refused import Filter
+
+app = typer.Typer(help="Look at requests that were refused, and send them in after all.", no_args_is_help=True)
+
+Status = Annotated[int | None, typer.Option("--status", help="Only those refused with this status.", min=400, max=499)]
+Request = Annotated[int, typer.Argument(help="The refused request's id.", min=1, max=LARGEST_ID)]
+FACTS = ("id", "connector", "refused_at", "status", "title", "detail", "where", "content_type", "content_encoding")
+FURTHER = ("query", "key", "size", "truncated", "redacted", "missing", "sent_at", "sent_by", "events")
+UNPROVEN = "somebody who did not prove who they are"
+
+
+@app.command(name="list")
+def list_(
+    connector: OfConnector = None,
+    status: Status = None,
+    since: Since = None,
+    until: Until = None,
+    sent: Annotated[
+        bool | None, typer.Option("--sent/--unsent", help="Only those that were sent in since, or were not.")
+    ] = None,
+    after: AfterId = None,
+    limit: Limit = 20,
+    account: Account = DEFAULT_ACCOUNT,
+    json: AsJson = False,
+) -> None:
+    """List refused requests, the newest first."""
+    from dataclasses import replace
+
+    from pipeline.cli import show
+    from pipeline.operations import refused
+
+    given = replace(_filter(status, since, until), sent=sent)
+    rows = in_account(
+        account, lambda opened, actor: refused.page(opened, actor, given, connector, after=after, limit=limit)
+    )
+    if json:
+        show.as_json(rows)
+        return
+    show.lines(
+        ("id", "refused UTC", "status", "why", "connector", "bytes", "sent UTC"),
+        (
+            (
+                row["id"],
+                show.moment(row["refused_at"]),
+                row["status"],
+                row["title"],
+                row["connector"],
+                row["size"],
+                row["sent_at"] and show.moment(row["sent_at"]),
+            )
+            for row in rows
+        ),
+        below=(row["detail"] for row in rows),
+    )
+    if len(rows) == limit:
+        show.messages.print(f"more: --after {rows[-1]['id']}")
+
+
+@app.command(name="show")
+def show_(request: Request, account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
+    """Show one refused request: why, and its body, without the secrets that were in it."""
+    from pipeline.cli import show
+    from pipeline.operations import refused
+
+    row: dict[str, Any] = in_account(account, lambda opened, actor: refused.show(opened, actor, request))
+    if json:
+        show.as_json({name: value for name, value in row.items() if name not in ("uid", "signed_key")})
+        return
+    sender = None if row["proven"] else UNPROVEN
+    show.pairs({**{name: row[name] for name in FACTS}, "sender": sender, **{name: row[name] for name in FURTHER}})
+    if row["body"] is not None:
+        show.copyable(f"\nthe body{' in base64' if row['encoding'] == 'base64' else ''}\n{row['body']}")
+
+
+@app.command()
+def send(
+    requests: Annotated[
+        list[int] | None,
+        typer.Argument(help="Ids of refused requests; none: all that match the options.", min=1, max=LARGEST_ID),
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Send all, with no other option to narrow it down.")] = False,
+    connector: OfConnector = None,
+    status: Status = None,
+    since: Since = None,
+    until: Until = None,
+    unproven: Annotated[
+        bool, typer.Option("--unproven", help="Also those whose senders did not prove who they are.")
+    ] = False,
+    account: Account = DEFAULT_ACCOUNT,
+    json: AsJson = False,
+) -> None:
+    """Send refused requests in, each by its connector as it is now. Exit code 1 if one is refused still.
+
+    Of those that match, the ones that were sent in before are left out. To send one again does nothing twice.
+    """
+    narrowed = any((connector, status, since, until))
+    if bool(requests) + (all_ or narrowed) != 1:
+        raise typer.BadParameter("give ids, or options that say which, or --all")
+
+    from pipeline.cli import show
+    from pipeline.ingress.limits import Limits
+    from pipeline.operations import refused
+    from pipeline.settings import load
+    from pipeline.store.refused import count
+
+    given = _filter(status, since, until)
+
+    async def run(opened: Database, chain: Chain, actor: Actor) -> Sent:
+        limits = Limits(event=load().max_event)
+        if requests:
+            return await refused.send(opened, chain, actor, requests, limits)
+        wanted = await refused.wanted(opened, actor, given, connector)
+        with progress("sending", await count(opened, wanted)) as advance:
+            return await refused.send_matching(
+                opened, chain, actor, given, connector, limits, unproven=unproven, on_progress=advance
+            )
+
+    sent = in_chain(account, run)
+    left = [{"id": id, "detail": str(error)} for id, error in sent.refused]
+    if json:
+        told = {"requests": sent.requests, "events": sent.events, "left": sent.left, "refused": left}
+        show.as_json({**told, "unproven": sent.unproven})
+    else:
+        print(f"sent {sent.requests:,} requests with {len(sent.events):,} events")
+        _tell_left(sent, [str(error) for _, error in sent.refused])
+    if sent.left:
+        raise typer.Exit(1)
+
+
+def _tell_left(sent: Sent, details: list[str]) -> None:
+    from pipeline.cli import show
+
+    for detail in details:
+        show.messages.print(detail, markup=False, soft_wrap=True)
+    if further := sent.left - len(details):
+        show.messages.print(f"and {further:,} more")
+    if sent.unproven:
+        show.messages.print(f"{sent.unproven:,} left out, whose senders proved nothing; --unproven sends them too")
+
+
+def _filter(status: int | None, since: str | None, until: str | None) -> Filter:
+    from pipeline.store.refused import Filter
+
+    return Filter(status=status, since=moment(since), until=moment(until))
