@@ -158,7 +158,7 @@ def _result(row: Any) -> dict[str, Any]:
         "changed": row["changed"] or None,
         "reason": row["reason"],
         "stage": row["failed_stage"],
-        **{name: failure.get(name) for name in ("field", "value", "rule")},
+        **{name: failure.get(name) for name in ("field", "value", "rule", "problems")},
     }
     return {
         name: str(value) if isinstance(value, UUID) else value for name, value in found.items() if value is not None
