@@ -159,8 +159,7 @@ class Ingress:
             await self._feeder.stop()
             await self._keeper.stop()
             await self.spool.close()
-        await self._receipts.stop()
-        await self._refused.stop()
+        await asyncio.gather(self._receipts.stop(), self._refused.stop())  # each has its own bound
         await self.health.stop()
         self._tally.tell()
 
