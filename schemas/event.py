@@ -47,10 +47,11 @@ class Step:
 class Event:
     """One event.
 
-    `id` is a UUID: derived from the producer's own id where it gave one, so that sending twice gives the same
-    id, else made at the door. `raw` is the source's document as JSON text, with its secrets redacted; only the
-    first stage and the journal read it. `data` is what the last stage made of it. `result` is what became of
-    it in the records. `failure` is set on an event that died, for the stages that hear of ends.
+    `id` is a UUID: where the producer gave an id of its own, it follows from that and from what the event says, so that
+    sending twice gives the same id, and another version of the thing an id near it; else it is made at the door.
+    `raw` is the source's document as JSON text, with its secrets redacted; only the first stage and the journal read
+    it. `data` is what the last stage made of it. `result` is what became of it in the records. `failure` is set on an
+    event that died, for the stages that hear of ends.
     """
 
     id: str

@@ -139,7 +139,7 @@ def show_(
     show.table(
         ("run", "stage", "attempt", "waited ms", "spent ms"),
         (
-            (run_told(step["replay"]), step["stage"], step["attempt"], step["waited_ms"], step["spent_ms"])
+            (run_named(step["replay"]), step["stage"], step["attempt"], step["waited_ms"], step["spent_ms"])
             for step in stages
         ),
         title="\nits way",
@@ -150,7 +150,7 @@ def show_(
             (
                 (
                     each["id"],
-                    run_told(each["replay"]),
+                    run_named(each["replay"]),
                     show.moment(each["died_at"]),
                     *(each[name] for name in OF_A_LETTER),
                 )
@@ -184,7 +184,7 @@ def retry(
     print(f"sent again {in_chain(account, run):,}")
 
 
-def run_told(replay: int | None) -> str | None:
+def run_named(replay: int | None) -> str | None:
     """The number of a run, in words."""
     return None if replay is None else f"replay {replay}" if replay else "first"
 
