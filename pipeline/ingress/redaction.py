@@ -63,7 +63,7 @@ def cleaned(body: bytes, content_type: str, door: Door) -> Clean:
             text = _decoded(clean, codec)
             if text is not None and (without := _without_secrets(text, media, door)) != text:
                 clean = without.encode(codec, "surrogatepass" if codec.startswith("utf") else "strict")
-    except _Doubtful:
+    except (_Doubtful, UnicodeError):  # or the charset has no brackets to put in a secret's place
         return Clean(None, why="secret")
     return Clean(clean, clean != body)
 

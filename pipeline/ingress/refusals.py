@@ -101,7 +101,11 @@ class Refusals:
         pause = 0.0
         if not self._rows:
             batch, began = self._batch(), time.perf_counter()
-            self._rows = await asyncio.to_thread(_rows_of, batch)
+            try:
+                self._rows = await asyncio.to_thread(_rows_of, batch)
+            finally:
+                if lost := len(batch) - len(self._rows):
+                    self._drop(lost, "they could not be cleaned of secrets")
             pause = SHARE * (time.perf_counter() - began)
         try:
             await self._written(self._rows)
@@ -168,4 +172,11 @@ class Refusals:
 
 
 def _rows_of(batch: Sequence[Refused]) -> list[Row]:
-    return [row_of(each) for each in batch]
+    """The rows of those that can be cleaned; a bug of ours about one of them costs no other one."""
+    rows = []
+    for each in batch:
+        try:
+            rows.append(row_of(each))
+        except Exception as error:
+            log.error("a refused request cannot be cleaned of secrets", error=type(error).__name__)
+    return rows

@@ -151,7 +151,11 @@ def _query(query: str, door: Door) -> str | None:
         (name, REDACTED if any(part in name.lower() for part in _TELLING) else clean_text(value, door))
         for name, value in pairs
     ]
-    return "&".join(f"{quote_plus(name)}={quote_plus(value, safe='[]')}" for name, value in told)[:LONGEST] or None
+    return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in told)[:LONGEST] or None
+
+
+def _quoted(text: str) -> str:
+    return quote_plus(text, safe="[]", errors="replace")
 
 
 def _short(text: Any, door: Door) -> Any:

@@ -41,7 +41,7 @@ def admitted(row: Mapping[str, Any], connector: Connector, limits: Limits) -> Ad
     A key counts that its producer gave it, if whoever sent it proved who they are; else the request is its own key.
     """
     check_whole(row)
-    own = row["key"] is None or not row["proven"]
+    own = not row["key"] or not row["proven"]  # an empty key, or one in no readable bytes, names nothing
     headers = CIMultiDict({CONTENT_TYPE: row["content_type"]} if row["content_type"] else {})
     headers[HEADERS[0] if own else row["key_header"]] = f"refused-{row['uid']}" if own else row["key"]
     try:

@@ -229,6 +229,16 @@ async def test_nor_is_what_is_accepted_or_empty_or_for_nobody() -> None:
     assert handed.all == []
 
 
+async def test_a_head_that_is_no_utf8_can_be_kept() -> None:
+    handed = Handed()
+    async with open_door(refused=handed) as door:
+        for line in (b"Content-Type: \xe9/\xff; charset=\xe9", b"svix-id: \xe9\xff\r\nContent-Type: text/xml"):
+            head = b"POST /in/t?a=%ff&Password=x&b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + line
+            answer = await door.raw(head + b"\r\nContent-Length: 3\r\n\r\n[1]")
+            assert answer.startswith(b"HTTP/1.1 415 ")
+    assert [(row.body, row.query) for row in handed.rows] == [(b"[1]", "a=%EF%BF%BD&Password=[redacted]&b=")] * 2
+
+
 async def test_a_body_is_kept_without_its_secrets() -> None:
     handed = Handed()
     async with open_door(refused=handed, t=connector(door={"redact": ["key"]})) as door:

@@ -117,6 +117,12 @@ async def test_a_producer_that_repeats_the_request_repeats_its_events(world: Wor
     assert await send(world, signed) == cut(site, headers, b'{"name": "Asha"}', Limits(), "msg-1").ids
 
 
+async def test_a_key_that_names_nothing_is_no_hindrance(world: World) -> None:
+    id = await kept(world, ASHA, title="Bad idempotency key", key_header="svix-id", key="")
+    events = await send(world, id)
+    assert len(events) == 1 and await send(world, id) == events
+
+
 async def test_a_key_that_stands_for_something_else_keeps_a_request_out(world: World) -> None:
     api, site = world.api, await live(world)
     await claim(api.database, [Claim.of(site.id, "order-6", b"another body")])

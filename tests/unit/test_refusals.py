@@ -170,6 +170,24 @@ async def test_one_that_cannot_be_stored_keeps_no_other_one_from_it() -> None:
     assert "poison" not in repr(lines)
 
 
+async def test_one_that_cannot_be_cleaned_keeps_no_other_one_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def row_of(refused: Refused) -> Row:
+        if refused.body == b"hostile":
+            raise RecursionError("a bug of ours")
+        return one_row_of(refused)
+
+    one_row_of = refusals.row_of
+    monkeypatch.setattr(refusals, "row_of", row_of)
+    store, before = Store(), counted("dropped")
+    log = quick(store)
+    for body in (b"1", b"hostile", b"2"):
+        log.keep(refused(body))
+    await log.start()
+    await until(lambda: not log.waiting and len(store.rows) == 2)
+    await log.stop()
+    assert store.bodies == [b"1", b"2"] and counted("dropped") - before == 1
+
+
 async def test_when_it_stops_the_rest_is_written() -> None:
     store = Store()
     log = Refusals(store.write, every=3600)
