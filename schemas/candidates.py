@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from schemas.normal.path import ABSENT, is_absent, is_blank
 from schemas.normal.values import ValueRejected, text_of
-from schemas.said import SKIPPED
+from schemas.rejected import SKIPPED
 from schemas.target import Row, Target
 from schemas.transforming import Step, run
 
@@ -18,6 +18,25 @@ class Way(NamedTuple):
     target: Target
     row: Row | None  # its only one, where it simply takes the first of the members that says something
     members: tuple[str, ...]
+
+
+class Plain(NamedTuple):
+    """A way that most are like: a text field takes one member as it is, unless that is no text or may be blank.
+
+    `member` is None for any other way.
+    """
+
+    member: str | None
+    longest_blank: int
+    record: str
+    name: str
+    way: Way
+
+    @classmethod
+    def of(cls, way: Way) -> Plain:
+        target, row, members = way
+        is_plain = target.text and row is not None and not row.fill and len(members) == 1
+        return cls(members[0] if is_plain else None, row.longest_blank if row else 0, target.record, target.name, way)
 
 
 def choose(target: Target, document: dict[str, Any], held: list[bool], notes: list[str]) -> tuple[Row | None, Any]:

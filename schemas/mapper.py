@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from schemas.abroad import Abroad, Place
-from schemas.candidates import Way, candidates, choose, default_of, source_of
+from schemas.candidates import Plain, Way, choose, default_of, source_of
 from schemas.connector import Connector
 from schemas.fields import AS_SENT
 from schemas.keying import entries_of, junk_of, key_text, keys_of
@@ -28,19 +28,21 @@ from schemas.rejected import Problem, Rejected
 from schemas.repeats import blank_out, repeats_of
 from schemas.said import Said
 from schemas.shapes import Shapes
+from schemas.standard import SPARE
 from schemas.target import Conditions, Row, targets_of
 
 MISSING = "the source must send this member, and it is missing"
 BLANK = "the source must send a value here, and it is blank"
 NO_LEAD_ID = "not the id of a lead; the search keys count instead"
 
+NO_CONDITIONS: list[bool] = []
 NOTHING: Mapping[str, str] = {}
 
 
 class Plan(NamedTuple):
     """What documents of one shape can say something of."""
 
-    ways: tuple[Way, ...]
+    ways: tuple[Plain, ...]
     countries: tuple[Place, ...]
 
 
@@ -89,7 +91,9 @@ class _Mapper:
         self._pairs = pairs_of(connector, self._targets)
         self._repeats = repeats_of(connector, self._targets)
         self._search = entries_of(connector, connector.keys)
-        self._also = entries_of(connector, [name for name in self._fields if name not in connector.keys])
+        told = dict.fromkeys([target.name for target in self._targets if target.record == "lead"])
+        told |= dict.fromkeys(name for names in SPARE.values() for name in names if name in self._fields)
+        self._also = entries_of(connector, [name for name in told if name not in connector.keys])
         self._dated = any(target.past for target in self._targets)
         self._abroad = Abroad(connector)
         self._home = connector.locale.country
@@ -103,11 +107,15 @@ class _Mapper:
         said = Said(sent or NOTHING, utc_text(received_at) if self._dated else "", country, self._home)
         spoken_of = {"lead"}  # the records that the source itself said something about
         problems = self._missing(document) if self._required else []
-        held = [
-            word_of(value := look(document)) in wanted or (blank is not None and blank(value))
-            for look, wanted, blank in self._judged
-        ]
-        for way in ways:
+        held = self._held(document) if self._judged else NO_CONDITIONS
+        records = said.records
+        for member, longest_blank, record, name, way in ways:
+            if member is not None:
+                value = document[member]
+                if type(value) is str and len(value) > longest_blank and not value.isspace():
+                    records[record][name] = value
+                    spoken_of.add(record)
+                    continue
             try:
                 self._take(way, document, held, said, spoken_of)
             except ValueRejected as rejection:
@@ -121,13 +129,20 @@ class _Mapper:
             raise Rejected(problems)
         return self._mapped(document, said, spoken_of)
 
+    def _held(self, document: dict[str, Any]) -> list[bool]:
+        """Which of the conditions hold."""
+        return [
+            word_of(value := look(document)) in wanted or (blank is not None and blank(value))
+            for look, wanted, blank in self._judged
+        ]
+
     def _plan(self, names: Collection[str]) -> Plan:
         """The ways to the targets that a document with members of these names can say something of."""
         ways = []
         for target in self._targets:
             if target.can_speak(names):
                 members = tuple(name for name in target.members if name in names)
-                ways.append(Way(target, target.rows[0] if target.members else None, members))
+                ways.append(Plain.of(Way(target, target.rows[0] if target.members else None, members)))
         return Plan(tuple(ways), self._abroad.places(names))
 
     def _take(self, way: Way, document: dict[str, Any], held: list[bool], said: Said, spoken_of: set[str]) -> None:
@@ -144,7 +159,7 @@ class _Mapper:
                     break
                 value = None
         if row is not None and not (target.text and type(value) is str):
-            row, value = said.read(target, row, value, candidates(way, document, held))
+            row, value = said.read(way, row, value, document, held)
         if value is None and not target.clears:
             value = ABSENT
         if value is ABSENT:
@@ -170,7 +185,7 @@ class _Mapper:
         known = lead
         if said.fills:
             known = {**said.fills, **{name: value for name, value in lead.items() if value is not None}}
-        weak = sorted(said.unsound)
+        weak = sorted(said.unsound) if said.unsound else None
         if self._junk:
             said.unsound |= {label for label, name, values in self._junk if key_text(known.get(name)) in values}
         if "time_zone" not in lead and "time_zone" not in defaults:

@@ -14,6 +14,7 @@ from schemas.keying import TOO_LONG
 from schemas.mapper import NO_LEAD_ID
 from schemas.normal.time import NEVER, TWICE
 from schemas.normal.values import BAD_EMAIL, BAD_PHONE, DIGITS_LOST, NO_TIME, SHARED_PHONE
+from schemas.rejected import SKIPPED
 from schemas.transforming import UNLISTED
 
 OTHER = "other"
@@ -33,7 +34,7 @@ KINDS: Mapping[str, str] = {
     SHARED_PHONE: "phone_shared",
     BAD_EMAIL: "email_invalid",
     said.ANOTHER: "value_passed_over",
-    said.SKIPPED: "value_left_out",
+    SKIPPED: "value_left_out",
     said.WENT_TO: "several_values",
     said.NO_ROOM: "several_values_no_field",
     UNLISTED: "value_unlisted",

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from schemas.normal.values import ValueRejected
 
+SKIPPED = "cannot be read, and is left out"  # noted of a value whose row says so, in the place of a rejection
+
 
 class Problem(ValueRejected):
     """One of them. `source` is the path that the value lay at, where the field itself has another name."""

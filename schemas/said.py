@@ -8,10 +8,11 @@ brings a valid value goes before it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from schemas.as_sent import worth_keeping
+from schemas.candidates import Way, candidates
 from schemas.fields import FieldType
 from schemas.normal.email import emails_in
 from schemas.normal.path import ABSENT
@@ -25,18 +26,16 @@ from schemas.normal.values import (
     shown,
     text_of,
 )
+from schemas.rejected import SKIPPED
 from schemas.standard import EXTENSION, SPARE
 from schemas.target import Row, Target
 
 AHEAD = "ahead of its arrival; counted as the moment of arrival"
-SKIPPED = "cannot be read, and is left out"
 ANOTHER = "not valid; another value of this event is taken instead"
 WENT_TO = "several were sent; the next one went to"
 NO_ROOM = "several were sent, and no field is free for the rest; kept as sent"
 
 WEAK = frozenset({BAD_PHONE, BAD_EMAIL, SHARED_PHONE, DIGITS_LOST})  # what is noted of values that must not count
-
-Candidates = Iterator[tuple[Row, Any]]
 
 _ONE_NUMBER = re.compile(r"[+0-9 ().\-]{1,16}").fullmatch  # nothing beside it: no extension, no second number
 _SECOND = len("2026-07-31T05:33:50")
@@ -46,11 +45,11 @@ class Said:
     """What is said so far.
 
     `sent` has values as they were written, by their normal form; `latest` is the moment of arrival, in ISO 8601;
-    `country` is the one that the event names, `home` the connector's.
+    `country` is the one that the event names, `home` the connector's; `away`: they differ.
     """
 
     __slots__ = (
-        "country", "defaults", "fills", "home", "latest", "lead", "notes", "records", "sent", "spare", "unsound"
+        "away", "country", "defaults", "fills", "home", "latest", "lead", "notes", "records", "sent", "spare", "unsound"
     )  # fmt: skip
 
     def __init__(self, sent: Mapping[str, str], latest: str, country: str | None, home: str | None) -> None:
@@ -65,25 +64,28 @@ class Said:
         self.latest = latest
         self.country = country
         self.home = home
+        self.away = country is not None and country != home
 
-    def read(self, target: Target, row: Row, value: Any, candidates: Candidates) -> tuple[Row | None, Any]:
+    def read(
+        self, way: Way, row: Row, value: Any, document: dict[str, Any], held: list[bool]
+    ) -> tuple[Row | None, Any]:
         """The value as its field holds it, and the row that it came by; no row and None: a blank; ABSENT: nothing.
 
-        `candidates` are all the values that the event has for this field. Raises ValueRejected.
+        Where it is not valid, another value that the document has for the field may be. Raises ValueRejected.
         """
-        normal, note = self._coerced(target, row, value)
+        target = way.target
+        if self.away or row.unreadable is not None:
+            normal, note = self._coerced(target, row, value)
+        else:
+            normal, note = target.coerce(value)
         if normal is None or note in WEAK:
-            better = next(self._sound(target, candidates), None)
-            if better is not None:
-                if note is not None:
-                    self.notes.append(f"{target.label}: {ANOTHER}")
-                row, value, normal, note = better
-        if normal is None or normal is ABSENT:
-            if note is not None:
-                self.notes.append(f"{target.label}: {note}")
-            return None, normal
+            row, value, normal, note = self._better(way, row, value, normal, note, document, held)
         if note is not None:
-            self._noted(target, row, value, note)
+            self.notes.append(f"{target.label}: {note}")
+            if note in WEAK:
+                self.unsound.add(target.label)
+        if normal is None or normal is ABSENT:
+            return None, normal
         if target.past and normal[:_SECOND] > self.latest[:_SECOND]:
             self.notes.append(f"{target.label}: {AHEAD}")
             normal = self.latest
@@ -91,9 +93,32 @@ class Said:
             self._as_sent(target, row, value, normal, note)
         return row, normal
 
+    def _better(
+        self,
+        way: Way,
+        row: Row,
+        value: Any,
+        normal: Any,
+        note: str | None,
+        document: dict[str, Any],
+        held: list[bool],
+    ) -> tuple[Row, Any, Any, str | None]:
+        """The first valid value that the document has for a field; where it has none, the one that came first."""
+        target = way.target
+        for other, candidate in candidates(way, document, held):
+            try:
+                found, said = self._coerced(target, other, candidate)
+            except ValueRejected:
+                continue
+            if found is not None and found is not ABSENT and said not in WEAK:
+                if note is not None:
+                    self.notes.append(f"{target.label}: {ANOTHER}")
+                return other, candidate, found, said
+        return row, value, normal, note
+
     def _coerced(self, target: Target, row: Row, value: Any) -> tuple[Any, str | None]:
         try:
-            if target.type is FieldType.PHONE and self.country is not None and self.country != self.home:
+            if self.away and target.type is FieldType.PHONE:
                 normal, note = self._abroad(target, self._written(target, value))
             else:
                 normal, note = target.coerce(value)
@@ -115,21 +140,6 @@ class Said:
                 return normal, note
         return target.coerce(written)
 
-    def _sound(self, target: Target, candidates: Candidates) -> Iterator[tuple[Row, Any, Any, str | None]]:
-        """The candidates that are valid."""
-        for row, value in candidates:
-            try:
-                normal, note = self._coerced(target, row, value)
-            except ValueRejected:
-                continue
-            if normal is not None and normal is not ABSENT and note not in WEAK:
-                yield row, value, normal, note
-
-    def _noted(self, target: Target, row: Row, value: Any, note: str) -> None:
-        self.notes.append(f"{target.label}: {note}")
-        if note in WEAK:
-            self.unsound.add(target.label)
-
     def _number(self, target: Target, written: str) -> Phone:
         """The number that is in a text, with its extension and those that follow."""
         if target.abroad and self.country is not None and (number := read_phone(written, self.country)).valid:
@@ -140,12 +150,14 @@ class Said:
         """The value as the source wrote it."""
         if isinstance(value, list):
             return text_of(value, target.label, "a list of values")
-        text = value if isinstance(value, str) else shown(value)
+        text = value if type(value) is str else shown(value)
         return self.sent.get(text, text)
 
     def _as_sent(self, target: Target, row: Row, value: Any, normal: Any, note: str | None) -> None:
         """Keep how it was written, where that says more; of a number always. Further values wait for a free field."""
         written = self._written(target, value)
+        if written == normal and target.type is not FieldType.PHONE:
+            return
         if not worth_keeping(target.type, written, normal, note):
             return
         store = self.defaults if row.fill else self.lead
