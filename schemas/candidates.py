@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from schemas.normal.blank import IsBlank
 from schemas.normal.path import ABSENT, is_absent, is_blank
 from schemas.normal.values import ValueRejected, text_of
 from schemas.rejected import SKIPPED
@@ -21,13 +22,13 @@ class Way(NamedTuple):
 
 
 class Plain(NamedTuple):
-    """A way that most are like: a text field takes one member as it is, unless that is no text or may be blank.
+    """A way that most are like: a text field takes one member as it is, unless that is no text, or a blank.
 
     `member` is None for any other way.
     """
 
     member: str | None
-    longest_blank: int
+    is_blank: IsBlank
     record: str
     name: str
     way: Way
@@ -36,7 +37,8 @@ class Plain(NamedTuple):
     def of(cls, way: Way) -> Plain:
         target, row, members = way
         is_plain = target.text and row is not None and not row.fill and len(members) == 1
-        return cls(members[0] if is_plain else None, row.longest_blank if row else 0, target.record, target.name, way)
+        member = members[0] if is_plain else None
+        return cls(member, target.rows[0].is_blank, target.record, target.name, way)
 
 
 def choose(target: Target, document: dict[str, Any], held: list[bool], notes: list[str]) -> tuple[Row | None, Any]:

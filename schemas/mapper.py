@@ -109,10 +109,10 @@ class _Mapper:
         problems = self._missing(document) if self._required else []
         held = self._held(document) if self._judged else NO_CONDITIONS
         records = said.records
-        for member, longest_blank, record, name, way in ways:
+        for member, is_blank, record, name, way in ways:
             if member is not None:
                 value = document[member]
-                if type(value) is str and len(value) > longest_blank and not value.isspace():
+                if type(value) is str and not is_blank(value):
                     records[record][name] = value
                     spoken_of.add(record)
                     continue

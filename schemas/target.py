@@ -50,7 +50,6 @@ class Row:
     default: Any
     unreadable: str | None
     is_blank: IsBlank
-    longest_blank: int  # a longer text says something, unless it is white space
 
     @classmethod
     def of(cls, row: MapRow, label: str, field: Field, coerce: Coerce, locale: Locale, conditions: Conditions) -> Row:
@@ -64,7 +63,6 @@ class Row:
             default=ABSENT if row.default is None else coerce(row.default)[0],
             unreadable=row.unreadable,
             is_blank=_blank_test(row, field, locale),
-            longest_blank=locale.blanks.longest,
         )
 
 

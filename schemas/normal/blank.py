@@ -24,11 +24,6 @@ class Blanks:
     def of(cls, words: Iterable[str]) -> Blanks:
         return cls(frozenset(word.strip().casefold() for word in words))
 
-    @property
-    def longest(self) -> int:
-        """The length of the longest word: a longer text is none, or white space."""
-        return max(map(len, WORDS | self.own | {NO}))
-
     def test(self, *, boolean: bool = False, values: Iterable[str] = ()) -> IsBlank:
         """A function that says whether a value is blank: null, white space, an empty object or list, a blank word.
 
