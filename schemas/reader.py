@@ -180,7 +180,7 @@ def _normaliser(path: str, type: FieldType, connector: Connector) -> Normalise:
         if normal is value:
             return
         if keeps and normal is not ABSENT and normal != value:
-            written = value if type(value) is str else text_of(value, path, "a value")
+            written = value if isinstance(value, str) else text_of(value, path, "a value")
             if worth_keeping(type, written, normal, note):
                 known.sent.setdefault(normal if isinstance(normal, str) else shown(normal), written)
         if is_time and normal is not ABSENT:
