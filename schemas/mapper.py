@@ -43,6 +43,7 @@ class Plan(NamedTuple):
     """What documents of one shape can say something of."""
 
     ways: tuple[Plain, ...]
+    constants: tuple[tuple[str, str, str], ...]  # record, field, value: what every document of this connector says
     countries: tuple[Place, ...]
 
 
@@ -102,13 +103,15 @@ class _Mapper:
     def __call__(
         self, document: dict[str, Any], received_at: datetime, sent: Mapping[str, str] | None = None, /
     ) -> Mapped:
-        ways, countries = self._plan_of(document)
+        ways, constants, countries = self._plan_of(document)
         country = self._abroad.country(document, countries) if countries else None
         said = Said(sent or NOTHING, utc_text(received_at) if self._dated else "", country, self._home)
         spoken_of = {"lead"}  # the records that the source itself said something about
         problems = self._missing(document) if self._required else []
         held = self._held(document) if self._judged else NO_CONDITIONS
         records = said.records
+        for record, name, value in constants:
+            records[record][name] = value
         for member, is_blank, record, name, way in ways:
             if member is not None:
                 value = document[member]
@@ -140,10 +143,11 @@ class _Mapper:
         """The ways to the targets that a document with members of these names can say something of."""
         ways = []
         for target in self._targets:
-            if target.can_speak(names):
+            if target.always is None and target.can_speak(names):
                 members = tuple(name for name in target.members if name in names)
                 ways.append(Plain.of(Way(target, target.rows[0] if target.members else None, members)))
-        return Plan(tuple(ways), self._abroad.places(names))
+        constants = [(each.record, each.name, each.always) for each in self._targets if each.always is not None]
+        return Plan(tuple(ways), tuple(constants), self._abroad.places(names))
 
     def _take(self, way: Way, document: dict[str, Any], held: list[bool], said: Said, spoken_of: set[str]) -> None:
         """What the document says of one field. Raises ValueRejected."""

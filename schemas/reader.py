@@ -43,18 +43,9 @@ class Reading(NamedTuple):
 Read = Callable[[str, datetime], Reading]
 
 
-class Known(NamedTuple):
-    """What is known of one event, while it is read: notes, values as they were sent, moments by their normal form, and
-    the country that it names."""
-
-    notes: list[str]
-    sent: dict[str, str]
-    moments: dict[str, Moment]
-    country: str | None
-
-
-# Puts the value of one typed path into normal form.
-Normalise = Callable[[dict[str, Any], Known], None]
+# Puts the value of one typed path into normal form; adds to notes, to the values as they were sent, and to the moments
+# that the document's texts in normal form name, so that a time is not read again. The last is the event's country.
+Normalise = Callable[[dict[str, Any], list[str], dict[str, str], dict[str, Moment], str | None], None]
 
 Places = tuple[tuple[str, Find], ...]
 
@@ -95,13 +86,16 @@ def reader(connector: Connector) -> Read:
         for path, look in html:
             if isinstance(text := look(document), str):
                 place(document, path, without_tags(text))
-        known = Known([], {}, {}, abroad.country(document, countries) if countries else None)
+        notes: list[str] = []
+        sent: dict[str, str] = {}
+        moments: dict[str, Moment] = {}
+        country = abroad.country(document, countries) if countries else None
         if times.format is not None:
             times.written_anew(document, when)
         for normalise in typed_here:
-            normalise(document, known)
-        occurred_at = times.occurred_at(document, when, received_at, known) if when else None
-        return Reading(document, occurred_at, tuple(known.notes), known.sent)
+            normalise(document, notes, sent, moments, country)
+        occurred_at = times.occurred_at(document, when, received_at, notes, moments) if when else None
+        return Reading(document, occurred_at, tuple(notes), sent)
 
     return read
 
@@ -125,7 +119,12 @@ class _Times:
                 place(document, path, utc_text(moment.at))
 
     def occurred_at(
-        self, document: dict[str, Any], when: Places, received_at: datetime, known: Known
+        self,
+        document: dict[str, Any],
+        when: Places,
+        received_at: datetime,
+        notes: list[str],
+        moments: dict[str, Moment],
     ) -> datetime | None:
         """The first of the times that can be true, and never later than the arrival; None: there is none."""
         unread: list[str] = []
@@ -134,21 +133,21 @@ class _Times:
             value = look(document)
             if is_absent(value) or self._says_nothing(value):
                 continue
-            moment = known.moments.get(value) if type(value) is str else None
+            moment = moments.get(value) if type(value) is str else None
             if moment is None:
                 moment = read_moment(value, self._zone, self._order, known=self._known)
                 if moment is not None and moment.note:
-                    known.notes.append(f"{path}: {moment.note}")
+                    notes.append(f"{path}: {moment.note}")
             if moment is None or is_sentinel(moment.at):
                 unread.append(path)
                 continue
             found = moment.at
             if found > received_at:
-                known.notes.append(f"{path}: {AHEAD}")
+                notes.append(f"{path}: {AHEAD}")
                 found = received_at
             break
         for path in unread:
-            known.notes.append(f"{path}: {NO_TIME_READ if found is None else NO_SUCH_TIME}")
+            notes.append(f"{path}: {NO_TIME_READ if found is None else NO_SUCH_TIME}")
         return found
 
 
@@ -160,13 +159,19 @@ def _normaliser(path: str, type: FieldType, connector: Connector) -> Normalise:
     is_blank = connector.locale.blanks.test(boolean=type is FieldType.BOOLEAN)
     home, abroad = connector.locale.country, cache(lambda country: _coercer_in(country, path, connector))
 
-    def normalise(document: dict[str, Any], known: Known) -> None:
+    def normalise(
+        document: dict[str, Any],
+        notes: list[str],
+        sent: dict[str, str],
+        moments: dict[str, Moment],
+        country: str | None,
+    ) -> None:
         value = document.get(path, ABSENT) if is_member else look(document)
         if value is ABSENT or is_blank(value):
             return
         try:
-            if is_phone and known.country is not None and known.country != home:
-                normal, note = abroad(known.country)(value)
+            if is_phone and country is not None and country != home:
+                normal, note = abroad(country)(value)
                 if note == BAD_PHONE:  # it does not exist there: whoever moved away has kept the number from home
                     normal, note = coerce(value)
             else:
@@ -176,15 +181,15 @@ def _normaliser(path: str, type: FieldType, connector: Connector) -> Normalise:
         if normal is None:
             return
         if note is not None and not quiet:
-            known.notes.append(f"{path}: {note}")
+            notes.append(f"{path}: {note}")
         if normal is value:
             return
         if keeps and normal is not ABSENT and normal != value:
             written = value if isinstance(value, str) else text_of(value, path, "a value")
-            if worth_keeping(type, written, normal, note):
-                known.sent.setdefault(normal if isinstance(normal, str) else shown(normal), written)
+            if is_phone or worth_keeping(type, written, normal, note):
+                sent.setdefault(normal if isinstance(normal, str) else shown(normal), written)
         if is_time and normal is not ABSENT:
-            known.moments[normal] = Moment(datetime.fromisoformat(normal))
+            moments[normal] = Moment(datetime.fromisoformat(normal))
         if is_member and normal is not ABSENT:
             document[path] = normal
         else:

@@ -35,6 +35,7 @@ ANOTHER = "not valid; another value of this event is taken instead"
 WENT_TO = "several were sent; the next one went to"
 NO_ROOM = "several were sent, and no field is free for the rest; kept as sent"
 
+PHONE, EMAIL = FieldType.PHONE, FieldType.EMAIL
 WEAK = frozenset({BAD_PHONE, BAD_EMAIL, SHARED_PHONE, DIGITS_LOST})  # what is noted of values that must not count
 
 _ONE_NUMBER = re.compile(r"[+0-9 ().\-]{1,16}").fullmatch  # nothing beside it: no extension, no second number
@@ -78,7 +79,7 @@ class Said:
             normal, note = self._coerced(target, row, value)
         else:
             normal, note = target.coerce(value)
-        if normal is None or note in WEAK:
+        if normal is None or (note is not None and note in WEAK):
             row, value, normal, note = self._better(way, row, value, normal, note, document, held)
         if note is not None:
             self.notes.append(f"{target.label}: {note}")
@@ -118,7 +119,7 @@ class Said:
 
     def _coerced(self, target: Target, row: Row, value: Any) -> tuple[Any, str | None]:
         try:
-            if self.away and target.type is FieldType.PHONE:
+            if self.away and target.type is PHONE:
                 normal, note = self._abroad(target, self._written(target, value))
             else:
                 normal, note = target.coerce(value)
@@ -155,23 +156,20 @@ class Said:
 
     def _as_sent(self, target: Target, row: Row, value: Any, normal: Any, note: str | None) -> None:
         """Keep how it was written, where that says more; of a number always. Further values wait for a free field."""
-        written = self._written(target, value)
-        if written == normal and target.type is not FieldType.PHONE:
-            return
-        if not worth_keeping(target.type, written, normal, note):
-            return
+        written = self.sent.get(value, value) if type(value) is str else self._written(target, value)
         store = self.defaults if row.fill else self.lead
-        store[str(target.as_sent)] = written
-        further: tuple[str, ...] = ()
-        if target.type is FieldType.EMAIL:
-            further = emails_in(written)[1:]
-        elif target.type is FieldType.PHONE and written != normal and not _ONE_NUMBER(written):
-            number = self._number(target, written)
-            further = number.others
-            if number.extension is not None:
-                store.setdefault(EXTENSION, number.extension)
-        if further:
-            self.spare.append((target, further, written))
+        if target.type is PHONE:
+            store[str(target.as_sent)] = written
+            if written != normal and not _ONE_NUMBER(written):
+                number = self._number(target, written)
+                if number.extension is not None:
+                    store.setdefault(EXTENSION, number.extension)
+                if number.others:
+                    self.spare.append((target, number.others, written))
+        elif written != normal and worth_keeping(target.type, written, normal, note):
+            store[str(target.as_sent)] = written
+            if target.type is EMAIL and (further := emails_in(written)[1:]):
+                self.spare.append((target, further, written))
 
     def place_spare(self, lead_fields: Mapping[str, Any], as_sent: str) -> None:
         """Give further numbers and addresses to fields that this event leaves free. `as_sent` ends the names of those
@@ -189,7 +187,7 @@ class Said:
                     break
                 name = free.pop(0)
                 self._fill(name, value)
-                if target.type is FieldType.PHONE:
+                if target.type is PHONE:
                     self._fill(f"{name}{as_sent}", written)
                 self.notes.append(f"{target.label}: {WENT_TO} {name}")
 

@@ -87,6 +87,13 @@ class Target:
     locale: Locale
     _coerce_in: dict[str, Coerce] = field(default_factory=dict, compare=False, repr=False)
 
+    @property
+    def always(self) -> str | None:
+        """The text that the field is given by every event, where one row says so and nothing else is to it."""
+        row = self.rows[0]
+        is_one = len(self.rows) == 1 and not row.conditions and not row.fill and self.text
+        return row.constant if is_one and isinstance(row.constant, str) else None
+
     @classmethod
     def of(cls, record: str, field: Field, rows: list[MapRow], connector: Connector, conditions: Conditions) -> Target:
         label, locale = f"{record}.{field.name}", connector.locale

@@ -59,7 +59,7 @@ async def upsert(batch: Sequence[Event], tools: Tools) -> list[Outcome]:
 async def _apply(connection: Connection, batch: Sequence[Event], names: Names, *, hopeful: bool) -> list[Outcome]:
     known = await applied.read(connection, sorted({event.id for event in batch}))
     matched = await _match(connection, _fresh(batch, known), hopeful)
-    changes = await _with_earlier(connection, matched.changes)
+    changes = await _with_earlier(connection, matched.changes, hopeful)
     records = await _load(connection, changes, hopeful)
     done = [_row(change, records, known, names) for change in sorted(changes, key=_when)]
     done += [_dropped(event, NOBODY, known, names) for event in matched.nobody]
@@ -138,9 +138,12 @@ def _incomplete(event: Event) -> Refusal:
     return Refusal(f"a new lead needs a value in {name}, and this event has none", REQUIRED, f"lead.{name}")
 
 
-async def _with_earlier(connection: Connection, changes: Sequence[Change]) -> Sequence[Change]:
-    """The changes, each about the call or activity that an earlier version of the same thing has made, if any has."""
-    things = [change.thing for change in changes]
+async def _with_earlier(connection: Connection, changes: Sequence[Change], hopeful: bool) -> Sequence[Change]:
+    """The changes, each about the call or activity that an earlier version of the same thing has made, if any has.
+
+    The hopeful way does not look for versions that were about nobody before: writing their records tells if it is so.
+    """
+    things = [None if hopeful and change.match.lead is None else change.thing for change in changes]
     made = await versions.made(connection, {thing for thing in things if thing is not None})
     if not made:
         return changes

@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.store import attached, bulk
 from pipeline.store.database import Collision, Connection, Database
 from pipeline.store.ids import derived_id
-from pipeline.store.merge import told
+from pipeline.store.merge import event_of
 from pipeline.store.record import Record
 
 LOAD = """
@@ -77,7 +77,7 @@ def _line(record: Record) -> str:
         record.state.values[attached.AT],
         bulk.document(fields),
         bulk.document(record.state.grouped()),
-        told(record.state.stamps[attached.AT]).event,
+        event_of(record.state.stamps[attached.AT]),
         1,
     )
 
@@ -93,7 +93,7 @@ async def _update(connection: Connection, ordered: Sequence[Record]) -> None:
         [datetime.fromisoformat(record.state.values[attached.AT]) for record in ordered],
         values,
         [record.state.grouped() for record in ordered],
-        [told(record.state.stamps[attached.AT]).event for record in ordered],
+        [event_of(record.state.stamps[attached.AT]) for record in ordered],
         [record.version + 1 for record in ordered],
     )
     if len(written) < len(ordered):

@@ -54,6 +54,11 @@ class Told(NamedTuple):
     sound: bool
 
 
+def event_of(stamp: Stamp) -> str:
+    """The event alone."""
+    return stamp.rpartition(" ")[2]
+
+
 def told(stamp: Stamp) -> Told:
     """What a stamp tells."""
     times, _, event = stamp.partition(" ")
