@@ -110,8 +110,30 @@ def show_(
     if json:
         show.as_json(row)
         return
-    stages, request = row.pop("stages"), row.pop("request")
-    failures, versions = row.pop("failures"), row.pop("versions")
+    show_event(row)
+
+
+@app.command()
+def retry(
+    events: Annotated[list[str], typer.Argument(help="Ids of events that failed or were dropped.")],
+    account: Account = DEFAULT_ACCOUNT,
+) -> None:
+    """Send events through again, once what they failed of is mended; the mapping counts as it is now."""
+
+    from pipeline.operations import journal
+
+    async def run(opened: Database, chain: Chain, actor: Actor) -> int:
+        for event in events:
+            await journal.retry(opened, chain, actor, event)
+        return len(events)
+
+    print(f"sent again {in_chain(account, run):,}")
+
+
+def show_event(row: dict[str, Any]) -> None:
+    """One event, for a person: what became of it, its way, what it died of, its other versions, the request."""
+    from pipeline.cli import show
+
     show.pairs(
         {
             "event": row["event_id"],
@@ -136,15 +158,31 @@ def show_(
             "replays": row["replay"] or None,
         }
     )
+    _show_problems(row["failure"])
     show.table(
         ("run", "stage", "attempt", "waited ms", "spent ms"),
         (
             (run_named(step["replay"]), step["stage"], step["attempt"], step["waited_ms"], step["spent_ms"])
-            for step in stages
+            for step in row["stages"]
         ),
         title="\nits way",
     )
-    if failures:
+    _show_others(row)
+    show.console.print(f"\nrequest\n{row['request']}", markup=False)
+
+
+def _show_problems(failure: dict[str, Any] | None) -> None:
+    """All that the rules have against it, where it is more than one thing."""
+    from pipeline.cli import show_trial
+
+    show_trial.show_problems((failure or {}).get("problems", []))
+
+
+def _show_others(row: dict[str, Any]) -> None:
+    """What it died of, and the other versions of its thing."""
+    from pipeline.cli import show
+
+    if row["failures"]:
         show.table(
             ("letter", "run", "died UTC", "stage", "kind", "status", "reason"),
             (
@@ -154,34 +192,16 @@ def show_(
                     show.moment(each["died_at"]),
                     *(each[name] for name in OF_A_LETTER),
                 )
-                for each in failures
+                for each in row["failures"]
             ),
             title="\nwhat it died of",
         )
-    if versions:
+    if row["versions"]:
         show.table(
             ("event", "received UTC", "outcome"),
-            ((each["event_id"], show.moment(each["received_at"]), each["outcome"]) for each in versions),
+            ((each["event_id"], show.moment(each["received_at"]), each["outcome"]) for each in row["versions"]),
             title="\nother versions of the same thing",
         )
-    show.console.print(f"\nrequest\n{request}", markup=False)
-
-
-@app.command()
-def retry(
-    events: Annotated[list[str], typer.Argument(help="Ids of events that failed or were dropped.")],
-    account: Account = DEFAULT_ACCOUNT,
-) -> None:
-    """Send events through again, once what they failed of is mended; the mapping counts as it is now."""
-
-    from pipeline.operations import journal
-
-    async def run(opened: Database, chain: Chain, actor: Actor) -> int:
-        for event in events:
-            await journal.retry(opened, chain, actor, event)
-        return len(events)
-
-    print(f"sent again {in_chain(account, run):,}")
 
 
 def run_named(replay: int | None) -> str | None:

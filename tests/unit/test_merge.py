@@ -94,7 +94,7 @@ def test_how_a_value_was_sent_is_told_of_the_value_that_counts(events: list[Fiel
         sent = f"{name}_as_sent"
         assert state.stamps.get(sent) in (None, state.stamps.get(name))
         stamp = state.stamps.get(name)
-        pairs = {(event.values[name], event.values.get(sent)) for event in events if event.stamps.get(name, "") == stamp}
+        pairs = {(each.values[name], each.values.get(sent)) for each in events if each.stamps.get(name, "") == stamp}
         assert stamp is None or (state.values[name], state.values.get(sent)) in pairs
 
 
