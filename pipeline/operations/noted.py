@@ -18,7 +18,8 @@ from schemas.notes import kinds_of
 
 USUAL = timedelta(days=7)
 RECENT = timedelta(days=1)  # how far back problems are looked for, and not beyond what was saved last
-FEW = 0.03  # the share of events above which a kind is a problem
+FEW = 0.03  # the share of events above which a kind is a problem,
+ONE = 1  # if it is on more than this one
 
 REMEDIES: Mapping[str, str] = {
     "time_unreadable": "set occurred_at to the path of the time, and occurred_format if it has a format of its own",
@@ -92,7 +93,7 @@ async def troubles(database: Database, account: int, connector: int) -> list[Tro
     return [
         Trouble(kind, events, total, REMEDIES[kind])
         for kind, events in sorted(suspects.items())
-        if events > FEW * total
+        if events > max(FEW * total, ONE)
     ]
 
 
