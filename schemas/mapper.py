@@ -17,8 +17,9 @@ from uuid import UUID
 from schemas.abroad import Abroad, Place
 from schemas.candidates import Plain, Way, choose, default_of, source_of
 from schemas.connector import Connector
-from schemas.fields import AS_SENT
+from schemas.fields import AS_SENT, FieldType
 from schemas.keying import entries_of, junk_of, key_text, keys_of
+from schemas.normal.blank import IsBlank
 from schemas.normal.path import ABSENT, finder, is_absent
 from schemas.normal.time import utc_text
 from schemas.normal.values import ValueRejected, word_of
@@ -85,7 +86,7 @@ class _Mapper:
         self._sync = {"lead": connector.lead_behaviour, "activity": connector.activity_behaviour}
         self._fields = connector.fields["lead"]
         self._needed = [name for name, field in self._fields.items() if field.required]
-        self._required = [(path, finder(path)) for path in connector.required]
+        self._required = [(path, finder(path), _blank_at(path, connector)) for path in connector.required]
         self._lead_ids = [(path, finder(path)) for path in connector.preset.source.lead_id]
         self._says_nothing = blanks
         self._junk = _junk(connector)
@@ -214,11 +215,11 @@ class _Mapper:
     def _missing(self, document: dict[str, Any]) -> list[Problem]:
         """The members that the source must send, and has not."""
         problems = []
-        for path, look in self._required:
+        for path, look, is_blank in self._required:
             value = look(document)
             if is_absent(value):
                 problems.append(Problem(ValueRejected(path, "", MISSING)))
-            elif self._says_nothing(value) and value is not False:
+            elif is_blank(value):
                 problems.append(Problem(ValueRejected(path, value, BLANK)))
         return problems
 
@@ -233,6 +234,14 @@ class _Mapper:
             except (AttributeError, ValueError):
                 notes.append(f"{path}: {NO_LEAD_ID}")
         return None
+
+
+def _blank_at(path: str, connector: Connector) -> IsBlank:
+    """What says nothing at this path: where a boolean is sent, or is to become of it, false is a value."""
+    source = connector.source_fields.get(path)
+    types = {connector.fields[row.record][row.field].type for row in connector.rows if path in row.paths}
+    is_boolean = FieldType.BOOLEAN in types or (source is not None and source.type is FieldType.BOOLEAN)
+    return connector.locale.blanks.test(boolean=is_boolean)
 
 
 def _junk(connector: Connector) -> list[tuple[str, str, frozenset[str]]]:

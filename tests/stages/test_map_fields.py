@@ -204,6 +204,29 @@ async def test_later_stages_are_told_the_behaviours_in_force(
     assert ("call" in made.event.data) == (preset == "leadsquared-call-log" and sync["activity"] != "off")
 
 
+@pytest.mark.parametrize(
+    ("required", "source", "told"),
+    [
+        (["city", "phone"], {"phone": "+919811122233"}, ["city"]),
+        (["city", "state"], {"city": "N/A", "state": False}, ["city", "state"]),
+        (["consent"], {"phone": "+919811122233", "consent": False}, []),
+        (["consent", "score"], {"consent": "N/A", "score": "much"}, ["consent", "lead.score"]),
+    ],
+)
+async def test_everything_that_is_missing_or_wrong_is_told_at_once(
+    required: list[str], source: dict[str, Any], told: list[str]
+) -> None:
+    consent = {"name": "consent", "label": "Consent", "type": "boolean"}
+    own = {"required": required, "fields": [consent], "map": [{"from": "consent", "to": "lead.consent"}]}
+    made = await outcome_of(map_fields, event_of({}).evolve(data={"source": source}), connector_of("generic-json", own))
+    if not told:
+        assert isinstance(made, Forward)
+        return
+    assert isinstance(made, DeadLetter) and made.result is not None
+    assert [problem["field"] for problem in made.result["problems"]] == told
+    assert made.field == told[0] and all(name in made.reason for name in told)
+
+
 async def test_where_activities_are_off_their_values_reject_nothing() -> None:
     event = event_of({}).evolve(data={"source": {"message": {"not": "a text"}}})
     assert isinstance(await outcome_of(map_fields, event, connector_of("generic-json")), DeadLetter)
