@@ -57,7 +57,7 @@ def test_every_event_is_journalled_once_and_every_duplicate_takes_effect_once(in
     assert len({row["lead_id"] for row in rows if row["lead_id"]}) == len(told.people)
 
     assert len([row for row in rows if row["outcome"] == "failed"]) == told.failed
-    dead = {("map", "lead.budget"): len(told.rejected["number"]), ("dedupe", "email"): len(told.rejected["key"])}
+    dead = {("map", "lead.budget"): len(told.rejected["number"]), ("dedupe", "phone"): len(told.rejected["key"])}
 
     def groups() -> dict[tuple[str, str], int]:
         return {(group["stage"], group["field"]): group["letters"] for group in leadpipe.json("dead", "groups")}
