@@ -35,9 +35,12 @@ class Stamps(NamedTuple):
 
     @classmethod
     def of(cls, at: datetime, event: str, received_at: datetime | None = None) -> Stamps:
-        """`at`: when it happened; `received_at`: when it arrived, else the same. Time, arrival and event id."""
-        when = _when(at)
-        sets = f"{when}/{when if received_at is None else _when(received_at)} {event}"
+        """`at`: when it happened; `received_at`: when it arrived, else the same. Time, arrival and event id.
+
+        An arrival at the time itself is left out, as of every event that tells no time: nothing sorts before nothing.
+        """
+        arrived = "" if received_at is None or received_at == at else _when(received_at)
+        sets = f"{_when(at)}/{arrived} {event}"
         return cls(sets, f"{FILLS}{sets}", f"{UNSOUND}{sets}")
 
 
@@ -62,8 +65,14 @@ def event_of(stamp: Stamp) -> str:
 def told(stamp: Stamp) -> Told:
     """What a stamp tells."""
     times, _, event = stamp.partition(" ")
-    occurred_at, _, received_at = times.lstrip(FILLS + UNSOUND).partition("/")
-    return Told(event, occurred_at, received_at or None, stamp.startswith(FILLS), not stamp.startswith(UNSOUND))
+    occurred_at, tells, received_at = times.lstrip(FILLS + UNSOUND).partition("/")
+    return Told(
+        event,
+        occurred_at,
+        received_at or occurred_at if tells else None,
+        stamp.startswith(FILLS),
+        not stamp.startswith(UNSOUND),
+    )
 
 
 @dataclass(frozen=True, slots=True)

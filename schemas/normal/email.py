@@ -23,10 +23,18 @@ _PLAIN = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+[a-
 
 def read_email(text: str) -> str | None:
     """The first address in a text, in normal form; None: there is none."""
+    if text in _normal:
+        return text
     if (address := _plain(text.strip())) is not None:
+        if len(_normal) >= REMEMBERED:
+            _normal.clear()
+        _normal.add(address)
         return address
     found = emails_in(text)
     return found[0] if found else None
+
+
+_normal: set[str] = set()  # addresses that were read, which the next stage reads again
 
 
 def emails_in(text: str) -> tuple[str, ...]:
