@@ -35,10 +35,11 @@ WHERE j.account_id = $1 AND j.event_id <> $4
 ORDER BY j.received_at DESC, j.event_id DESC LIMIT $5
 """
 
-# Asked for each batch that reaches the records: hardly ever is there any. One text is sent sooner than many ids.
+# Asked for each batch that reaches the records: hardly ever is there any. The ids must be a parameter as they are: made
+# of a text in the statement they would be made anew for every letter that waits.
 WAITING = """
 SELECT id, event_id, thing, received_at FROM dead_letter
-WHERE thing = ANY (string_to_array($1, ',')::uuid[]) AND status = 'dead' AND decision IS NULL
+WHERE thing = ANY ($1::uuid[]) AND status = 'dead' AND decision IS NULL
 """
 
 # What died waits for nobody any more once a later version has reached the records, or the event itself, sent again.
@@ -84,7 +85,7 @@ async def settle(database: Database, events: Iterable[str]) -> None:
     things = {thing for event in events if (thing := thing_of(event)) is not None}
     if not things:
         return
-    if rows := await database.fetch(WAITING, ",".join(things)):
+    if rows := await database.fetch(WAITING, list(things)):
         await database.execute(
             SETTLE,
             [row["id"] for row in rows],
