@@ -26,11 +26,11 @@ from schemas.normal.values import (
     shown,
     text_of,
 )
+from schemas.reader import AHEAD
 from schemas.rejected import SKIPPED
 from schemas.standard import EXTENSION, SPARE
 from schemas.target import Row, Target
 
-AHEAD = "ahead of its arrival; counted as the moment of arrival"
 ANOTHER = "not valid; another value of this event is taken instead"
 WENT_TO = "several were sent; the next one went to"
 NO_ROOM = "several were sent, and no field is free for the rest; kept as sent"

@@ -42,7 +42,6 @@ from schemas.normal.tidy import tidied
 TWICE = "this local time happens twice where clocks go back; the first is meant"
 NEVER = "this local time does not happen where clocks go forward; it was moved forward"
 
-LEEWAY = timedelta(hours=24)  # how far ahead a source's clock may be
 LONGEST = 128  # characters; a Date of JavaScript with the long name of its zone has some 80
 
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?", re.ASCII)
@@ -123,11 +122,6 @@ def read_format(text: object, format: str, zone: ZoneInfo) -> Moment | None:
 def is_sentinel(at: datetime) -> bool:
     """Whether this is what systems write for "no time": Unix time zero, the year 1."""
     return at.year <= 1970
-
-
-def is_ahead(at: datetime, now: datetime) -> bool:
-    """Whether this is further ahead of `now` than a wrong clock explains."""
-    return at > now + LEEWAY
 
 
 def utc_text(at: datetime) -> str:

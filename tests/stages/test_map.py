@@ -15,7 +15,7 @@ from schemas.mapping import MapRow
 from schemas.normal.time import utc_text
 from schemas.normal.values import BAD_EMAIL, BAD_PHONE
 from schemas.presets import UnknownPreset, preset
-from schemas.said import AHEAD
+from schemas.reader import AHEAD
 from schemas.transforming import UNLISTED
 from stages.map import map_fields
 from tests.support.chain import ARRIVED, connector_of, event_of, outcome_of, tools_with
