@@ -4,7 +4,7 @@ PORT   ?= 8080
 BIN    := .venv/bin
 READY  := .venv/.ready
 
-.PHONY: help run test fuzz chaos bench peers lint types check clean
+.PHONY: help run test words fuzz chaos bench peers lint types check clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -20,6 +20,9 @@ run: $(READY) ## Start everything, send the sample events, show what became of t
 
 test: $(READY) ## Run the whole suite, on private servers of its own (or LEADPIPE_TEST_AMQP_URL's RabbitMQ)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+words: $(READY) ## Write docs/words.txt: everything that Leadpipe says to a person, to be read before a release
+	@$(BIN)/python -m tests.words
 
 fuzz: $(READY) ## Try the API at length with requests made from its OpenAPI document (EXAMPLES=100 SEED=1)
 	$(BIN)/python -W ignore -m tests.api $(if $(EXAMPLES),--examples $(EXAMPLES)) $(if $(SEED),--seed $(SEED))

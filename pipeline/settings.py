@@ -31,52 +31,84 @@ class SettingsError(ValueError):
 class Settings(Strict):
     """What can be set. Times are in seconds, sizes in bytes."""
 
-    database_url: str | None = Field(default=None, description="PostgreSQL; none: a private server in the data folder")
-    broker_url: str | None = Field(default=None, description="amqp://… or postgresql://…; none: the database")
-    broker_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]{0,40}$", description="put before queue names")
-    data_dir: Path = Field(default=Path("var"), description="receipts, the spool, and the private PostgreSQL")
-    http_host: str = "127.0.0.1"
-    http_port: int = Field(default=8080, ge=0, le=65535)
-    public_url: str | None = Field(default=None, description="how producers reach the ingress; none: host and port")
+    database_url: str | None = Field(
+        default=None, description="the PostgreSQL to use; left out: a private one in the data folder"
+    )
+    broker_url: str | None = Field(
+        default=None, description="the broker, amqp://… or postgresql://…; left out: the database is the broker too"
+    )
+    broker_prefix: str = Field(
+        default="", pattern=r"^[A-Za-z0-9_.-]{0,40}$", description="put before the name of each queue and exchange"
+    )
+    data_dir: Path = Field(
+        default=Path("var"), description="the folder of the receipts, the spool and the private PostgreSQL"
+    )
+    http_host: str = Field(default="127.0.0.1", description="the address that the ingress listens on")
+    http_port: int = Field(default=8080, ge=0, le=65535, description="the port that the ingress listens on")
+    public_url: str | None = Field(
+        default=None, description="the URL at which sources reach the ingress; left out: http://HOST:PORT"
+    )
     secret_key: str | None = Field(
         default=None,
         repr=False,
-        description="seals the secrets in the database: keys of 32 bytes in base64, by commas, the newest first",
+        description="keys that seal the secrets in the database, 32 bytes each in base64, the newest first, by commas",
     )
     trusted_proxies: list[str] = Field(
-        default=[], description="networks of the proxies before the ingress, whose word on addresses is believed"
+        default=[],
+        description="networks of the proxies before the ingress; the client address that they report is believed",
     )
     forwarded_header: str = Field(
-        default="X-Forwarded-For", pattern=HEADER_NAME, description="where those proxies say for whom they ask"
+        default="X-Forwarded-For",
+        pattern=HEADER_NAME,
+        description="the header in which those proxies report the client's address",
     )
-    stage_dirs: list[Path] = Field(default=[], description="folders with further stages, one file each")
-    rungs: list[float] = Field(default=[5, 30, 300, 1800, 7200], min_length=1, description="the retry ladder")
-    batch: int = Field(default=500, ge=1, le=10_000, description="events a stage is handed at most")
-    linger: float = Field(default=0.02, ge=0, le=5, description="how long a batch waits to fill")
-    prefetch: int = Field(default=64, ge=1, le=10_000, description="unsettled frames of a stage in one process")
-    frame_events: int = Field(default=200, ge=1, le=2_000)
-    frame_bytes: int = Field(default=256 * 1024, ge=1024, le=8 * 1024 * 1024)
-    max_body: int = Field(default=10 * 1024 * 1024, ge=1024, description="of a request, before and after inflating")
-    max_event: int = Field(default=1024 * 1024, ge=1024, description="of one event")
-    http_connections: int = Field(default=2_000, ge=10, le=100_000, description="open at once in one process")
+    stage_dirs: list[Path] = Field(default=[], description="folders with stages of your own, one file each")
+    rungs: list[float] = Field(
+        default=[5, 30, 300, 1800, 7200], min_length=1, description="the delays of the retry ladder, in seconds"
+    )
+    batch: int = Field(default=500, ge=1, le=10_000, description="the most events that a stage is handed at once")
+    linger: float = Field(default=0.02, ge=0, le=5, description="how long a batch waits for more events, in seconds")
+    prefetch: int = Field(
+        default=64, ge=1, le=10_000, description="the most frames that a stage of one process holds unsettled"
+    )
+    frame_events: int = Field(default=200, ge=1, le=2_000, description="the most events in one frame")
+    frame_bytes: int = Field(default=256 * 1024, ge=1024, le=8 * 1024 * 1024, description="the most bytes of one frame")
+    max_body: int = Field(
+        default=10 * 1024 * 1024, ge=1024, description="the most bytes of a request, before and after it is unzipped"
+    )
+    max_event: int = Field(default=1024 * 1024, ge=1024, description="the most bytes of one event")
+    http_connections: int = Field(
+        default=2_000, ge=10, le=100_000, description="the most HTTP connections that one process keeps open"
+    )
     api: bool = Field(default=True, description="serve the API and its page on the ingress' port")
-    api_rate: float = Field(default=50, gt=0, le=100_000, description="calls of one key a second, in one process")
-    spool_bytes: int = Field(
-        default=1024**3, ge=1024**2, description="of accepted events on disk while the broker is away"
+    api_rate: float = Field(
+        default=50, gt=0, le=100_000, description="the most API calls of one key in a second, in one process"
     )
-    processes: int | None = Field(default=None, ge=1, le=64, description="stage processes; none: as suits the cores")
+    spool_bytes: int = Field(
+        default=1024**3, ge=1024**2, description="the most bytes of accepted events on disk while the broker is away"
+    )
+    processes: int | None = Field(
+        default=None, ge=1, le=64, description="how many processes run the stages; left out: as many as suit the cores"
+    )
     hand_on: bool = Field(default=True, description="stages of one process pass batches on without the broker")
     journal_days: int = Field(
-        default=60, ge=1, le=3650, description="how long the journal, notifications and settled dead letters are kept"
+        default=60, ge=1, le=3650, description="days that the journal, notifications and settled dead letters are kept"
     )
     applied_days: int = Field(
-        default=365, ge=1, le=3650, description="how long an event is known to have taken effect; at least journal_days"
+        default=365,
+        ge=1,
+        le=3650,
+        description="days that an event which comes again is known; at least LEADPIPE_JOURNAL_DAYS",
     )
-    history_days: int = Field(default=365, ge=1, le=3650, description="how long what leads said before is kept")
-    refused_days: int = Field(default=30, ge=1, le=3650, description="how long refused requests are kept")
-    ended_days: int = Field(default=90, ge=1, le=3650, description="how long tokens and API keys are listed once ended")
-    database_pool: int = Field(default=4, ge=1, le=100, description="connections of one process")
-    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    history_days: int = Field(default=365, ge=1, le=3650, description="days that the earlier values of leads are kept")
+    refused_days: int = Field(default=30, ge=1, le=3650, description="days that refused requests are kept")
+    ended_days: int = Field(
+        default=90, ge=1, le=3650, description="days that webhook URLs and API keys are listed after their end"
+    )
+    database_pool: int = Field(default=4, ge=1, le=100, description="the most database connections of one process")
+    log_level: str = Field(
+        default="info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error"
+    )
 
     @field_validator("broker_url")
     @classmethod
