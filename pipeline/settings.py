@@ -6,7 +6,6 @@ with the nearest valid one.
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from typing import Any
 from pydantic import Field, ValidationError, field_validator
 
 from schemas.auth import network
+from schemas.nearest import nearest
 from schemas.scheme import HEADER_NAME
 from schemas.strict import Strict
 
@@ -166,9 +166,10 @@ def _from_file(name: str | None) -> dict[str, Any]:
 def _known(field: str, shown: str) -> str:
     if field in Settings.model_fields:
         return field
-    near = difflib.get_close_matches(field, Settings.model_fields, n=1, cutoff=0.5)
-    hint = f"; did you mean {PREFIX}{near[0].upper()}?" if near else ""
-    raise SettingsError(f"{shown} is not a setting{hint}")
+    near = nearest(field, Settings.model_fields)
+    names = ", ".join(f"{PREFIX}{name.upper()}" for name in sorted(Settings.model_fields))
+    hint = f"did you mean {PREFIX}{near.upper()}?" if near else f"the settings are {names}"
+    raise SettingsError(f"{shown} is not a setting; {hint}")
 
 
 def _checked(values: dict[str, Any]) -> Settings:

@@ -19,12 +19,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Discriminator, Tag, field_validator
 from pydantic import Field as Attribute
 
+from schemas.nearest import suggestion
 from schemas.strict import Strict
 
 Scalar = str | int | float | bool
@@ -107,9 +107,7 @@ def _named(value: Any) -> Any:
         raise ValueError('a transform is a name, such as "trim", or a table with one name, such as { join = ", " }')
     [name] = names
     if name not in NAMES:
-        near = get_close_matches(name.lower(), NAMES, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(NAMES)}"
-        raise ValueError(f"no transform is called {name!r}; {hint}")
+        raise ValueError(f"no transform is called {name!r}{suggestion(name, NAMES)}")
     if isinstance(value, str) and name not in get_args(Plain):
         raise ValueError(f"the transform {name!r} needs a parameter: {{ {name} = … }}")
     if isinstance(value, dict) and name in get_args(Plain):

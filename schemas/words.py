@@ -6,7 +6,6 @@ The one place for it: files, bodies of the API and options of commands are refus
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -14,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from schemas.fields import NAME
 from schemas.mapping import TARGET
+from schemas.nearest import suggestion
 from schemas.scheme import HEADER_NAME
 from schemas.settings import CONNECTOR_NAME
 
@@ -51,7 +51,7 @@ def rule(found: ErrorDetails, *models: Any) -> str:
     context: Mapping[str, Any] = found.get("ctx", {})
     match found["type"]:
         case "extra_forbidden":
-            return "is not known here" + _nearest(str(found["loc"][-1]), set(_names(models, found["loc"][:-1])))
+            return "is not known here" + suggestion(str(found["loc"][-1]), set(_names(models, found["loc"][:-1])))
         case "string_pattern_mismatch":
             return PATTERNS.get(context["pattern"], f"takes what matches {context['pattern']}")
         case "string_too_short" | "too_short":
@@ -67,13 +67,6 @@ def told(found: ErrorDetails, *models: Any) -> str:
     if found["type"] in UNTOLD or not isinstance(value, str | int | float) or len(repr(value)) > LONGEST:
         return said
     return f"{said}, and not {value!r}"
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    near = get_close_matches(name, sorted(known), n=1)
-    if near:
-        return f"; did you mean {near[0]!r}?"
-    return f"; there are: {', '.join(sorted(known))}" if known else ""
 
 
 def _names(models: Iterable[Any], location: tuple[int | str, ...]) -> Iterator[str]:

@@ -7,11 +7,11 @@ account changed a field, goes on as far as it can.
 from __future__ import annotations
 
 from dataclasses import replace
-from difflib import get_close_matches
 
 from schemas.fields import Field
 from schemas.joined import Joined
 from schemas.mapping import MapRow
+from schemas.nearest import suggestion
 from schemas.normal.choices import coercer_of
 
 
@@ -46,8 +46,4 @@ def able(joined: Joined) -> str:
 
 def unknown_field(joined: Joined, row: MapRow) -> str:
     """What is wrong with a row that leads nowhere."""
-    known = sorted(joined.fields[row.record])
-    near = get_close_matches(row.field, known, n=1)
-    return f"{row.record} has no field {row.field!r}; " + (
-        f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
-    )
+    return f"a {row.record} has no field {row.field!r}{suggestion(row.field, joined.fields[row.record])}"

@@ -8,11 +8,11 @@ stage that gave it up, with what came to it, and so does a conflict with a perso
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import NamedTuple
 
 from pipeline.engine.topology import Topology
 from pipeline.operations.errors import InUse, Invalid, Problem
+from schemas.nearest import nearest
 
 NOTHING = "nothing is sent"
 FIELD = "from_stage"
@@ -38,8 +38,8 @@ class Death(NamedTuple):
 def check(deaths: Iterable[Death], topology: Topology, wish: str | None) -> None:
     """See that each of these has a stage to go to. Raises Invalid (there is no such stage), StageGone, TooEarly."""
     if wish is not None and wish not in topology.stages:
-        near = get_close_matches(wish, topology.stages, n=1, cutoff=0.5)
-        meant = f", perhaps {near[0]!r}" if near else ""
+        near = nearest(wish, topology.stages)
+        meant = f" (did you mean {near!r}?)" if near else ""
         rule = f"no stage is called {wish!r}{meant}; the stages are {', '.join(topology.stages)}"
         raise Invalid(NOTHING, [Problem(FIELD, rule, wish)])
     for death in deaths:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -12,6 +11,7 @@ from types import MappingProxyType
 
 from pydantic import ValidationError
 
+from schemas.nearest import suggestion
 from schemas.preset import Preset
 
 
@@ -34,9 +34,7 @@ def preset(name: str) -> Preset:
     """The preset of this name; raises UnknownPreset."""
     known = presets()
     if name not in known:
-        near = get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
-        raise UnknownPreset(f"no preset is called {name!r}; {hint}")
+        raise UnknownPreset(f"no preset is called {name!r}{suggestion(name, known)}")
     return known[name]
 
 

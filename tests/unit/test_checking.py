@@ -181,7 +181,7 @@ def test_all_problems_are_told_at_once_with_the_numbers_that_the_rows_have_in_th
         ({"access": {"roles": ["viewer"], "user_field": "is_sales"}}, "access: access is opened either by"),
         ({"time_zone": "Asia/Bombay City"}, "time_zone: 'Asia/Bombay City' is not an IANA time zone"),
         ({"map": None}, "map: must be a list"),
-        ({"colour": "red"}, "colour: is not known here; there are: access, auth, blank, blank_words, date_order"),
+        ({"colour": "red"}, "colour: is not known here; the names are access, auth, blank, blank_words, date_order"),
         ({"default_cuntry": "IN"}, "default_cuntry: is not known here; did you mean 'default_country'?"),
         ({"sync": {"activty": "off"}}, "sync.activty: is not known here; did you mean 'activity'?"),
         ({"map": [{"to": "lead.city", "form": "x", "from": "x"}]}, "form: is not known here; did you mean 'from'?"),

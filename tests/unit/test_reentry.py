@@ -80,7 +80,7 @@ def test_a_stage_that_is_gone_is_named_with_what_can_be_done(wish: str | None) -
         assert "letter 7 died in stage 'gone'" in str(caught.value) and "'read'" in str(caught.value)
 
 
-@pytest.mark.parametrize(("wish", "near"), [("maps", "perhaps 'map'"), ("wrte", "perhaps 'write'"), ("zzz", "read")])
+@pytest.mark.parametrize(("wish", "near"), [("maps", "mean 'map'?"), ("wrte", "mean 'write'?"), ("zzz", "read")])
 def test_a_stage_that_nobody_knows_is_refused_with_the_nearest_name(wish: str, near: str) -> None:
     with pytest.raises(Invalid) as caught:
         goal("map", "poison", wish)
