@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from pipeline.api.route import WHOLE
+from schemas.normal.moment import FORMS, LONGEST, moment
 from schemas.strict import Strict
 
 T = TypeVar("T")
@@ -19,29 +18,26 @@ AfterId = Annotated[int, WHOLE, Field(ge=0, le=2**63 - 1, description="the `next
 
 
 def _read(value: Any) -> Any:
-    """Digits alone are no time here; pydantic would take them for seconds."""
-    if not isinstance(value, str):
-        return value
-    try:
-        if re.match(r"\d{4}-\d\d-\d\d[Tt ]", value, re.ASCII):
-            return datetime.fromisoformat(value)
-    except ValueError:
-        pass
-    raise ValueError("must be a time with its zone, such as 2026-08-31T09:30:00Z")
+    """A text in each form that people write; digits alone are no time here, pydantic would take them for seconds."""
+    return moment(value) if isinstance(value, str) else value
 
 
-def _in_reach(value: datetime) -> datetime:
-    """A time that every part can reckon with."""
-    if not 1970 < value.year < 2200:
-        raise ValueError("must lie between 1971 and 2199")
-    return value.astimezone(UTC)
+def _read_ahead(value: Any) -> Any:
+    return moment(value, ahead=True) if isinstance(value, str) else value
 
 
+TIME = {"type": "string", "minLength": 1, "maxLength": LONGEST, "examples": ["2026-08-31T09:30:00Z", "today", "7d"]}
 Moment = Annotated[
     AwareDatetime,
     BeforeValidator(_read),
-    AfterValidator(_in_reach),
-    Field(description="a time with its zone: 2026-08-31T09:30:00Z"),
+    WithJsonSchema(TIME),
+    Field(description=f"{FORMS}; without a zone it is UTC, and a date is its first moment"),
+]
+Ahead = Annotated[
+    AwareDatetime,
+    BeforeValidator(_read_ahead),
+    WithJsonSchema({**TIME, "examples": ["2027-01-01T00:00:00Z", "30d"]}),
+    Field(description="2027-01-01T00:00:00Z, tomorrow, or how long from now, such as 12h or 30d; no zone: UTC"),
 ]
 
 

@@ -16,7 +16,12 @@ Account = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Limit = Annotated[int, typer.Option("--limit", help="How many at most.", min=1, max=1000)]
 AfterId = Annotated[int | None, typer.Option("--after", help="Continue after this id.", min=0, max=LARGEST_ID)]
-Since = Annotated[str | None, typer.Option("--since", help="From this time on: 2026-08-10T12:00, or an age: 24h, 7d.")]
-Until = Annotated[str | None, typer.Option("--until", help="Before this time.")]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since", help="From this time on: today, yesterday, 24h, 7d, 2026-08-10, or 2026-08-10T12:00+05:30."
+    ),
+]
+Until = Annotated[str | None, typer.Option("--until", help="Before this time, written as for --since.")]
 ConnectorName = Annotated[str, typer.Argument(help="The connector's name.")]
 OfConnector = Annotated[str | None, typer.Option("--connector", help="Only this connector's.")]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pydantic import Field
 
 from pipeline.api.call import Call
-from pipeline.api.listing import Moment, Page, Paged, Shown, next_id
+from pipeline.api.listing import Ahead, Page, Paged, Shown, next_id
 from pipeline.api.route import Id, Table
 from pipeline.operations import keys
 from pipeline.operations.keys import Made
@@ -47,7 +47,7 @@ class NewKey(Strict):
     name: str = Field(default="", max_length=200, description="what it is for")
     user: str | None = Field(default=None, max_length=254, description="whose, by e-mail address; none: the caller's")
     scopes: list[Scope] | None = Field(default=None, description="none: all that the user's role allows")
-    expires_at: Moment | None = None
+    expires_at: Ahead | None = None
 
 
 class KeyRotation(Strict):
