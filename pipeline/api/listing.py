@@ -26,19 +26,20 @@ def _read_ahead(value: Any) -> Any:
     return moment(value, ahead=True) if isinstance(value, str) else value
 
 
-TIME = {"type": "string", "minLength": 1, "maxLength": LONGEST, "examples": ["2026-08-31T09:30:00Z", "today", "7d"]}
-Moment = Annotated[
-    AwareDatetime,
-    BeforeValidator(_read),
-    WithJsonSchema(TIME),
-    Field(description=f"{FORMS}; without a zone it is UTC, and a date is its first moment"),
-]
-Ahead = Annotated[
-    AwareDatetime,
-    BeforeValidator(_read_ahead),
-    WithJsonSchema({**TIME, "examples": ["2027-01-01T00:00:00Z", "30d"]}),
-    Field(description="2027-01-01T00:00:00Z, tomorrow, or how long from now, such as 12h or 30d; no zone: UTC"),
-]
+TIME = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": LONGEST,
+    "description": f"{FORMS}; without a zone it is UTC, and a date is its first moment",
+    "examples": ["2026-08-31T09:30:00Z", "today", "7d"],
+}
+AHEAD = {
+    **TIME,
+    "description": "2027-01-01T00:00:00Z, tomorrow, or how long from now, such as 12h or 30d; without a zone it is UTC",
+    "examples": ["2027-01-01T00:00:00Z", "30d"],
+}
+Moment = Annotated[AwareDatetime, BeforeValidator(_read), WithJsonSchema(TIME)]
+Ahead = Annotated[AwareDatetime, BeforeValidator(_read_ahead), WithJsonSchema(AHEAD)]
 
 
 class Shown(BaseModel):
