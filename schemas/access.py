@@ -18,7 +18,7 @@ GREATEST = 10**15  # of a number, which JSON carries to everybody unharmed
 
 
 class Role(StrEnum):
-    """What a user is in an account, from the most to the least that he may do."""
+    """What a user may do in an account, from the most to the least."""
 
     ADMIN = "admin"
     EDITOR = "editor"
@@ -51,7 +51,7 @@ class Scope(StrEnum):
     STAGES_READ = "stages:read"
 
 
-# Everybody has his own keys; an administrator has everybody's.
+# Users have their own keys; an administrator has everybody's.
 _VIEWER = frozenset(scope for scope in Scope if scope.value.endswith(":read")) | {Scope.KEYS_WRITE}
 _OPERATOR = _VIEWER | {
     Scope.JOURNAL_WRITE,
@@ -85,7 +85,7 @@ class UserFieldType(StrEnum):
 class UserField(Strict):
     """One field of an account's users. A boolean one can open connectors to the users for whom it is true."""
 
-    name: str = Attribute(pattern=NAME, description="lower case, digits and underscores; never changes")
+    name: str = Attribute(pattern=NAME, description="lower-case letters, digits and underscores; it cannot be changed")
     label: str = Attribute(min_length=1, max_length=100)
     type: UserFieldType = UserFieldType.TEXT
 

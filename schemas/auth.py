@@ -49,14 +49,14 @@ def _name_schemes(schema: dict[str, Any]) -> None:
 
 
 class AuthSettings(Strict):
-    """Who may post. What a connector leaves out is its preset's; a preset alone demands nothing of anybody."""
+    """Who may post. What is left out is the preset's; a connector that names nothing here asks for nothing."""
 
     # a secret that was put here by mistake must not come back in an error's text
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, hide_input_in_errors=True)
 
     mode: Mode | None = Field(
         default=None,
-        description="enforce: who is not who they must be is refused; log: is accepted, counted and logged; "
+        description="enforce: a request without a valid proof is refused. log: it is accepted, counted and logged. "
         "off: nothing is checked. Left out: enforce.",
     )
     scheme: str | None = Field(
@@ -68,7 +68,7 @@ class AuthSettings(Strict):
     secrets: list[str] | None = Field(
         default=None,
         max_length=4,
-        description="Where the secrets lie: env:NAME, file:/path or stored:name. Each counts: two during a rotation.",
+        description="Where the secrets are: env:NAME, file:/path or stored:name. Any of them counts.",
     )
     addresses: list[str] | None = Field(
         default=None,
@@ -76,27 +76,29 @@ class AuthSettings(Strict):
         description="Networks that may post, such as 203.0.113.0/24 or 2001:db8::/32; none: any.",
     )
     tolerance: int | None = Field(
-        default=None, ge=1, le=86_400, description="Seconds that a signed time may be off, either way."
+        default=None, ge=1, le=86_400, description="Seconds by which a signed time may differ from now."
     )
     verify_token: str | None = Field(
         default=None,
-        description="Where the token lies that the source sends when it verifies the URL: env:, file: or stored:.",
+        description="Where the token is that the source sends when it verifies the URL: env:, file: or stored:.",
     )
     user: str | None = Field(
         default=None,
         min_length=1,
         max_length=255,
         pattern="^[^:\\x00-\\x1f]+$",
-        description="The user of scheme basic.",
+        description="The user name of scheme basic.",
     )
     header: str | None = Field(
         default=None, pattern=HEADER_NAME, description="The header with the secret (header) or the signature (hmac)."
     )
     prefix: str | None = Field(
-        default=None, max_length=50, description="What stands before it there, such as 'Bearer ' or 'sha256='."
+        default=None,
+        max_length=50,
+        description="What stands before the secret or signature in the header, such as 'Bearer ' or 'sha256='.",
     )
     algorithm: Algorithm | None = Field(default=None, description="The hash of scheme hmac; left out: sha256.")
-    encoding: Encoding | None = Field(default=None, description="How the MAC is written; left out: hex.")
+    encoding: Encoding | None = Field(default=None, description="How the signature is written; left out: hex.")
     signed: str | None = Field(
         default=None,
         max_length=200,
@@ -116,7 +118,7 @@ class AuthSettings(Strict):
         default=None, pattern=HEADER_NAME, description="The header with the message's id, the same in every repetition."
     )
     secret_encoding: Literal["text", "base64", "hex"] | None = Field(
-        default=None, description="What the secret is before it becomes the key; left out: text."
+        default=None, description="How the secret is written: as the text itself, or in base64 or hex; left out: text."
     )
 
     @field_validator("secrets")

@@ -71,13 +71,15 @@ class Field(Strict):
     )
     required: bool = Attribute(
         default=False,
-        description="Nobody becomes a lead without it. An update may leave it out, and a blank never clears it.",
+        description="A new lead must have a value in it. An update may leave it out, and a blank never clears it.",
     )
-    unique: bool = Attribute(default=False, description="At most one lead has a value; it can be a search key.")
+    unique: bool = Attribute(
+        default=False, description="A value belongs to one lead only; the field can be a search key."
+    )
     key: str | None = Attribute(
         default=None,
         pattern=NAME,
-        description="The key space of a unique field, where that is shared with others; else the field's own name.",
+        description="The key space of a unique field, which others may share. Left out: the field's own name.",
     )
     own_space: bool = Attribute(
         default=False,

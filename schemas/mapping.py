@@ -14,10 +14,9 @@ TARGET = r"^(lead|call|activity)\.[a-z][a-z0-9_]{0,62}$"
 
 
 class MapRow(Strict):
-    """From where, to where, through what, and on which conditions.
+    """One row of the mapping: from which path, to which field, through which transforms, under which conditions.
 
-    Paths are those of `schemas.normal.path`; transforms are those of `schemas.transform`. Of several rows to one
-    field the first that has a value counts, so that a later row, or a constant, is a fallback for the earlier ones.
+    Of several rows to one field the first that has a value counts, so a later row, or a constant, is a fallback.
     """
 
     to: str = Field(
@@ -36,7 +35,8 @@ class MapRow(Strict):
         description="What a lead gets when the source sent nothing, unless its record already has a value.",
     )
     key: bool = Field(
-        default=False, description="A search-key mark: the field comes after the search keys named above; it is unique."
+        default=False,
+        description="Makes the field a search key, after the keys that are named above. It must be a unique field.",
     )
     transforms: list[Transform] = Field(default=[], max_length=20, description="Applied one after another.")
     when: dict[str, str | list[str]] = Field(
@@ -46,13 +46,12 @@ class MapRow(Strict):
     )
     fill: bool = Field(
         default=False,
-        description="Counts only where the lead's record has no value yet. Of a unique field it finds the lead all the "
-        "same.",
+        description="Counts only where the lead has no value yet. A value of a unique field still finds the lead.",
     )
     unreadable: Literal["reject", "skip"] | None = Field(
         default=None,
-        description="What a value that the field cannot hold does. reject: the event fails. skip: the field is left "
-        "out, with a note. Left out: a phone number or an e-mail address is kept as text, everything else rejects.",
+        description="What becomes of a value that the field cannot hold. reject: the event fails. skip: the field is "
+        "left out, with a note. Left out: a phone number or an e-mail address is kept as text, everything else rejects.",
     )
 
     @model_validator(mode="after")

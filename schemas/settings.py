@@ -52,10 +52,10 @@ class Notify(Strict):
 
 
 class Access(Strict):
-    """Who but the administrators sees and uses the connector: by role, or by a field of the users. Closed without."""
+    """Who may use the connector beside administrators: by role, or by a boolean user field. Left out: nobody."""
 
     roles: list[Literal["editor", "operator", "viewer"]] = Attribute(
-        default=[], description="The roles that may use the connector, each as far as the role goes."
+        default=[], description="The roles whose users may use the connector, each for what the role allows."
     )
     user_field: str | None = Attribute(
         default=None, pattern=NAME, description="A boolean user field: users for whom it is true may use the connector."
@@ -93,19 +93,22 @@ class ConnectorSettings(Strict):
         default=None, pattern=NAME, description="The unique lead field that a lead is searched by first."
     )
     secondary_key: str | None = Attribute(
-        default=None, pattern=NAME, description="The one that it is searched by where the primary key finds nobody."
+        default=None,
+        pattern=NAME,
+        description="The unique lead field that a lead is searched by next, if the primary key finds nobody.",
     )
     further_keys: list[str] = Attribute(
         default=[], max_length=20, description="More search keys, in order: unique lead fields."
     )
     blank: Literal["keep", "clear"] | None = Attribute(
-        default=None, description="What a blank value does to a stored one."
+        default=None,
+        description="What a blank does to a stored value: keep or clear it; left out: the preset's.",
     )
     blank_words: list[BlankWord] = Attribute(
         default=[],
         max_length=100,
-        description="Words that say as much as a blank, in any case, beside n/a, na, null, none, nil, undefined, - "
-        "and --.",
+        description="Further words that count as blank, beside n/a, na, null, none, nil, undefined, - and --, "
+        "in any case of letters.",
     )
     date_order: DateOrder | None = Attribute(
         default=None,
@@ -143,7 +146,7 @@ class ConnectorSettings(Strict):
     )
     sync: Sync = Attribute(default=Sync(), description="What events do to leads and activities.")
     notify: Notify | None = Attribute(default=None, description="Whom to tell of failures.")
-    access: Access | None = Attribute(default=None, description="Who but administrators may use the connector.")
+    access: Access | None = Attribute(default=None, description="Who may use the connector beside administrators.")
     auth: AuthSettings | None = Attribute(default=None, description="Who may post, beyond knowing the URL.")
     fields: list[Field] = Attribute(
         default=[], description="Lead fields that the connector brings along; made if the account lacks them."

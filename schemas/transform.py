@@ -45,7 +45,7 @@ def date_format(value: str) -> str:
 
 
 class Join(Strict):
-    """One text of the values at all the row's paths, or of a list."""
+    """The values at all of the row's paths, or of a list, joined into one text."""
 
     join: str = Attribute(max_length=100, description="What stands between the parts.")
 
@@ -63,7 +63,8 @@ class LookUp(Strict):
         min_length=1, max_length=5_000, description="Values of the source, compared without regard to case."
     )
     strict: bool = Attribute(
-        default=False, description="Reject what is not in the table; else it stays as it was sent, and is noted."
+        default=False,
+        description="Reject a value that is not in the table; if false, the value stays as it was sent, with a note.",
     )
 
     @field_validator("look_up")

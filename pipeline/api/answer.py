@@ -53,11 +53,11 @@ class ProblemShown(BaseModel):
 
 
 class ErrorShown(BaseModel):
-    """Why not. `field`, `rule` and `value` are those of the first problem, where there is one."""
+    """What is wrong. `field`, `rule` and `value` are those of the first problem, if there is one."""
 
     model_config = ConfigDict(title="Error")
 
-    title: str = Field(description="one of a fixed few")
+    title: str = Field(description="the kind of error, one of a few fixed texts")
     detail: str = Field(description="what is wrong, and what to do")
     field: str | None = None
     rule: str | None = None

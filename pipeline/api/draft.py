@@ -50,7 +50,7 @@ Draft = Annotated[Said, PlainValidator(_said, json_schema_input_type=ConnectorSe
 Judged = Annotated[
     Said,
     PlainValidator(_anything, json_schema_input_type=dict[str, Any]),
-    Field(description="settings, as ConnectorSettings; whatever it holds is judged"),
+    Field(description="settings, as ConnectorSettings; anything may be sent, and what is wrong is told"),
 ]
 
 

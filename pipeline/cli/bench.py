@@ -59,13 +59,15 @@ def bench(
     people: Annotated[
         People, typer.Option(help="Everybody new; four of five seen before; or every event sent before.")
     ] = People.NEW,
-    rate: Annotated[float | None, typer.Option(help="Events a second; without: as fast as the door answers.")] = None,
-    failing: Annotated[float, typer.Option(help="Share of events that the rules refuse.")] = 0.01,
+    rate: Annotated[
+        float | None, typer.Option(help="Events a second; left out: as fast as the ingress answers.")
+    ] = None,
+    failing: Annotated[float, typer.Option(help="Share of events that the rules reject.")] = 0.01,
     in_flight: Annotated[int, typer.Option(help="Connections at once.")] = 64,
     seconds: Annotated[float, typer.Option(help="Longest time to send for.")] = 600.0,
-    broker: Annotated[Broker, typer.Option(help="What carries the events of the private instance.")] = Broker.POSTGRES,
+    broker: Annotated[Broker, typer.Option(help="The broker of the private instance.")] = Broker.POSTGRES,
     broker_url: Annotated[
-        str | None, typer.Option(help="A RabbitMQ on this machine; without: LEADPIPE_BROKER_URL.")
+        str | None, typer.Option(help="A RabbitMQ on this machine; left out: LEADPIPE_BROKER_URL.")
     ] = None,
     running: Annotated[
         bool,

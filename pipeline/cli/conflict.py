@@ -12,7 +12,7 @@ from pipeline.cli.session import in_account, in_chain
 if TYPE_CHECKING:
     from pipeline.store.conflicts import State
 
-app = typer.Typer(help="Decide whose an event is, where its keys name several leads.", no_args_is_help=True)
+app = typer.Typer(help="Decide which lead an event is about, if its keys name several leads.", no_args_is_help=True)
 STATES = ("open", "decided", "discarded", "superseded", "any")
 Conflict = Annotated[int, typer.Argument(help="The conflict's id.", min=1, max=LARGEST_ID)]
 
@@ -80,14 +80,19 @@ def show_(conflict: Conflict, account: Account = DEFAULT_ACCOUNT, json: AsJson =
 @app.command()
 def resolve(
     conflict: Conflict,
-    use: Annotated[str | None, typer.Option("--use", help="The lead that the event is about.")] = None,
+    use: Annotated[
+        str | None, typer.Option("--use", help="The lead that the event is about; with --merge, the lead that stays.")
+    ] = None,
     merge: Annotated[
-        bool, typer.Option("--merge", help="They are one person: merge the leads, into --use or the first key's lead.")
+        bool,
+        typer.Option(
+            "--merge", help="Merge the leads into one: into --use, or else the lead that the first key names."
+        ),
     ] = False,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
-    """Say whose the event is, and send it on. Of two people who decide at once one does; the other one is told."""
+    """Decide which lead the event is about, and send it on. If two people decide at once, the first decision counts."""
     from pipeline.cli import show
     from pipeline.operations import conflicts
 

@@ -74,7 +74,7 @@ def enable(name: ConnectorName, note: Note = None, account: Account = DEFAULT_AC
 
 @app.command()
 def disable(name: ConnectorName, note: Note = None, account: Account = DEFAULT_ACCOUNT) -> None:
-    """Have a connector refuse events; those under way are finished."""
+    """Make a connector refuse new events. Events that are under way are finished."""
     _switch(name, account, note, enabled=False)
 
 

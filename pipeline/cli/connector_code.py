@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from schemas.settings import ConnectorSettings
 
 Files = Annotated[list[Path], typer.Argument(help="TOML files, one connector each, or folders of them.", exists=True)]
-Into = Annotated[Path | None, typer.Option("--into", "-o", help="The folder to write to; made if it is not there.")]
+Into = Annotated[
+    Path | None, typer.Option("--into", "-o", help="The folder to write to; it is made if it does not exist.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +42,7 @@ def apply(
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
-    """Put connectors in force: all of the files, or, if one of them is wrong, none."""
+    """Put connectors in force: all of these files, or none if one of them is wrong."""
     from pipeline.cli import show
     from pipeline.operations.plan import carry_out, refusal, wishes
     from pipeline.operations.plan import plan as make
@@ -131,7 +133,9 @@ def export(
 
 
 def schema(
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file to write; else the terminal.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file to write to; left out: the terminal.")
+    ] = None,
 ) -> None:
     """Print the JSON Schema of connectors' files, for completion in editors.
 

@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 
 def notes(name: ConnectorName, since: Since = None, account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
-    """Count what was read by a rule, or could not be read, on events that went on; of the last seven days."""
+    """Count the notes on events that went on: values read by a rule, or not readable. Seven days, without --since."""
     from dataclasses import asdict
 
     from pipeline.cli import show

@@ -38,26 +38,36 @@ def map_(
     source: Annotated[str, typer.Argument(metavar="PATH", help="A path in the source's document, such as mx_Budget.")],
     to: Target,
     type: Annotated[
-        str | None, typer.Option(help="What the source sends there: number, date, … Text, if left out.")
+        str | None, typer.Option(help="The type of what the source sends there: number, date, …; left out: text.")
     ] = None,
-    label: Annotated[str | None, typer.Option(help="What people see for the source's field.")] = None,
-    default: Annotated[str | None, typer.Option(help="For leads without a value, as TOML or as a text.")] = None,
-    transform: Annotated[list[str] | None, typer.Option(help="A transform's name, or TOML; several in order.")] = None,
+    label: Annotated[str | None, typer.Option(help="The name that people see for the source's field.")] = None,
+    default: Annotated[
+        str | None,
+        typer.Option(help="What a lead gets if the source sent nothing and the lead has no value; TOML or a text."),
+    ] = None,
+    transform: Annotated[
+        list[str] | None,
+        typer.Option(help="A transform: a name, such as trim, or TOML; given again: applied in this order."),
+    ] = None,
     when: Annotated[
-        list[str] | None, typer.Option(metavar="PATH=VALUE", help="Only where this holds; of one path any of several.")
+        list[str] | None,
+        typer.Option(
+            metavar="PATH=VALUE",
+            help="A condition of the row, such as mx_Country=IN. All paths must hold; of one path, any of its values.",
+        ),
     ] = None,
     unreadable: Annotated[
         str | None,
-        typer.Option(help="What a value that the field cannot hold does: reject (the event), skip (it)."),
+        typer.Option(help="What becomes of a value that the field cannot hold: reject the event, or skip the value."),
     ] = None,
-    fill: Annotated[bool, typer.Option("--fill", help="Count only where the lead has no value yet.")] = False,
-    key: Annotated[bool, typer.Option("--key", help="Search leads by this field too.")] = False,
-    off: Annotated[bool, typer.Option("--off", help="Put the row in, switched off.")] = False,
+    fill: Annotated[bool, typer.Option("--fill", help="The row counts only where the lead has no value yet.")] = False,
+    key: Annotated[bool, typer.Option("--key", help="Make this field a search key, after the others.")] = False,
+    off: Annotated[bool, typer.Option("--off", help="Add the row switched off: it takes nothing in.")] = False,
     plan: Planned = False,
     note: Note = None,
     account: Account = DEFAULT_ACCOUNT,
 ) -> None:
-    """Map a source's field to a field of a record, in the place of what led there before."""
+    """Map a field of the source to a field of a record, in place of the rows that led there before."""
     row: dict[str, Any] = {"from": source, "to": to, "transforms": [_toml(each) for each in transform or ()]}
     row |= {"on": False} if off else {}
     row |= {"key": True} if key else {}
@@ -86,7 +96,7 @@ def unmap(
     note: Note = None,
     account: Account = DEFAULT_ACCOUNT,
 ) -> None:
-    """Take out the connector's own rows to a field; the preset's, if it has any, count again."""
+    """Remove the connector's own rows to a field. The preset's rows to it, if there are any, count again."""
 
     def change(settings: ConnectorSettings) -> ConnectorSettings:
         from pipeline.operations.editing import without_row

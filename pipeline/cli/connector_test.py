@@ -23,12 +23,14 @@ def register(app: typer.Typer) -> None:
 
 def capture(
     event: Annotated[str, typer.Argument(help="The event's id, as in `leadpipe journal list`.")],
-    name: Annotated[str | None, typer.Option("--name", help="What to call the case; else after the event.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="The name of the case; left out: made from the event's id.")
+    ] = None,
     into: Folder = Path(),
-    force: Annotated[bool, typer.Option("--force", help="Write over a case of this name.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a case of this name.")] = False,
     account: Account = DEFAULT_ACCOUNT,
 ) -> None:
-    """Write a real event, with stand-ins for everybody's data, as a test case: CONNECTOR.tests/NAME.toml."""
+    """Write a real event as a test case, CONNECTOR.tests/NAME.toml, with personal data replaced by made-up data."""
     from pipeline.cli import show
     from pipeline.operations.capture import capture as run_capture
 
@@ -55,9 +57,10 @@ def test(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Run the cases beside connectors' files and their presets' examples, without a database. Failing: exit code 1.
+    """Run the test cases of connectors' files, and their presets' examples, without a database.
 
-    Fields that a file needs and does not bring along are the account's: name the account, or the fields in the file.
+    Exit code 1 if one fails. If a file maps to fields that it does not define itself, define them in the file, or name
+    the account that has them: --account NAME.
     """
     from pipeline.cli import show, show_trial
     from pipeline.operations.cases import run_all

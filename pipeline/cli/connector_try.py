@@ -47,10 +47,12 @@ def try_(
         str | None,
         typer.Option(
             "--content-type",
-            help="The body's type, with its charset; else by the file's suffix; else as a body without one is read.",
+            help="The content type of the body, with its charset; left out: what the file's suffix says.",
         ),
     ] = None,
-    anew: Annotated[bool, typer.Option("--anew", help="As if no event of these ids had come before.")] = False,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Try the events as new, even if events with these ids took effect before.")
+    ] = False,
     brief: Annotated[bool, typer.Option("--brief", help="Leave out the event after each stage.")] = False,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,

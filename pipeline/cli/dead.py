@@ -46,7 +46,7 @@ def list_(
     after: AfterId = None,
     limit: Limit = 20,
     unreadable: Annotated[
-        bool, typer.Option("--unreadable", help="Frames that could not be read; they belong to no account.")
+        bool, typer.Option("--unreadable", help="List frames that could not be read; they belong to no account.")
     ] = False,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
@@ -80,7 +80,7 @@ def groups(
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
-    """Show how many died of what."""
+    """Count dead letters by what they died of."""
     from pipeline.cli import show
     from pipeline.operations import dead
 
@@ -145,7 +145,7 @@ def replay(
         str | None,
         typer.Option(
             "--from-stage",
-            help="Send them to this stage: the first one, where they begin anew; the one they died in; or one behind.",
+            help="Begin at this stage: the first stage, the stage that they died in, or a later one.",
         ),
     ] = None,
     account: Account = DEFAULT_ACCOUNT,

@@ -17,14 +17,18 @@ if TYPE_CHECKING:
     from schemas.fields import Field, RecordKind
 
 app = typer.Typer(help="Define the fields of leads, calls and activities.", no_args_is_help=True)
-Name = Annotated[str, typer.Argument(help="The field's name: lower case, digits, underscores; never changes.")]
+Name = Annotated[
+    str, typer.Argument(help="The field's name: lower-case letters, digits and underscores. It cannot be changed.")
+]
 COLUMNS = ("label", "type", "unique", "required")
 Record = Annotated[str, typer.Option("--record", help="lead, call or activity.")]
 
 
 @app.command(name="list")
 def list_(
-    record: Annotated[str | None, typer.Option("--record", help="Only of lead, call or activity.")] = None,
+    record: Annotated[
+        str | None, typer.Option("--record", help="Only the fields of this record: lead, call or activity.")
+    ] = None,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
@@ -56,19 +60,30 @@ def set_(
     ] = None,
     label: Annotated[str | None, typer.Option("--label", help="What people see.")] = None,
     option: Annotated[list[str] | None, typer.Option("--option", help="An option of a dropdown.")] = None,
-    required: Annotated[bool | None, typer.Option("--required/--not-required", help="Of leads.")] = None,
-    unique: Annotated[bool | None, typer.Option("--unique/--not-unique", help="It can be a search key.")] = None,
+    required: Annotated[
+        bool | None, typer.Option("--required/--not-required", help="Whether a new lead must have a value in it.")
+    ] = None,
+    unique: Annotated[
+        bool | None,
+        typer.Option(
+            "--unique/--not-unique",
+            help="Whether a value belongs to one lead only; the field can then be a search key.",
+        ),
+    ] = None,
     junk: Annotated[
         list[str] | None, typer.Option("--junk", help="A value of a unique field that identifies nobody.")
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--file", help="A field as TOML instead, also with a parent.", exists=True)
+        Path | None,
+        typer.Option(
+            "--file", help="A TOML file with the field, instead of options; for a dependent dropdown.", exists=True
+        ),
     ] = None,
     record: Record = "lead",
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
-    """Add a field, or change one: what is not named stays. What would break stored values is refused, naming them."""
+    """Add a field, or change one: what is not named stays. A change that stored values do not fit is refused."""
     from pipeline.cli import show
     from pipeline.operations import fields
     from pipeline.operations.errors import NotFound
@@ -114,7 +129,7 @@ def remove(
     yes: Yes = False,
     account: Account = DEFAULT_ACCOUNT,
 ) -> None:
-    """Remove a field of the account's own, or have a standard one as it ships. Stored values stay stored."""
+    """Remove a field of the account's own, or reset a standard field to how it ships. Stored values stay stored."""
     from pipeline.operations import fields
 
     kind = _kind(record)

@@ -94,7 +94,7 @@ def show_(
 ) -> None:
     """Show one event: the request, its outcome and reason, the records it touched, and its way through the stages.
 
-    Also all that it died of so far, and the other versions of the thing that it is about.
+    Also each failure that it has had so far, and the other versions of the same thing.
     """
     from pipeline.cli import show
     from pipeline.operations import journal
@@ -118,7 +118,7 @@ def retry(
     events: Annotated[list[str], typer.Argument(help="Ids of events that failed or were dropped.")],
     account: Account = DEFAULT_ACCOUNT,
 ) -> None:
-    """Send events through again, once what they failed of is mended; the mapping counts as it is now."""
+    """Send events through again, after the cause of their failure is corrected, with the mapping in force now."""
 
     from pipeline.operations import journal
 

@@ -22,13 +22,15 @@ COLUMNS = ("id", "prefix", "user_email", "name", "scopes", "expires_at", "last_u
 
 @app.command()
 def create(
-    user: Annotated[str, typer.Option("--user", help="Whose key, by e-mail address.")],
-    name: Annotated[str, typer.Option("--name", help="What it is for.")] = "",
+    user: Annotated[str, typer.Option("--user", help="The e-mail address of the user whose key it is.")],
+    name: Annotated[str, typer.Option("--name", help="What the key is for.")] = "",
     scope: Annotated[
-        list[str] | None, typer.Option("--scope", help="Only this, such as journal:read; none: all of the role.")
+        list[str] | None,
+        typer.Option("--scope", help="A scope of the key, such as journal:read; left out: all that the role allows."),
     ] = None,
     days: Annotated[
-        int | None, typer.Option("--days", help="How long it is valid; none: always.", min=1, max=3_660)
+        int | None,
+        typer.Option("--days", help="Days until the key expires; left out: it does not expire.", min=1, max=3_660),
     ] = None,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
@@ -80,12 +82,12 @@ def show_(key: Key, account: Account = DEFAULT_ACCOUNT, json: AsJson = False) ->
 def rotate(
     key: Key,
     hours: Annotated[
-        float, typer.Option("--hours", help="How long the old key works beside the new one.", min=0, max=720)
+        float, typer.Option("--hours", help="Hours that the old key works on beside the new one.", min=0, max=720)
     ] = 24.0,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
-    """Make the key that follows this one, and print it."""
+    """Make a new key in place of this one, and print it. The old key works on for --hours."""
     from pipeline.operations import keys
 
     overlap = timedelta(hours=hours)
@@ -94,7 +96,7 @@ def rotate(
 
 @app.command()
 def revoke(key: Key, account: Account = DEFAULT_ACCOUNT) -> None:
-    """Have a key work no more."""
+    """Revoke a key: it stops working at once, for good."""
     from pipeline.operations import keys
 
     in_account(account, lambda opened, actor: keys.revoke(opened, actor, key))

@@ -41,7 +41,7 @@ def find(
 
 @app.command(name="show")
 def show_(lead: Lead, account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
-    """Show a lead: each field with the event that set it and when, its keys, and what it did."""
+    """Show a lead: each field with the event that set it and when, its keys, its activities and its calls."""
     from pipeline.cli import show
     from pipeline.operations import leads
 
@@ -80,7 +80,7 @@ def explain(
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
-    """Say why a lead says what it says: which event set each field, by which mapping row, and what it replaced."""
+    """Explain each field of a lead: which event set it, by which mapping row, and which value it replaced."""
     from pipeline.cli import show
     from pipeline.operations import leads
 
@@ -149,7 +149,7 @@ def merge(
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
-    """Make one lead of two: keys, calls and activities move, and per field the newest value stays."""
+    """Merge two leads into one: keys, calls and activities move, and of each field the newest value stays."""
     from pipeline.operations import leads
 
     done = in_account(account, lambda opened, actor: leads.merge(opened, actor, winner, loser))
@@ -162,7 +162,7 @@ def unmerge(
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
-    """Undo a merge: what it moved goes back; what arrived since stays with the other lead."""
+    """Undo a merge: what the merge moved goes back. What arrived since the merge stays with the other lead."""
     from pipeline.operations import leads
 
     done = in_account(account, lambda opened, actor: leads.unmerge(opened, actor, lead))

@@ -57,7 +57,7 @@ def stages(json: AsJson = False) -> None:
 
 def audit(
     since: Since = None,
-    patience: Annotated[float, typer.Option(help="Seconds to wait for what is under way.", min=0)] = 30.0,
+    patience: Annotated[float, typer.Option(help="Seconds to wait for events that are still under way.", min=0)] = 30.0,
     json: AsJson = False,
 ) -> None:
     """Prove that everything accepted is in the journal, or name what is missing. Exit code 1 if something is."""

@@ -10,9 +10,7 @@ DEFAULT_ACCOUNT = "default"
 LARGEST_ID = 2**63 - 1
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-Account = Annotated[
-    str, typer.Option("--account", envvar="LEADPIPE_CLI_ACCOUNT", help="The account that this is about.")
-]
+Account = Annotated[str, typer.Option("--account", envvar="LEADPIPE_CLI_ACCOUNT", help="The account to work in.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Limit = Annotated[int, typer.Option("--limit", help="How many at most.", min=1, max=1000)]
 AfterId = Annotated[int | None, typer.Option("--after", help="Continue after this id.", min=0, max=LARGEST_ID)]

@@ -107,9 +107,10 @@ def send(
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
-    """Send refused requests in, each by its connector as it is now. Exit code 1 if one is refused still.
+    """Send refused requests in, by the settings of their connectors that are in force now.
 
-    Of those that match, the ones that were sent in before are left out. To send one again does nothing twice.
+    Exit code 1 if one is refused again. Options select only requests that were not sent in before. To send a request
+    in twice does nothing twice.
     """
     narrowed = any((connector, status, since, until))
     if bool(requests) + (all_ or narrowed) != 1:

@@ -80,7 +80,7 @@ def _port_is_free(settings: Settings) -> None:
 
 
 def ingress(supervised: Supervised = False) -> None:
-    """Run the HTTP door alone; LEADPIPE_API=false has it take events in and nothing else."""
+    """Run the ingress alone. With LEADPIPE_API=false it takes events in and does not serve the API."""
     from pipeline.api.mount import mounted
     from pipeline.daemon.door import serve
 

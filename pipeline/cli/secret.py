@@ -13,16 +13,16 @@ from pipeline.cli.session import Failed, account_id, database, in_account, play
 if TYPE_CHECKING:
     from pipeline.settings import Settings
 
-app = typer.Typer(help="Keep the secrets that connectors name as stored:NAME.", no_args_is_help=True)
+app = typer.Typer(help="Store the secrets that connectors name as stored:NAME.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The secret's name.")]
 
 
 @app.command(name="set")
 def set_(name: Name, account: Account = DEFAULT_ACCOUNT) -> None:
-    """Keep a secret: from standard input, or asked for where that is a terminal. It is never shown again.
+    """Store a secret. Its value is read from standard input, or asked for at a terminal. It is never shown again.
 
-    It takes the place of one of the same name at once. To change a secret without a gap, keep the new one under
-    another name, and name both in the connector's [auth] until the source has changed over.
+    A stored secret of the same name is replaced at once. To change a secret without a gap, store the new one under
+    another name, and name both in the connector's [auth] until the source uses the new one.
     """
     from pipeline.operations import secrets
 
@@ -47,7 +47,7 @@ def list_(account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
 
 @app.command()
 def remove(name: Name, account: Account = DEFAULT_ACCOUNT) -> None:
-    """Forget a secret that no connector names."""
+    """Delete a stored secret that no connector uses."""
     from pipeline.operations import secrets
 
     in_account(account, lambda opened, actor: secrets.remove(opened, actor.account, name))
@@ -56,7 +56,7 @@ def remove(name: Name, account: Account = DEFAULT_ACCOUNT) -> None:
 
 @app.command()
 def key() -> None:
-    """Print a new key for LEADPIPE_SECRET_KEY. Keep it: what it has sealed opens with nothing else."""
+    """Print a new key for LEADPIPE_SECRET_KEY. Keep it safe: what is sealed with it cannot be opened without it."""
     from pipeline.secrets.seal import new_key
 
     print(new_key())
@@ -64,7 +64,7 @@ def key() -> None:
 
 @app.command()
 def reseal() -> None:
-    """Seal all secrets with the first key of LEADPIPE_SECRET_KEY; then the keys after it can go."""
+    """Seal all secrets with the first key of LEADPIPE_SECRET_KEY; the keys after it are then no longer needed."""
     from pipeline.operations import secrets
 
     async def run(settings: Settings) -> int:

@@ -27,18 +27,19 @@ def send(
     file: Annotated[Path, typer.Argument(help="Events: .json, .ndjson, .jsonl or .csv.", exists=True, dir_okay=False)],
     connector: Annotated[str | None, typer.Option("--connector", help="Name of the connector to post to.")] = None,
     url: Annotated[str | None, typer.Option("--url", help="Webhook URL to post to, instead of a connector.")] = None,
-    batch: Annotated[int, typer.Option(help="Events to a request; 1 posts each alone.", min=1, max=10_000)] = 100,
-    in_flight: Annotated[int, typer.Option(help="Requests at once.", min=1, max=1_000)] = 16,
-    ids: Annotated[Path | None, typer.Option(help="Write the ids that were answered here, one a line.")] = None,
+    batch: Annotated[
+        int, typer.Option(help="Events in one request; 1 posts each event alone.", min=1, max=10_000)
+    ] = 100,
+    in_flight: Annotated[int, typer.Option(help="Requests that are under way at once.", min=1, max=1_000)] = 16,
+    ids: Annotated[Path | None, typer.Option(help="Write the ids that were answered to this file, one a line.")] = None,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
-    """Post a file of events through the HTTP door, as a producer would.
+    """Post a file of events to a connector's URL, as a producer would.
 
-    What is refused for the moment is tried again. Events that carry no id of their own get an idempotency key by the
-    file's content, so that nothing is done twice, also when the same file is sent again with the same --batch. Where
-    the connector asks who posts, each is signed as its source would sign it, with the first of its secrets that is to
-    be found from here.
+    A request that the ingress cannot take at the moment is tried again. To send the same file again with the same
+    --batch does nothing twice: an event without an id of its own gets an idempotency key, made of the file's content.
+    If the connector asks who posts, each request is signed with the first of its secrets that this command can read.
     """
     from pipeline.cli import show
     from pipeline.operations.proving import nothing

@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     from schemas.access import Role, UserField
 
 app = typer.Typer(help="Make users, give them roles, and list them.", no_args_is_help=True)
-fields = typer.Typer(help="Define what the account wants to know of its users.", no_args_is_help=True)
+fields = typer.Typer(help="Define the fields of the account's users.", no_args_is_help=True)
 app.add_typer(fields, name="field")
 
 Email = Annotated[str, typer.Argument(help="The user's e-mail address.")]
 ROLES = "admin, editor, operator or viewer."
 RoleOption = Annotated[str | None, typer.Option("--role", help=ROLES)]
 Values = Annotated[
-    list[str] | None, typer.Option("--field", help="A user field: is_employee=true, or region= to take it away.")
+    list[str] | None,
+    typer.Option("--field", help="A user field and its value, such as is_employee=true; region= removes the value."),
 ]
 COLUMNS = ("id", "email", "name", "role", "active", "fields")
 
@@ -31,7 +32,7 @@ COLUMNS = ("id", "email", "name", "role", "active", "fields")
 def create(
     email: Email,
     role: Annotated[str, typer.Option("--role", help=ROLES)] = "viewer",
-    name: Annotated[str, typer.Option("--name", help="What to call the user; none: by the address.")] = "",
+    name: Annotated[str, typer.Option("--name", help="The user's name; left out: the address.")] = "",
     field: Values = None,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
@@ -50,7 +51,7 @@ def create(
 def set_(
     email: Email,
     role: RoleOption = None,
-    name: Annotated[str | None, typer.Option("--name", help="What to call the user.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="The user's name.")] = None,
     active: Annotated[
         bool | None, typer.Option("--active/--inactive", help="An inactive user's keys do not work.")
     ] = None,
@@ -97,7 +98,9 @@ def show_(email: Email, account: Account = DEFAULT_ACCOUNT, json: AsJson = False
 
 @fields.command(name="add")
 def add_field(
-    name: Annotated[str, typer.Argument(help="Lower case, digits, underscores; never changes.")],
+    name: Annotated[
+        str, typer.Argument(help="The field's name: lower-case letters, digits and underscores. It cannot be changed.")
+    ],
     label: Annotated[str | None, typer.Option("--label", help="What people see.")] = None,
     type: Annotated[
         str, typer.Option("--type", help="text, number, boolean, date, datetime, phone or email.")

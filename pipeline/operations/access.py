@@ -1,4 +1,4 @@
-"""Who is calling, and what he may do. In: a key as it was presented. Out: an `Actor`, or nobody."""
+"""Who is calling, and what they may do. In: a key as it was presented. Out: an `Actor`, or nobody."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NOBODY = hashlib.sha256(b"").digest()
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Whoever asks for an operation: a user of one account, as far as the scopes of his key go.
+    """Whoever asks for an operation: a user of one account, as far as the scopes of their key go.
 
     The command line acts as `Actor.local`: whoever can read the database's password is an administrator.
     """
@@ -56,7 +56,7 @@ class Actor:
             raise Forbidden(f"this needs {scope}: {why}")
 
     def sees(self, access: Access | None) -> bool:
-        """Whether a connector that is opened like this is open to him; None: to no one but administrators."""
+        """Whether a connector that is opened like this is open to them; None: to administrators alone."""
         if self.is_admin:
             return True
         if access is None:

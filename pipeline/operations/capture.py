@@ -27,7 +27,7 @@ TRIES = 5  # draws of stand-ins, before it is given up that nothing of the origi
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """A case and the connector it belongs to. `faithful`: it ends as the real event would, but for the values."""
+    """A case and its connector. `faithful`: whether it ends as the real event did, apart from the values."""
 
     connector: str
     case: Case

@@ -25,7 +25,7 @@ PATIENCE = 10.0  # seconds that a call waits for a server that is away; the comm
 
 
 async def wanted(database: Database, actor: Actor, given: Filter, connector: str | None) -> Filter:
-    """The filter, narrowed to the caller's account, to the connectors that he sees, and to this one. NotFound."""
+    """The filter, narrowed to the caller's account, to the connectors that they see, and to this one. NotFound."""
     return _narrowed(await visible(database, actor), actor, given, connector)
 
 

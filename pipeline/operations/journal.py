@@ -1,4 +1,4 @@
-"""What came in, what became of it, and why. In: who asks, and a filter. Out: rows of the connectors that he sees."""
+"""What came in, what became of it, and why. In: who asks, and a filter. Out: rows of the connectors that they see."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ async def show(database: Database, actor: Actor, event: str) -> dict[str, Any]:
 
 
 async def retry(database: Database, chain: Chain, actor: Actor, event: str) -> int | None:
-    """Send an event through again that failed or was dropped; returns the id of its dead letter, if it had one.
+    """Send an event that failed or was dropped through again; returns the id of its dead letter, if it had one.
 
     What was dropped begins at the first stage, so that a behaviour that was changed since counts; what failed where
     `pipeline.operations.reentry` says. Raises NotFound, InUse (it reached the records, was sent again already, or a

@@ -1,6 +1,6 @@
 """Keys of the API: make, list, rotate with an overlap, revoke. In: who asks, and what for. Out: keys, shown once.
 
-Everybody handles his own keys, an administrator everybody's. Nobody can make a key that is allowed more than he is.
+Users handle their own keys, administrators everybody's. Nobody can make a key that is allowed more than they are.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ async def create_first(
     scopes: Sequence[Scope] | None = None,
     expires_at: datetime | None = None,
 ) -> Made | None:
-    """In an account that has no user yet, its administrator and his key, both or neither; None: it has users.
+    """In an account that has no user yet, its administrator and their key, both or neither; None: it has users.
 
     Raises Invalid (an address that is none, an expiry that has passed).
     """
@@ -114,7 +114,7 @@ async def rotate(database: Database, actor: Actor, id: int, overlap: timedelta) 
 
 
 async def revoke(database: Database, actor: Actor, id: int) -> None:
-    """Have a key work no more. Raises NotFound."""
+    """Revoke a key: it stops working at once, for good. Raises NotFound."""
     await get(database, actor, id)
     await api_keys.revoke(database, actor.account, id, by(actor))
 

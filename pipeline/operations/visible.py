@@ -1,4 +1,4 @@
-"""Which connectors somebody sees. In: who asks. Out: their names by id; everything of the others is closed to him."""
+"""Which connectors somebody sees. In: who asks. Out: their names by id; all others are closed to them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Visible:
         raise NotFound(f"no connector {given!r}; the list of connectors shows those there are")
 
     def holds(self, row: Mapping[str, Any]) -> bool:
-        """Whether what came by the connector of this row is open to him; for an administrator all of the account."""
+        """Whether what came by the connector of this row is open to them; for an administrator all of the account."""
         return self.is_all or row["connector_id"] in self.names
 
     def named(self, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,7 +48,7 @@ class Visible:
 
 
 async def visible(database: Database, actor: Actor) -> Visible:
-    """The connectors of the caller's account that are open to him."""
+    """The connectors of the caller's account that are open to them."""
     rows = await connectors.opened_to(database, actor.account)
     names = {
         row["id"]: row["name"]

@@ -1,4 +1,4 @@
-"""What to call somebody in a record of what he did. In: who asks. Out: a text that is stored with it."""
+"""What to call somebody in a record of what they did. In: who asks. Out: a text that is stored with it."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ def by(actor: Actor) -> By:
 
 
 def who(actor: Actor) -> str:
-    """The user's address, or what the command line calls him."""
+    """The user's address, or what the command line says of them."""
     return str(storable(actor.email or actor.name or "somebody, by command"))

@@ -23,7 +23,7 @@ COLUMNS = "id, at, by, key_id, what, subject, user_id, details"
 
 @dataclass(frozen=True, slots=True)
 class By:
-    """Who does something: an address or what the command line calls him, and the key that he used, if any."""
+    """Who does something: an address or what the command line says of them, and the key that they used, if any."""
 
     who: str = "nobody who said"
     key: int | None = None

@@ -63,7 +63,7 @@ async def create(database: Database, key: NewKey, by: By = NOBODY) -> int:
 
 
 async def create_first(database: Database, account: int, email: str, key: NewKey, by: By = NOBODY) -> int | None:
-    """The first user of an account, its administrator, and his key, or neither; None: it has users."""
+    """The first user of an account, its administrator, and their key, or neither; None: it has users."""
 
     async def work(connection: Connection) -> int | None:
         user = await users.first_admin(connection, account, email, by)

@@ -65,7 +65,7 @@ async def test_a_letter_is_sent_to_a_stage_of_ones_choice_or_nothing_is_sent(wor
     for path, body in ((f"{one}?from_stage=mapp", None), (many, {"from_stage": "mapp"})):
         unknown = await api.ask("POST", path, body)
         assert unknown.status == 422 and unknown.error["field"] == "from_stage", unknown
-        assert "perhaps 'map'" in unknown.text
+        assert "did you mean 'map'" in unknown.text
     earlier = await api.ask("POST", many, {"from_stage": "map"})  # the conflict died in a later one
     assert earlier.status == 409 and "is not kept" in earlier.error["detail"]
     assert (await api.ask("POST", f"{one}?from_stage=map&more=1")).status == 422

@@ -45,7 +45,7 @@ class AccountChangeShown(Shown):
 
     id: int
     at: datetime
-    by: str = Field(description="the address of who did it, or what the command line calls him")
+    by: str = Field(description="the address of who did it, or what the command line says of them")
     key_id: int | None = Field(description="the key that was used; none: it was done at the command line")
     what: What
     subject: str = Field(description="the user's address, what the key begins with, or the name of the field")
@@ -59,7 +59,7 @@ class AccountChangePage(Page[AccountChangeShown]):
 
 @api.route("GET", "/me", scope=None, tag=TAG)
 async def show_me(call: Call) -> Me:
-    """Show who calls, and what he may do."""
+    """Show whose key this is, and what it may do."""
     actor = call.actor
     return Me(
         account=actor.account_name,
@@ -86,7 +86,7 @@ async def show_account(call: Call) -> AccountShown:
 async def list_account_changes(call: Call, query: Paged) -> AccountChangePage:
     """List who made, changed and ended users, user fields and keys, the latest first.
 
-    An administrator sees them all, everybody else what is about him.
+    An administrator sees all changes, and everybody else those about themselves.
     """
     user = None if call.actor.is_admin else call.actor.user
     rows = await account_changes.page(call.database, call.account, user, query.after, query.limit)

@@ -27,18 +27,18 @@ SEVERAL = {"connectors": [EXAMPLE]}
 
 
 class Wanted(Strict):
-    """Connectors as they are to be, all of them or none."""
+    """The connectors to apply, all of them or none."""
 
     connectors: list[Draft] = Field(min_length=1, max_length=MOST)
-    prune: bool = Field(default=False, description="remove the connectors that nothing is said of")
+    prune: bool = Field(default=False, description="remove the connectors that are not named here")
     note: Note = None
 
 
 class Planning(Strict):
-    """Connectors as they are to be."""
+    """The connectors to plan."""
 
     connectors: list[Judged] = Field(min_length=1, max_length=MOST)
-    prune: bool = Field(default=False, description="remove the connectors that nothing is said of")
+    prune: bool = Field(default=False, description="remove the connectors that are not named here")
 
 
 class PlannedShown(Shown):
@@ -52,14 +52,14 @@ class PlannedShown(Shown):
 
 
 class PlanShown(Shown):
-    """What would become of all."""
+    """What applying would do."""
 
     changes: bool = Field(description="whether anything would be written")
     entries: list[PlannedShown]
 
 
 class AppliedShown(Shown):
-    """What became of all."""
+    """What applying did."""
 
     entries: list[Saved]
     removed: list[str]

@@ -104,7 +104,7 @@ async def show_conflict(call: Call, id: Id) -> WholeConflictShown:
 
 @api.route("POST", "/conflicts/{id}/resolve", scope=Scope.CONFLICTS_WRITE, tag=TAG, status=202, errors=[409])
 async def resolve_conflict(call: Call, id: Id, body: Decision) -> DecisionShown:
-    """Say whose the event is: this lead, that lead, or one lead made of both; it is sent on with that.
+    """Decide which lead the event is about: one that its keys name, or one merged of them; the event is sent on.
 
     A merge needs the scope `leads:write` as well.
     """

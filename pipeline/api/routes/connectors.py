@@ -87,14 +87,14 @@ class ConnectorQuery(Strict):
 
 
 class Switch(Strict):
-    """Whether it accepts events."""
+    """Whether the connector accepts events."""
 
     enabled: bool
     note: Note = None
 
 
 class Verdict(Shown):
-    """Whether settings can be saved."""
+    """Whether settings can be saved, and what is wrong with them."""
 
     valid: bool
     problems: list[ProblemShown]
@@ -114,8 +114,8 @@ async def list_connectors(call: Call, query: ConnectorQuery) -> ConnectorPage:
 async def create_connector(call: Call, body: Draft) -> Saved:
     """Set a connector up.
 
-    Its settings are checked whole: everything that is wrong is told at once, with its row. Who is no administrator
-    must leave it open to himself by `access`.
+    Its settings are checked whole: everything that is wrong is told at once, with its row. A caller who is not an
+    administrator must keep the connector open to themselves by `access`.
     """
     settings = await settings_of(call, body)
     await is_new(call.database, call.account, settings.name)
@@ -174,7 +174,7 @@ async def replace_connector(call: Call, connector: Given, body: Draft) -> Saved:
 
 @api.route("PATCH", "/connectors/{connector}", scope=Scope.CONNECTORS_WRITE, tag=TAG, example={"enabled": False})
 async def switch_connector(call: Call, connector: Given, body: Switch) -> ConnectorShown:
-    """Let a connector accept events, or have it refuse them; those under way are finished."""
+    """Make a connector accept events, or refuse them; events under way are finished."""
     name = await named(call.database, call.actor, connector)
     await connectors.switch(call.database, call.account, name, body.enabled, author(call, body.note))
     return ConnectorShown(**await row_of(call, name))

@@ -25,7 +25,7 @@ FromStage = Annotated[
     str | None,
     Field(
         max_length=200,
-        description="the stage to send it to: the first one, where it begins anew; the one it died in; or one behind",
+        description="the stage to begin at: the first one, the one that it died in, or a later one",
     ),
 ]
 
@@ -63,7 +63,7 @@ class LetterPage(Page[LetterShown]):
 
 
 class Group(Shown):
-    """How many died of one thing."""
+    """How many dead letters have one cause."""
 
     letters: int
     stage: str
@@ -77,7 +77,7 @@ class Group(Shown):
 
 
 class Groups(Shown):
-    """What they died of, the most first."""
+    """Dead letters by their cause, the largest group first."""
 
     items: list[Group]
 
@@ -100,7 +100,7 @@ class Which(Strict):
 
 
 class LetterFilter(Which):
-    """Which, and which page of them."""
+    """Which dead letters, and which page of them."""
 
     status: Status = Field(
         default="dead", description="what became of it; superseded: a later version of the thing reached the records"
@@ -116,13 +116,13 @@ class Resent(Which):
 
 
 class From(Strict):
-    """From where to send it again."""
+    """The stage to begin at."""
 
     from_stage: FromStage = None
 
 
 class Edited(Strict):
-    """Another document in the place of the one that came."""
+    """The document to send in place of the one that came."""
 
     document: dict[str, Any] | list[Any] = Field(description="the event as its source would send it")
 
@@ -150,7 +150,7 @@ async def list_letters(call: Call, query: LetterFilter) -> LetterPage:
 
 @api.route("GET", "/dead-letters/groups", scope=Scope.DEAD_READ, tag=TAG, errors=[404])
 async def group_letters(call: Call, query: Which) -> Groups:
-    """Show how many died of what, the most first."""
+    """Count dead letters by what they died of, the largest group first."""
     rows = await dead.groups(call.database, call.actor, query.filter(), query.connector)
     return Groups(items=[Group(**row) for row in rows])
 
@@ -186,7 +186,7 @@ async def edit_letter(call: Call, id: Id, body: Edited) -> Count:
 async def replay_letters(call: Call, body: Resent) -> Count:
     """Send all dead letters that match through again, each from where it would begin alone: at most ten thousand.
 
-    Whether all of them can is known before the first one is sent.
+    If one of them cannot be sent, none is.
     """
     sent = await dead.replay_matching(
         call.database, call.chain, call.actor, body.filter(), body.connector, body.from_stage

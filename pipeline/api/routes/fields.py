@@ -105,7 +105,7 @@ async def relabel_field(call: Call, record: RecordKind, name: FieldName, body: L
 
 @api.route("DELETE", "/fields/{record}/{name}", scope=Scope.FIELDS_WRITE, tag=TAG, errors=[409])
 async def delete_field(call: Call, record: RecordKind, name: FieldName) -> Removed:
-    """Remove a field of the account's own, or have a standard one as it ships.
+    """Remove a field of the account's own, or reset a standard field to how it ships.
 
     Values that are stored stay stored, and show again if the field comes back.
     """

@@ -142,7 +142,7 @@ async def show_event(call: Call, event: UUID) -> WholeEventShown:
 
 @api.route("POST", "/journal/{event}/retry", scope=Scope.JOURNAL_WRITE, tag=TAG, status=202, errors=[409])
 async def retry_event(call: Call, event: UUID) -> Sent:
-    """Send an event through again that failed or was dropped.
+    """Send an event that failed or was dropped through again.
 
     Do this when what it failed of is mended: what a rule refused begins at the first stage, with the mapping as it is
     now. Look at its journal row for what becomes of it.

@@ -1,4 +1,4 @@
-"""`/keys`: keys of the API. Everybody has his own, an administrator everybody's."""
+"""`/keys`: keys of the API. Users see their own, administrators everybody's."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class KeyShown(Shown):
     scopes: list[str] | None = Field(description="none: all that the user's role allows")
     created_at: datetime
     expires_at: datetime | None
-    last_used_at: datetime | None = Field(description="to about five minutes")
+    last_used_at: datetime | None = Field(description="when it was last used, to within five minutes")
     revoked_at: datetime | None
-    replaces: int | None = Field(description="the key that this one followed by rotation")
+    replaces: int | None = Field(description="the key that was rotated into this one")
 
 
 class NewKeyShown(KeyShown):
@@ -42,7 +42,7 @@ class NewKeyShown(KeyShown):
 
 
 class NewKey(Strict):
-    """A key to be."""
+    """The key to make."""
 
     name: str = Field(default="", max_length=200, description="what it is for")
     user: str | None = Field(default=None, max_length=254, description="whose, by e-mail address; none: the caller's")
@@ -71,7 +71,7 @@ async def list_keys(call: Call, query: Paged) -> KeyPage:
 async def create_key(call: Call, body: NewKey) -> NewKeyShown:
     """Make a key of the caller's; an administrator may make another user's.
 
-    It can be allowed no more than the key that makes it.
+    It cannot have a scope that the key which makes it lacks.
     """
     made = await keys.create(
         call.database, call.actor, body.name, email=body.user, scopes=body.scopes, expires_at=body.expires_at
@@ -87,13 +87,13 @@ async def show_key(call: Call, id: Id) -> KeyShown:
 
 @api.route("POST", "/keys/{id}/rotate", scope=Scope.KEYS_WRITE, tag=TAG, status=201, errors=[409])
 async def rotate_key(call: Call, id: Id, body: KeyRotation) -> NewKeyShown:
-    """Make the key that follows this one, with its name, scopes and expiry; both work for the time of the overlap."""
+    """Make a new key in place of this one, with its name, scopes and expiry; both work for the time of the overlap."""
     return _once(await keys.rotate(call.database, call.actor, id, timedelta(seconds=body.overlap_s)))
 
 
 @api.route("DELETE", "/keys/{id}", scope=Scope.KEYS_WRITE, tag=TAG)
 async def revoke_key(call: Call, id: Id) -> None:
-    """Have a key work no more, at once and for good. It stays in the list."""
+    """Revoke a key: it stops working at once, for good. It stays in the list."""
     await keys.revoke(call.database, call.actor, id)
 
 

@@ -37,10 +37,12 @@ class Provenance(Shown):
     event: str
     occurred_at: str
     received_at: str | None = Field(
-        description="when the event arrived: of equal times the later arrival counts; null: an earlier version wrote it"
+        description="when the event arrived: of equal times the later one counts; null: an older Leadpipe wrote it"
     )
     default: bool = Field(description="it fills a gap, and gives way to anything that is sent")
-    sound: bool = Field(description="it is a valid value of its field; one that is not gives way to any that is")
+    sound: bool = Field(
+        description="whether the value is valid for its field; an invalid one gives way to any valid one"
+    )
 
 
 class Activity(Shown):
@@ -57,7 +59,7 @@ class Activity(Shown):
 
 
 class MergeShown(Shown):
-    """A merge that the lead won or was lost in."""
+    """A merge of this lead and another one."""
 
     id: int
     winner: str
@@ -100,7 +102,7 @@ class OneField(Strict):
 
 
 class Replaced(Shown):
-    """What a value took the place of."""
+    """The value that was replaced."""
 
     value: Any
     event: str
@@ -109,7 +111,7 @@ class Replaced(Shown):
 
 
 class FieldExplained(Provenance):
-    """Why a field says what it says. What is not known any more is null."""
+    """Which event set a field, by which row. What is no longer known is null."""
 
     as_sent: Any = Field(description="the value as the source wrote it, where that says more")
     number: dict[str, Any] | None = Field(
@@ -124,7 +126,7 @@ class FieldExplained(Provenance):
 
 
 class Explained(Shown):
-    """Why a lead says what it says."""
+    """Which event set each field of a lead."""
 
     lead: str
     redirected_from: str | None
@@ -155,9 +157,11 @@ class History(Shown):
 
 
 class Loser(Strict):
-    """The other lead."""
+    """The lead to merge into this one."""
 
-    loser: UUID = Field(description="the lead whose keys, calls and activities move; its id goes on showing the winner")
+    loser: UUID = Field(
+        description="the lead whose keys, calls and activities move; its id shows the winner from then on"
+    )
 
 
 class Merged(Shown):
@@ -174,7 +178,7 @@ class Merged(Shown):
 
 @api.route("GET", "/leads", scope=Scope.LEADS_READ, tag=TAG)
 async def find_leads(call: Call, query: LeadQuery) -> LeadPage:
-    """Find leads by number, address, id or text; a number as people write it."""
+    """Find leads by phone number, e-mail address, id or text."""
     after = None if query.after is None else str(query.after)
     rows = await leads.find(call.database, call.actor, query.query, after=after, limit=query.limit)
     return LeadPage(items=[LeadShown(**row) for row in rows], next=rows[-1]["id"] if len(rows) == query.limit else None)
@@ -201,7 +205,7 @@ async def show_history(call: Call, lead: UUID, query: HistoryQuery) -> History:
 
 @api.route("POST", "/leads/{lead}/merge", scope=Scope.LEADS_WRITE, tag=TAG, errors=[409])
 async def merge_leads(call: Call, lead: UUID, body: Loser) -> Merged:
-    """Make one lead of two: this one stays, and per field the newest value."""
+    """Merge another lead into this one; of each field the newest value stays."""
     return Merged(**await leads.merge(call.database, call.actor, str(lead), str(body.loser)))
 
 

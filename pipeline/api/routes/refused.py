@@ -75,7 +75,7 @@ class WhichRefused(Strict):
 
 
 class RefusedFilter(WhichRefused):
-    """Which, and which page of them."""
+    """Which dead letters, and which page of them."""
 
     sent: Literal["yes", "no", "any"] = Field(default="any", description="whether they were sent in since")
     after: AfterId | None = None
@@ -96,7 +96,7 @@ class ToSend(WhichRefused):
 
 
 class StillRefused(Shown):
-    """One that was not sent in, and why."""
+    """A request that was not sent in, and why."""
 
     id: int
     detail: str
@@ -107,9 +107,11 @@ class SentShown(Shown):
 
     requests: int = Field(description="how many were sent in")
     events: int = Field(description="how many events they brought")
-    left: int = Field(description="how many were not, and stay as they are")
-    refused: list[StillRefused] = Field(description="the first hundred of those")
-    unproven: int = Field(description="how many match that were left out, as their senders proved nothing")
+    left: int = Field(description="how many were not sent in, and stay as they are")
+    refused: list[StillRefused] = Field(description="the first hundred that were not sent in, and why")
+    unproven: int = Field(
+        description="how many matching requests were left out, as their senders did not prove who they are"
+    )
 
 
 class OneSent(Shown):
@@ -134,7 +136,7 @@ async def show_refused(call: Call, id: Id) -> WholeRefusedShown:
 
 @api.route("POST", "/refused/{id}/send", scope=Scope.REFUSED_WRITE, tag=TAG, status=202, errors=[409])
 async def send_one_refused(call: Call, id: Id) -> OneSent:
-    """Send one refused request in, by its connector as it is now.
+    """Send one refused request in, by the settings that are in force now.
 
     Its events arrived when the request came. To send it twice does nothing twice. 422: it would be refused again.
     """

@@ -38,7 +38,7 @@ class WholeRevisionShown(RevisionShown):
 
 
 class Revisions(Shown):
-    """What it was, the newest first."""
+    """The connector's revisions, the newest first."""
 
     items: list[RevisionShown]
 
@@ -57,7 +57,7 @@ class Differences(Shown):
 
 
 class Restored(Strict):
-    """What to go back to."""
+    """The revision to go back to."""
 
     revision: Revision
     note: Note = None
@@ -65,7 +65,7 @@ class Restored(Strict):
 
 @api.route("GET", "/connectors/{connector}/revisions", scope=Scope.CONNECTORS_READ, tag=TAG)
 async def list_revisions(call: Call, connector: Given) -> Revisions:
-    """List what a connector was: who saved it, when, why, and what that changed."""
+    """List the revisions of a connector: who saved each, when, why, and what it changed."""
     name = await named(call.database, call.actor, connector)
     found = await revisions.revisions(call.database, call.account, name)
     return Revisions(items=[RevisionShown.model_validate(each) for each in found])

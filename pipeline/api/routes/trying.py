@@ -36,14 +36,18 @@ class Payload(Strict):
     body: str | None = Field(default=None, description="the body as text, where it is not: NDJSON, or a form")
     content_type: str = Field(default="application/json", max_length=200, pattern=r"^[\x20-\x7e]+$")
     draft: Draft | None = Field(default=None, description="settings to try in the place of those in force")
-    anew: bool = Field(default=False, description="as if no event of these ids had come before")
+    anew: bool = Field(
+        default=False, description="try the events as new, even if events with these ids took effect before"
+    )
 
 
 class StepShown(Shown):
     """What one stage made of the event."""
 
     stage: str
-    outcome: str = Field(description="forward, retry, dead letter, drop; not run: it does not promise to be harmless")
+    outcome: str = Field(
+        description="forward, retry, dead letter, drop; not run: the stage does not say what effects it has"
+    )
     data: dict[str, Any] | None = Field(description="what it handed on")
     why: str | None
 
@@ -90,7 +94,7 @@ class Comparing(Strict):
 
 
 class Departure(Shown):
-    """One thing that the draft does otherwise."""
+    """One thing that the draft does differently."""
 
     kind: str
     place: str
@@ -99,7 +103,7 @@ class Departure(Shown):
 
 
 class Differing(Shown):
-    """One event that the draft takes otherwise."""
+    """One event that ends differently by the draft."""
 
     id: str
     received_at: datetime
@@ -107,7 +111,7 @@ class Differing(Shown):
 
 
 class ComparisonShown(Shown):
-    """All that the draft does otherwise."""
+    """What the draft does differently."""
 
     compared: int
     same: int
@@ -119,7 +123,7 @@ class ComparisonShown(Shown):
 
 
 class Case(Strict):
-    """The test case to be."""
+    """The test case to make."""
 
     name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$", description="of its file")
 
@@ -130,7 +134,7 @@ class CaseShown(Shown):
     connector: str
     path: str = Field(description="where the file belongs, from the folder of the connector's file")
     toml: str
-    faithful: bool = Field(description="it ends as the real event would, but for the values")
+    faithful: bool = Field(description="whether it ends as the real event did, apart from the values")
 
 
 @api.route("POST", "/connectors/{connector}/try", scope=Scope.CONNECTORS_READ, tag=TAG, free=True, example=EXAMPLE)
@@ -169,7 +173,7 @@ async def compare_connector(call: Call, connector: Given, body: Comparing) -> Co
 
 @api.route("POST", "/journal/{event}/capture", scope=Scope.JOURNAL_READ, tag=TAG)
 async def capture_event(call: Call, event: str, body: Case) -> CaseShown:
-    """Make a test case of a real event, with stand-ins for everything personal in it."""
+    """Make a test case of a real event, with personal data replaced by made-up data."""
     await journal.show(call.database, call.actor, event)
     return CaseShown.model_validate(await capture(call.database, call.account, event, body.name))
 

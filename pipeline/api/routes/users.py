@@ -40,7 +40,7 @@ class UserShown(Shown):
 
 
 class NewUser(Strict):
-    """A user to be."""
+    """The user to make."""
 
     email: Email
     name: str = Field(default="", max_length=200, description="none: the address")
@@ -86,7 +86,7 @@ async def list_users(call: Call, query: Paged) -> UserPage:
 async def create_user(call: Call, body: NewUser) -> UserShown:
     """Make a user.
 
-    The address is taken once in an account, however it is written.
+    An e-mail address belongs to one user of an account, in any case of letters.
     """
     row = await operations.create(
         call.database,
@@ -108,7 +108,7 @@ async def show_user(call: Call, id: Id) -> UserShown:
 
 @api.route("PATCH", "/users/{id}", scope=Scope.USERS_WRITE, tag=TAG, errors=[409])
 async def change_user(call: Call, id: Id, body: UserChange) -> UserShown:
-    """Change a user: his address, name, role, whether he is active, and his fields.
+    """Change a user: address, name, role, fields, and whether they are active.
 
     Users are not deleted, so that what they did keeps its author; make them inactive.
     """

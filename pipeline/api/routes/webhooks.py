@@ -93,7 +93,7 @@ async def rotate_url(call: Call, connector: Given, body: UrlRotation) -> Urls:
 
 @api.route("POST", "/connectors/{connector}/url/withdraw", scope=Scope.CONNECTORS_WRITE, tag=TAG)
 async def withdraw_urls(call: Call, connector: Given) -> Urls:
-    """Have every webhook URL but the newest work no more, at once."""
+    """End every webhook URL but the newest, at once."""
     name = await named(call.database, call.actor, connector)
     await urls.withdraw(call.database, call.account, name)
     return await _urls(call, name)
@@ -101,7 +101,7 @@ async def withdraw_urls(call: Call, connector: Given) -> Urls:
 
 @api.route("GET", "/secrets", scope=Scope.CONNECTORS_READ, tag=TAG)
 async def list_secrets(call: Call) -> Secrets:
-    """List the secrets that the account keeps: names, dates, and the connectors that name them; no value."""
+    """List the stored secrets of the account: names, dates, and the connectors that name them; no value."""
     seen = set((await visible(call.database, call.actor)).names.values())
     rows = await secrets.listed(call.database, call.account)
     return Secrets(
@@ -111,9 +111,9 @@ async def list_secrets(call: Call) -> Secrets:
 
 @api.route("PUT", "/secrets/{name}", scope=Scope.CONNECTORS_WRITE, tag=TAG, errors=[409])
 async def keep_secret(call: Call, name: SecretName, body: NewSecret) -> None:
-    """Keep a secret, in the place of one of the same name, which stops counting at once.
+    """Store a secret; one of the same name is replaced at once.
 
-    To change a secret without a gap, keep the new one under another name, and name both in the connector's `auth`
+    To change a secret without a gap, store the new one under another name, and name both in the connector's `auth`
     until the source has changed over.
     """
     value = body.value.get_secret_value().encode()
@@ -122,7 +122,7 @@ async def keep_secret(call: Call, name: SecretName, body: NewSecret) -> None:
 
 @api.route("DELETE", "/secrets/{name}", scope=Scope.CONNECTORS_WRITE, tag=TAG, errors=[409])
 async def remove_secret(call: Call, name: SecretName) -> None:
-    """Forget a secret that no connector names."""
+    """Delete a stored secret that no connector uses."""
     await secrets.remove(call.database, call.account, name)
 
 
