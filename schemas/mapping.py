@@ -51,7 +51,7 @@ class MapRow(Strict):
     unreadable: Literal["reject", "skip"] | None = Field(
         default=None,
         description="What becomes of a value that the field cannot hold. reject: the event fails. skip: the field is "
-        "left out, with a note. Left out: a phone number or an e-mail address is kept as text, everything else rejects.",
+        "left out, with a note. Left out: a phone number or e-mail address is kept as text, all else rejects.",
     )
 
     @model_validator(mode="after")
