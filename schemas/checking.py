@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from schemas.fields import CHOICES, Field, FieldType, RecordFields, field_problems
 from schemas.fitting import bad_constants, misfit
 from schemas.joined import Joined, with_declared
+from schemas.key_source import made_up, place_of
 from schemas.mapping import MapRow
 from schemas.preset import Preset
 from schemas.presets import UnknownPreset, preset
@@ -69,11 +70,15 @@ def problems(
         zip(map(id, settings.map), range(1, len(settings.map) + 1) if numbers is None else numbers, strict=True)
     )
     mapped = {(row.record, row.field) for row in draft.rows}
+    invented = list(made_up(draft))
     earlier: list[MapRow] = []
     for row in draft.rows:
         number = numbered.get(id(row))
-        place = f"the preset's row to {row.to}" if number is None else map_row(number, row.to)
-        found += [Problem(place, message, number) for message in _row(draft, row, mapped)]
+        place = place_of(draft, row) if number is None else map_row(number, row.to)
+        wrong = [Problem(place, message, number) for message in _row(draft, row, mapped)]
+        if not wrong:  # what the field cannot hold at all is told first
+            wrong = [Problem(place, each.message, number, each.value) for each in invented if each.row is row]
+        found += wrong
         hiding = None if number is None else hidden_by(row, earlier)
         if hiding is not None and (before := numbered.get(id(hiding))) is not None:
             message = f"it can never count: {map_row(before, hiding.to)} has a value whenever this one has"
@@ -129,6 +134,8 @@ def _difference(there: Field, here: Field) -> str | None:
         return f"as {there.type}, and here it is {here.type}"
     if there.unique is not here.unique:
         return "unique, and here it is not" if there.unique else "not unique, and here it is"
+    if there.case_sensitive is not here.case_sensitive:
+        return f"{'with' if there.case_sensitive else 'without'} `case_sensitive`, and here it is the other way"
     if here.type in CHOICES and (missing := [option for option in here.choices if option not in there.choices]):
         return f"without the option {missing[0]!r}"
     return None

@@ -86,7 +86,11 @@ class Field(Strict):
         description="The values of a unique field mean something only within one connector, as a source's own ids do: "
         "two sources that both count from 1 must not find each other's leads.",
     )
-
+    case_sensitive: bool = Attribute(
+        default=False,
+        description="Whether values of a unique text field that differ by case are different keys, as the ids of some "
+        "systems are. Left out: ABCDE8322F and abcde8322f are one key. Blanks around a value never count.",
+    )
     junk: list[str] = Attribute(
         default=[],
         max_length=MOST_OPTIONS,
@@ -118,6 +122,10 @@ class Field(Strict):
             raise ValueError(f"a {self.type} field cannot be unique; a {', '.join(UNIQUE_TYPES)} field can")
         if not self.unique and (self.key or self.own_space or self.junk):
             raise ValueError("`key`, `own_space` and `junk` belong to a unique field; set `unique` too")
+        if self.case_sensitive and not (self.unique and self.type is FieldType.TEXT):
+            raise ValueError(
+                "`case_sensitive` belongs to a unique text field; numbers, phones and e-mails have one form each"
+            )
         return self
 
     def _check_options(self) -> None:
@@ -137,6 +145,11 @@ class Field(Strict):
         return f"{self.space}:{connector}" if self.space and self.own_space else self.space
 
     @property
+    def folds(self) -> bool:
+        """Whether its values are compared without regard to case, as keys; see `schemas.key_text`."""
+        return self.type is FieldType.TEXT and not self.case_sensitive
+
+    @property
     def choices(self) -> list[str]:
         """Every option there is, whatever the parent says."""
         of_parents = (option for options in self.options_by_parent.values() for option in options)
@@ -152,6 +165,7 @@ def field_problems(record: str, field: Field, others: Fields) -> list[str]:
     problems = []
     if record != "lead" and (field.unique or field.required):
         problems.append(f"{field.name}: only a lead's field can be unique or required, and this is of a {record}")
+    problems += _unlike(field, others)
     if field.parent is None:
         return problems
     parent = others.get(field.parent)
@@ -169,6 +183,23 @@ def field_problems(record: str, field: Field, others: Fields) -> list[str]:
     if strangers:
         problems.append(f"{field.name}: its parent {parent.name!r} has no option {', '.join(map(repr, strangers))}")
     return problems
+
+
+def _unlike(field: Field, others: Fields) -> list[str]:
+    """Fields of one key space are compared alike, or they would not find each other's leads."""
+    unlike = [
+        other.name
+        for other in others.values()
+        if field.space is not None
+        and other.space == field.space
+        and other.type is field.type is FieldType.TEXT
+        and other.case_sensitive is not field.case_sensitive
+    ]
+    return [
+        f"{field.name}: {name} has the same key space, {field.space}, and takes case the other way; "
+        "give both the same `case_sensitive`"
+        for name in unlike
+    ]
 
 
 def _distinct(options: Iterable[str]) -> list[str]:

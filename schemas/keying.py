@@ -7,40 +7,36 @@ from typing import Any, NamedTuple
 
 from schemas.connector import Connector
 from schemas.fields import Field
+from schemas.key_text import key_text
 from schemas.normal.choices import coercer_of
 from schemas.normal.locale import Locale
-from schemas.normal.values import shown
 
 LONGEST_KEY = 200  # characters; an index entry has its limits, and so has what identifies a person
 
 TOO_LONG = f"longer than {LONGEST_KEY} characters; kept, and never a key"
 
 
-def key_text(value: Any) -> str:
-    """A field's value in normal form as a key."""
-    return value if isinstance(value, str) else shown(value)
-
-
 def junk_of(field: Field, locale: Locale) -> frozenset[str]:
-    """The values of a unique field that identify nobody, in normal form."""
+    """The values of a unique field that identify nobody, as keys."""
     coerce = coercer_of(field, field.name, locale)
     values = (coerce(value)[0] for value in field.junk)
-    return frozenset(key_text(value) for value in values if value is not None)
+    return frozenset(key_text(value, field.folds) for value in values if value is not None)
 
 
 class Entry(NamedTuple):
-    """A field of a lead that identifies it."""
+    """A field of a lead that identifies it. `folds`: its values are compared without regard to case."""
 
     name: str
     label: str
     space: str
+    folds: bool
 
 
 def entries_of(connector: Connector, names: Iterable[str]) -> list[Entry]:
     """Those of these fields of a lead that identify it where they come by this connector."""
     fields = connector.fields["lead"]
-    spaces = ((name, fields[name].key_space(connector.id)) for name in names)
-    return [Entry(name, f"lead.{name}", space) for name, space in spaces if space is not None]
+    found = ((name, fields[name].key_space(connector.id), fields[name].folds) for name in names)
+    return [Entry(name, f"lead.{name}", space, folds) for name, space, folds in found if space is not None]
 
 
 def keys_of(
@@ -58,11 +54,11 @@ def _sound(
     lead: dict[str, Any], entries: Sequence[Entry], unsound: set[str], notes: list[str], seen: set[tuple[str, str]]
 ) -> list[list[str]]:
     found: list[list[str]] = []
-    for name, label, space in entries:
+    for name, label, space, folds in entries:
         value = lead.get(name)
         if value is None or label in unsound:
             continue
-        key = (space, key_text(value))
+        key = (space, key_text(value, folds))
         if len(key[1]) > LONGEST_KEY:
             notes.append(f"{label}: {TOO_LONG}")
         elif key not in seen and key[1]:

@@ -18,7 +18,9 @@ from schemas.abroad import Abroad, Place
 from schemas.candidates import Plain, Way, choose, default_of, source_of
 from schemas.connector import Connector
 from schemas.fields import AS_SENT, FieldType
-from schemas.keying import entries_of, junk_of, key_text, keys_of
+from schemas.key_source import MADE_UP
+from schemas.key_text import key_text
+from schemas.keying import entries_of, junk_of, keys_of
 from schemas.normal.blank import IsBlank
 from schemas.normal.path import ABSENT, finder, is_absent
 from schemas.normal.time import utc_text
@@ -30,7 +32,7 @@ from schemas.repeats import blank_out, repeats_of
 from schemas.said import Said
 from schemas.shapes import Shapes
 from schemas.standard import SPARE
-from schemas.target import Conditions, Row, targets_of
+from schemas.target import Conditions, Row, Target, targets_of
 
 MISSING = "the source must send this member, and it is missing"
 BLANK = "the source must send a value here, and it is blank"
@@ -68,9 +70,9 @@ def mapper(connector: Connector) -> Map:
 
     Its `data`: `sync`, the behaviours in force; `lead` (field: value or null), `defaults` (field: value), `call` and
     `activity` (as `lead`; only if one of their values came from the source), `keys` with `search` and `also`, lists
-    of [key space, value]. Only where there is something to say: `required`, the names of the lead fields that a new
-    lead would need and that are missing; `unsound`, the fields whose value is not valid (`lead.phone`); `lead_id`, the
-    lead that the source names by its id.
+    of [key space, value]. Only where there is something to say: `call_defaults` and `activity_defaults`; `required`,
+    the names of the lead fields that a new lead would need and that are missing; `unsound`, the fields whose value is
+    not valid (`lead.phone`); `lead_id`, the lead that the source names by its id.
     """
     return _Mapper(connector)
 
@@ -126,7 +128,7 @@ class _Mapper:
                 problems.append(Problem(rejection, source_of(way.target, document)))
         try:
             for record, field in self._pairs:
-                settle(record, field, said.records[record], said.defaults, said.notes)
+                settle(record, field, said)
         except ValueRejected as rejection:
             problems.append(Problem(rejection))
         if problems:
@@ -167,19 +169,36 @@ class _Mapper:
             row, value = said.read(way, row, value, document, held)
         if value is None and not target.clears:
             value = ABSENT
+        if target.defaulted and (value is None or value is ABSENT):
+            value = self._defaulted(target, value, held, said)
         if value is ABSENT:
-            if target.defaulted and (default := default_of(target, held)) is not ABSENT:
-                said.defaults[target.name] = default
+            return
+        if target.made_up and row is not None and row.writes(value):
+            said.keep_apart(target, value)
+            said.notes.append(f"{target.label}: {MADE_UP}")
         elif row is not None and row.fill:
             said.defaults[target.name] = value
             if row.finds:
                 said.fills[target.name] = value
         else:
             said.records[target.record][target.name] = value
-            if value is None and target.as_sent is not None:
+            if row is None and target.as_sent is not None:
                 said.lead[target.as_sent] = None
             if row is not None and row.finds:
                 spoken_of.add(target.record)
+
+    def _defaulted(self, target: Target, value: Any, held: list[bool], said: Said) -> Any:
+        """What a field without data is given: a default fills a field, or takes the place of what a blank clears."""
+        default = default_of(target, held)
+        if default is ABSENT:
+            return value
+        if target.identifies:
+            said.notes.append(f"{target.label}: {MADE_UP}")
+        elif value is None:
+            said.stand_ins.add(target.label)
+            return default
+        said.defaults_of[target.record][target.name] = default
+        return value
 
     def _mapped(self, document: dict[str, Any], said: Said, spoken_of: set[str]) -> Mapped:
         lead, defaults, notes = said.lead, said.defaults, said.notes
@@ -192,7 +211,9 @@ class _Mapper:
             known = {**said.fills, **{name: value for name, value in lead.items() if value is not None}}
         weak = sorted(said.unsound) if said.unsound else None
         if self._junk:
-            said.unsound |= {label for label, name, values in self._junk if key_text(known.get(name)) in values}
+            said.unsound |= {
+                label for label, name, folds, values in self._junk if key_text(known.get(name), folds) in values
+            }
         if "time_zone" not in lead and "time_zone" not in defaults:
             number, country = known.get("phone"), lead.get("country")
             if number is not None or country is not None:
@@ -203,6 +224,8 @@ class _Mapper:
         for kind in ("call", "activity"):
             if kind in spoken_of:
                 data[kind] = said.records[kind]
+            if said.defaults_of[kind] and (kind in spoken_of or "call" in spoken_of):  # a call is an activity too
+                data[f"{kind}_defaults"] = said.defaults_of[kind]
         data["keys"] = keys_of(known, self._search, self._also, said.unsound, notes)
         if weak:
             data["unsound"] = weak
@@ -244,10 +267,10 @@ def _blank_at(path: str, connector: Connector) -> IsBlank:
     return connector.locale.blanks.test(boolean=is_boolean)
 
 
-def _junk(connector: Connector) -> list[tuple[str, str, frozenset[str]]]:
-    """The lead fields with values that identify nobody: label, name, and those values in normal form."""
+def _junk(connector: Connector) -> list[tuple[str, str, bool, frozenset[str]]]:
+    """The lead fields with values that identify nobody: label, name, whether case is disregarded, and those values."""
     return [
-        (f"lead.{name}", name, junk_of(field, connector.locale))
+        (f"lead.{name}", name, field.folds, junk_of(field, connector.locale))
         for name, field in connector.fields["lead"].items()
         if field.junk
     ]

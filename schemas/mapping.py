@@ -32,7 +32,9 @@ class MapRow(Strict):
     on: bool = Field(default=True, description="Whether the row is in force.")
     default: Scalar | None = Field(
         default=None,
-        description="What a lead gets when the source sent nothing, unless its record already has a value.",
+        description="What the record gets where the source sent nothing, or a blank, unless it already has a value. A "
+        "blank that clears the stored value has the default take its place. Not for fields that identify: what "
+        "identifies must come from the source.",
     )
     key: bool = Field(
         default=False,
@@ -60,8 +62,8 @@ class MapRow(Strict):
             raise ValueError("needs `from`, or a constant as its first transform: transforms = [{ constant = … }]")
         if self.constant is not None and len(self.transforms) > 1:
             raise ValueError("a constant without `from` is the row's one transform; write what it is to become")
-        if self.record != "lead" and (self.default is not None or self.fill):
-            raise ValueError("`default` and `fill` are for leads; add a second row to the same field instead")
+        if self.record != "lead" and self.fill:
+            raise ValueError("`fill` is for leads; add a second row to the same field instead, or use `default`")
         if self.record != "lead" and self.key:
             raise ValueError("`key` is for leads: only they are searched for")
         if self.source == [] or any(not path or len(path) > LONGEST_PATH for path in self.paths):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from schemas import reader, said
+from schemas.key_source import MADE_UP
 from schemas.keying import TOO_LONG
 from schemas.mapper import NO_LEAD_ID
 from schemas.normal.time import NEVER, TWICE
@@ -39,6 +40,7 @@ KINDS: Mapping[str, str] = {
     said.NO_ROOM: "several_values_no_field",
     UNLISTED: "value_unlisted",
     TOO_LONG: "key_too_long",
+    MADE_UP: "key_not_sent",
     NO_LEAD_ID: "lead_id_unknown",
     "not UTF-8": "charset_guessed",
     "also that of lead": "key_of_several_leads",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from schemas.connector import Connector
 from schemas.fields import Field, Fields, FieldType
 from schemas.normal.choices import pair
 from schemas.normal.values import ValueRejected
+from schemas.said import Said
 from schemas.target import Target
+
+UNPAIRED = "its default does not go with"
 
 
 def pairs_of(connector: Connector, targets: list[Target]) -> list[tuple[str, Field]]:
@@ -27,17 +28,23 @@ def _depth(field: Field, fields: Fields) -> int:
     return len(seen)
 
 
-def settle(record: str, field: Field, values: dict[str, Any], defaults: dict[str, Any], notes: list[str]) -> None:
+def settle(record: str, field: Field, said: Said) -> None:
     """Put the option in place that goes with its parent's value; a default that goes with none says nothing."""
-    label = f"{record}.{field.name}"
+    label, values, defaults = f"{record}.{field.name}", said.records[record], said.defaults_of[record]
     parent = values.get(str(field.parent))
-    if parent is None and record == "lead":
+    if parent is None:
         parent = defaults.get(str(field.parent))
     if values.get(field.name) is not None:
-        values[field.name] = pair(field, label, parent, values[field.name])
-    elif record == "lead" and field.name in defaults:
+        try:
+            values[field.name] = pair(field, label, parent, values[field.name])
+        except ValueRejected:
+            if label not in said.stand_ins:
+                raise
+            values[field.name] = None
+            said.notes.append(f"{label}: {UNPAIRED} {field.parent}; left out")
+    elif field.name in defaults:
         try:
             defaults[field.name] = pair(field, label, parent, defaults[field.name])
         except ValueRejected:
             del defaults[field.name]
-            notes.append(f"{label}: its default does not go with {field.parent}; left out")
+            said.notes.append(f"{label}: {UNPAIRED} {field.parent}; left out")

@@ -17,11 +17,15 @@ NAMED = {"map": "to", "fields": "name", "source_fields": "path"}  # what tells t
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong: the place, as a person finds it, and what to do. `row` is the mapping's, from 1."""
+    """One thing that is wrong: the place, as a person finds it, and what to do.
+
+    `row` is the mapping's, from 1; `value` what stands there, where it is one value and no secret.
+    """
 
     place: str
     message: str
     row: int | None = None
+    value: str | int | float | bool | None = None
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from schemas.connector import Connector
-from schemas.keying import key_text
+from schemas.key_text import key_text
 from schemas.target import Target
 
 
@@ -44,8 +44,9 @@ def blank_out(repeat: Repeat, lead: dict[str, Any], defaults: dict[str, Any]) ->
     value = values.get(target.name)
     if value is None:
         return
-    text = key_text(value)
-    if not any(text == key_text(found) for name in before if (found := lead.get(name)) is not None):
+    folds = target.definition.folds  # as do all the fields of its key space
+    text = key_text(value, folds)
+    if not any(text == key_text(found, folds) for name in before if (found := lead.get(name)) is not None):
         return
     for name in (target.name, target.as_sent) if target.as_sent else (target.name,):
         if values is lead and target.clears:

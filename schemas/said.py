@@ -50,14 +50,17 @@ class Said:
     """
 
     __slots__ = (
-        "away", "country", "defaults", "fills", "home", "latest", "lead", "notes", "records", "sent", "spare", "unsound"
+        "away", "country", "defaults", "defaults_of", "fills", "home", "latest", "lead", "notes", "records", "sent",
+        "spare", "stand_ins", "unsound"
     )  # fmt: skip
 
     def __init__(self, sent: Mapping[str, str], latest: str, country: str | None, home: str | None) -> None:
         self.lead: dict[str, Any] = {}
         self.records: dict[str, dict[str, Any]] = {"lead": self.lead, "call": {}, "activity": {}}
         self.defaults: dict[str, Any] = {}
+        self.defaults_of: dict[str, dict[str, Any]] = {"lead": self.defaults, "call": {}, "activity": {}}
         self.fills: dict[str, Any] = {}  # those defaults that came from the source: they tell whose event it is
+        self.stand_ins: set[str] = set()  # labels of fields where a default takes the place of what a blank clears
         self.unsound: set[str] = set()  # labels of fields whose value must not identify anybody
         self.notes: list[str] = []
         self.spare: list[tuple[Target, tuple[str, ...], str]] = []  # further values, and how all were written
@@ -170,6 +173,12 @@ class Said:
             store[str(target.as_sent)] = written
             if target.type is EMAIL and (further := emails_in(written)[1:]):
                 self.spare.append((target, further, written))
+
+    def keep_apart(self, target: Target, value: Any) -> None:
+        """Have a value of a lead fill its field and tell nobody whose event it is; so with how it was written."""
+        self.defaults[target.name] = value
+        if target.as_sent is not None and (written := self.lead.pop(target.as_sent, None)) is not None:
+            self.defaults[target.as_sent] = written
 
     def place_spare(self, lead_fields: Mapping[str, Any], as_sent: str) -> None:
         """Give further numbers and addresses to fields that this event leaves free. `as_sent` ends the names of those

@@ -9,6 +9,8 @@ from typing import Any
 from schemas.as_sent import TYPES
 from schemas.connector import Connector
 from schemas.fields import AS_SENT, CHOICES, Field, FieldType
+from schemas.key_source import has_constant, identifies, made_up_results
+from schemas.key_text import key_text
 from schemas.mapping import MapRow
 from schemas.normal.blank import IsBlank
 from schemas.normal.choices import coercer_of
@@ -39,7 +41,11 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A mapping row, compiled. `is_blank` says which values of its source say nothing."""
+    """A mapping row, compiled.
+
+    `is_blank` says which values of its source say nothing; `constants` whether it writes one value for everybody;
+    `results` are what its look-ups can give, as keys.
+    """
 
     paths: tuple[str, ...]
     finds: tuple[Find, ...]
@@ -50,6 +56,13 @@ class Row:
     default: Any
     unreadable: str | None
     is_blank: IsBlank
+    constants: bool
+    results: frozenset[str]
+    folds: bool
+
+    def writes(self, value: Any) -> bool:
+        """Whether this value is one that the mapping writes, and not the source."""
+        return self.constants or key_text(value, self.folds) in self.results
 
     @classmethod
     def of(cls, row: MapRow, label: str, field: Field, coerce: Coerce, locale: Locale, conditions: Conditions) -> Row:
@@ -63,6 +76,9 @@ class Row:
             default=ABSENT if row.default is None else coerce(row.default)[0],
             unreadable=row.unreadable,
             is_blank=_blank_test(row, field, locale),
+            constants=has_constant(row),
+            results=frozenset(made_up_results(row, field, locale)) if identifies(row.record, field) else frozenset(),
+            folds=field.folds,
         )
 
 
@@ -82,6 +98,8 @@ class Target:
     clears: bool  # whether a blank clears it
     members: tuple[str, ...]  # where one row without conditions reads one member, or the first of several: their names
     defaulted: bool
+    identifies: bool
+    made_up: bool  # whether it identifies, and a row writes values of its own into it
     abroad: bool  # whether its number is read in the country that the event names
     definition: Field
     locale: Locale
@@ -91,7 +109,7 @@ class Target:
     def always(self) -> str | None:
         """The text that the field is given by every event, where one row says so and nothing else is to it."""
         row = self.rows[0]
-        is_one = len(self.rows) == 1 and not row.conditions and not row.fill and self.text
+        is_one = len(self.rows) == 1 and not row.conditions and not row.fill and self.text and not self.made_up
         return row.constant if is_one and isinstance(row.constant, str) else None
 
     @classmethod
@@ -99,19 +117,23 @@ class Target:
         label, locale = f"{record}.{field.name}", connector.locale
         own = coercer_of(field, label, replace(locale, people=connector.people.lenient()))
         is_phone = field.type is FieldType.PHONE
+        compiled = tuple(Row.of(row, label, field, own, locale, conditions) for row in rows)
+        is_key = record == "lead" and identifies(record, field) is not None
         return cls(
             record,
             field.name,
             label,
             field.type,
-            rows=tuple(Row.of(row, label, field, own, locale, conditions) for row in rows),
+            rows=compiled,
             coerce=coercer_of(field, label, locale),
             text=field.type is FieldType.TEXT,
             as_sent=f"{field.name}{AS_SENT}" if record == "lead" and field.type in TYPES else None,
             past=field.type is FieldType.DATETIME and record == "call" and field.name in CALL_TIMES,
-            clears=connector.blank == "clear" and not field.required,
+            clears=connector.blank == "clear" and not field.required and not all(row.fill for row in rows),
             members=_plain_members(rows),
             defaulted=any(row.default is not None for row in rows),
+            identifies=is_key,
+            made_up=is_key and any(row.constants or row.results for row in compiled),
             abroad=is_phone and (record == "lead" or field.name == "customer_number"),
             definition=field,
             locale=locale,

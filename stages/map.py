@@ -4,6 +4,7 @@
         "sync": {"lead": behaviour, "activity": behaviour},
         "lead": {field: value or null}, "defaults": {field: value},
         "call": {…} or missing, "activity": {…} or missing,
+        "call_defaults": {field: value} or missing, "activity_defaults": {field: value} or missing,
         "keys": {"search": [[space, value], …], "also": [[space, value], …]},
         "required": [lead fields that a new lead would need and that are missing] or missing,
         "unsound": [fields whose value is not valid, such as lead.phone] or missing,

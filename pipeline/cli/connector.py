@@ -46,6 +46,7 @@ def show_(name: ConnectorName, account: Account = DEFAULT_ACCOUNT, json: AsJson 
     from pipeline.cli import show
     from pipeline.operations import connectors, noted
     from pipeline.operations.as_code import canonical
+    from pipeline.operations.checking import standing_problems
 
     async def run(opened: Database, actor: Actor) -> tuple[Connector, list[Trouble]]:
         found = await connectors.find(opened, actor.account, name)
@@ -62,6 +63,8 @@ def show_(name: ConnectorName, account: Account = DEFAULT_ACCOUNT, json: AsJson 
         ((row.paths, row.to, row.default, _transforms(row), row.when or None) for row in connector.rows),
         title="\nmapping",
     )
+    for problem in standing_problems(connector):
+        show.copyable(f"\nproblem: {problem}")
     for each in troubles:
         show.copyable(f"\nproblem: {each}")
 

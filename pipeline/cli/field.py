@@ -70,6 +70,13 @@ def set_(
             help="Whether a value belongs to one lead only; the field can then be a search key.",
         ),
     ] = None,
+    case_sensitive: Annotated[
+        bool | None,
+        typer.Option(
+            "--case-sensitive/--any-case",
+            help="Whether values of a unique text field that differ by case are two keys.",
+        ),
+    ] = None,
     junk: Annotated[
         list[str] | None, typer.Option("--junk", help="A value of a unique field that identifies nobody.")
     ] = None,
@@ -90,6 +97,7 @@ def set_(
 
     kind = _kind(record)
     given = {"type": type, "label": label, "options": option, "required": required, "unique": unique, "junk": junk}
+    given["case_sensitive"] = case_sensitive
     said = {what: value for what, value in given.items() if value is not None}
 
     async def run(opened: Database, actor: Actor) -> tuple[str, Listed]:

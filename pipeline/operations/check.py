@@ -13,6 +13,7 @@ from pipeline.engine.topology import TopologyError
 from pipeline.ingress.authentication.addresses import Proxies
 from pipeline.ingress.authentication.guard import Guard, Surroundings
 from pipeline.ingress.authentication.signed import addresses_of
+from pipeline.operations.checking import standing_problems
 from pipeline.operations.noted import troubles
 from pipeline.operations.secrets import from_here
 from pipeline.settings import Settings, public_url
@@ -85,12 +86,20 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
             yield Finding(
                 "connectors", count > 0, f"{count} in force", "apply one: leadpipe connector apply deploy/examples/FILE"
             )
+            yield _mappings(loaded)
             yield await _secrets(settings, database)
             yield await _arriving(database, loaded)
     except MigrationError as error:
         yield Finding("schema", False, str(error), "start the version of Leadpipe that fits the database")
     finally:
         await database.close()
+
+
+def _mappings(loaded: Sequence[Connector]) -> Finding:
+    """Whether what identifies comes from the source, also in mappings that were saved before that was asked."""
+    told = [f"{each.name}: {found}" for each in loaded for found in standing_problems(each)]
+    found = "; ".join(told) if told else "what identifies a lead comes from the source"
+    return Finding("mappings", not told, found, "until then such a row fills its field, and what it writes is no key")
 
 
 async def _secrets(settings: Settings, database: Database) -> Finding:

@@ -7,7 +7,9 @@ from typing import Any
 
 from pipeline.operations.errors import Problem
 from schemas.checking import parse, problems
+from schemas.connector import Connector
 from schemas.fields import RecordFields
+from schemas.key_source import made_up
 from schemas.presets import UnknownPreset, preset
 from schemas.problem import BadSettings
 from schemas.settings import ConnectorSettings
@@ -19,7 +21,15 @@ def problems_of(settings: ConnectorSettings, fields: RecordFields) -> list[Probl
         found = problems(settings, preset(settings.preset), fields)
     except UnknownPreset as error:
         return [Problem("preset", str(error.args[0]), settings.preset)]
-    return [Problem(problem.place, problem.message) for problem in found]
+    return [Problem(problem.place, problem.message, problem.value) for problem in found]
+
+
+def standing_problems(connector: Connector) -> list[Problem]:
+    """What a connector in force was saved with and could not be saved with any more: rows that make up what identifies.
+
+    Such a row fills its field, and what it writes identifies nobody.
+    """
+    return [Problem(each.place, each.message, each.value) for each in made_up(connector)]
 
 
 def checked(document: Mapping[str, Any], fields: RecordFields) -> tuple[ConnectorSettings | None, list[Problem]]:
@@ -27,4 +37,4 @@ def checked(document: Mapping[str, Any], fields: RecordFields) -> tuple[Connecto
     try:
         return parse(document, fields), []
     except BadSettings as bad:
-        return None, [Problem(problem.place, problem.message) for problem in bad.problems]
+        return None, [Problem(problem.place, problem.message, problem.value) for problem in bad.problems]

@@ -10,14 +10,16 @@ from typing import Any, Literal
 
 import structlog
 
-from pipeline.store import field_table, people, tokens
+from pipeline.store import field_keys, field_table, people, tokens
 from pipeline.store.database import Connection, Database
 from schemas.checking import check
 from schemas.connector import Connector, ConnectorSettings
 from schemas.fields import RecordFields
 from schemas.joined import with_declared, with_fields
+from schemas.key_source import made_up
 from schemas.normal.people import ANYBODY, People
 from schemas.presets import preset
+from schemas.problem import BadSettings, Problem
 from schemas.standard import STANDARD
 
 log = structlog.get_logger(__name__)
@@ -222,9 +224,12 @@ async def broken_by(connection: Connection, account: int, before: RecordFields, 
             broken.append(f"connector {row['name']}: it brings {', '.join(gone)} along; take that out of it first")
             continue
         try:
-            _connector(row, after)
+            then = _connector(row, after)
         except ValueError as error:
             broken.append(f"connector {row['name']}: {error}; change its mapping first")
+            continue
+        already = set(map(str, made_up(works)))
+        broken += [f"connector {row['name']}: {each}" for each in made_up(then) if str(each) not in already]
     return broken
 
 
@@ -290,10 +295,18 @@ async def _locked(connection: Connection, account: int, name: str) -> Any:
 async def _bring(
     connection: Connection, account: int, settings: ConnectorSettings, fields: RecordFields
 ) -> RecordFields:
-    """Make the fields that a connector brings along and the account lacks; returns all that there are then."""
+    """Make the fields that a connector brings along and the account lacks; returns all that there are then.
+
+    Raises BadSettings where values are stored of a field of that name that was removed, and they do not fit.
+    """
     after = with_declared(fields, settings)
+    numbers = {field.name: number for number, field in enumerate(settings.fields, 1)}
     for name, field in after["lead"].items():
         if name not in fields["lead"]:
+            breaking = await field_keys.new(connection, account, "lead", field)
+            if breaking.count:
+                place = f"fields row {numbers[name]} ({name})"
+                raise BadSettings([Problem(place, f"{breaking.told()}; correct them first, or choose another name")])
             await field_table.put(connection, account, "lead", field)
     return after
 

@@ -4,7 +4,7 @@ those that stand in the way. Works through the records in portions, within one t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 from pipeline.store import people
 from pipeline.store.database import Connection
 from schemas.fields import CHOICES, Field, FieldType
-from schemas.keying import LONGEST_KEY, key_text
 from schemas.normal.choices import coercer_of, pair
 from schemas.normal.locale import Locale
 from schemas.normal.path import ABSENT
@@ -39,21 +38,6 @@ FROM unnest($3::uuid[], $4::jsonb[]) AS new (id, value) WHERE r.account_id = $1 
     for record in ("lead", "call", "activity")
 }
 
-# The keys of leads that were merged into others belong to those.
-CLAIM = """
-INSERT INTO identity_key (account_id, space, value, lead_id)
-SELECT $1, $2, new.value, new.lead FROM unnest($3::text[], $4::uuid[]) AS new (value, lead)
-JOIN lead AS l ON l.id = new.lead AND l.merged_into IS NULL
-ORDER BY new.value
-ON CONFLICT DO NOTHING
-"""
-LOST = """
-SELECT new.value FROM unnest($3::text[], $4::uuid[]) AS new (value, lead)
-JOIN lead AS l ON l.id = new.lead AND l.merged_into IS NULL
-JOIN identity_key AS k ON k.account_id = $1 AND k.space = $2 AND k.value = new.value
-WHERE k.lead_id <> new.lead ORDER BY new.value
-"""
-
 
 @dataclass
 class Breaking:
@@ -67,15 +51,24 @@ class Breaking:
         if len(self.shown) < SHOWN:
             self.shown.append((shown(value), rule))
 
+    def told(self) -> str:
+        """How many there are, and some of them."""
+        few = ", ".join(f"{value!r} ({rule})" for value, rule in self.shown)
+        more = f" and {self.count - len(self.shown)} more" if self.count > len(self.shown) else ""
+        return f"{self.count} stored value(s) do not fit: {few}{more}"
 
-async def convert(connection: Connection, account: int, record: str, old: Field, new: Field) -> Breaking:
-    """Bring the stored values into the form of the new definition; tells of those for which there is none."""
+
+async def convert(connection: Connection, account: int, record: str, old: Field | None, new: Field) -> Breaking:
+    """Bring the stored values into the form of the new definition; tells of those for which there is none.
+
+    `old` is None for a new field: values may be stored of one that had its name and was removed.
+    """
     breaking = Breaking()
     if not _must_look(old, new):
         return breaking
     users = await people.of_account(connection, account, {record: {new.name: new}})
     coerce = coercer_of(new, f"{record}.{new.name}", replace(NOWHERE, people=users))
-    async for rows in _portions(connection, account, record, new):
+    async for rows in portions(connection, account, record, new):
         changed: list[tuple[UUID, Any]] = []
         for row in rows:
             try:
@@ -99,37 +92,8 @@ async def convert(connection: Connection, account: int, record: str, old: Field,
     return breaking
 
 
-async def claim(connection: Connection, account: int, new: Field) -> Breaking:
-    """Make keys of a lead field's stored values; tells of those that two leads have."""
-    breaking = Breaking()
-    if new.space is None or new.own_space:  # of a source's own ids nobody knows any more whose they were
-        return breaking
-    coerce = coercer_of(new, f"lead.{new.name}", NOWHERE)
-    async for rows in _portions(connection, account, "lead", new):
-        sound = (row for row in rows if coerce(row["value"]) == (row["value"], None))
-        keys = [(key_text(row["value"]), row["id"]) for row in sound]
-        keys = [(value, id) for value, id in keys if 0 < len(value) <= LONGEST_KEY]
-        columns = [value for value, _ in keys], [id for _, id in keys]
-        await connection.execute(CLAIM, account, new.space, *columns)
-        for row in await connection.fetch(LOST, account, new.space, *columns):
-            breaking.add(row["value"], "several leads have it, and a unique field belongs to one")
-    return breaking
-
-
-async def disclaim(connection: Connection, account: int, old: Field, others: Mapping[str, Field]) -> None:
-    """Forget the keys of a field that is unique no longer, unless another field shares their space."""
-    if old.space is None or any(f.space == old.space for f in others.values() if f.name != old.name):
-        return
-    await connection.execute(
-        "DELETE FROM identity_key WHERE account_id = $1 AND (space = $2 OR starts_with(space, $3))",
-        account,
-        old.space,
-        f"{old.space}:",
-    )
-
-
-def _must_look(old: Field, new: Field) -> bool:
-    if old.type is not new.type:
+def _must_look(old: Field | None, new: Field) -> bool:
+    if old is None or old.type is not new.type:
         return True
     return new.type in CHOICES and (old.options, old.parent, old.options_by_parent) != (
         new.options,
@@ -138,7 +102,8 @@ def _must_look(old: Field, new: Field) -> bool:
     )
 
 
-async def _portions(connection: Connection, account: int, record: str, field: Field) -> AsyncIterator[Sequence[Any]]:
+async def portions(connection: Connection, account: int, record: str, field: Field) -> AsyncIterator[Sequence[Any]]:
+    """The records that have a value in this field, and the value of its parent: id, value, parent."""
     last = FIRST
     while rows := await connection.fetch(SCAN[record], account, field.name, field.parent or field.name, last):
         yield rows

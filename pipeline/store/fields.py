@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from pipeline.store import connectors, field_table, field_values
+from pipeline.store import connectors, field_keys, field_table, field_values
 from pipeline.store.database import Connection, Database
 from pipeline.store.field_values import Breaking
 from schemas.fields import Field, RecordFields, RecordKind, field_problems
@@ -103,7 +103,7 @@ async def remove(database: Database, account: int, record: RecordKind, name: str
             return "reset"
         left = {**fields, record: {key: value for key, value in fields[record].items() if key != name}}
         await _refuse(connection, account, fields, left, Breaking())
-        await field_values.disclaim(connection, account, old, left[record])
+        await field_keys.disclaim(connection, account, old, left[record])
         await field_table.delete(connection, account, record, name)
         return "removed"
 
@@ -119,16 +119,27 @@ async def _put(account: int, record: RecordKind, field: Field, connection: Conne
     after: RecordFields = {**fields, record: {**fields[record], field.name: field}}
     if wrong := field_problems(record, field, after[record]):
         raise FieldRefused(wrong, [], 0, itself=True)
-    breaking = Breaking()
-    if old is not None:
-        breaking = await field_values.convert(connection, account, record, old, field)
-        if old.space != field.space:
-            await field_values.disclaim(connection, account, old, after[record])
-    if not breaking.count and field.space is not None and (old is None or old.space != field.space):
-        breaking = await field_values.claim(connection, account, field)
+    if old is None:
+        breaking = await field_keys.new(connection, account, record, field)
+    else:
+        breaking = await _fitted(connection, account, record, old, field, after)
     await _refuse(connection, account, fields, after, breaking)
     await field_table.put(connection, account, record, field)
     return "created" if old is None else "changed"
+
+
+async def _fitted(
+    connection: Connection, account: int, record: str, old: Field, field: Field, after: RecordFields
+) -> Breaking:
+    """Bring values and keys into the form of a field that changes; tells of those that stand in the way."""
+    breaking = await field_values.convert(connection, account, record, old, field)
+    if old.space != field.space:
+        await field_keys.disclaim(connection, account, old, after[record])
+    if breaking.count or field.space is None:
+        return breaking
+    if old.space != field.space:
+        return await field_keys.claim(connection, account, field)
+    return await field_keys.compare_anew(connection, account, old, field)
 
 
 async def _refuse(
@@ -143,9 +154,7 @@ async def _refuse(
     ]
     problems += await connectors.broken_by(connection, account, before, after)
     if breaking.count:
-        few = ", ".join(f"{value!r} ({rule})" for value, rule in breaking.shown)
-        more = f" and {breaking.count - len(breaking.shown)} more" if breaking.count > len(breaking.shown) else ""
-        problems.append(f"{breaking.count} stored value(s) do not fit: {few}{more}; correct them first")
+        problems.append(f"{breaking.told()}; correct them first")
     if problems:
         raise FieldRefused(problems, breaking.shown, breaking.count)
 

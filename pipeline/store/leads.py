@@ -11,6 +11,7 @@ from pipeline.store import activities, bulk, identity, merge
 from pipeline.store.database import Collision, Connection, Database
 from pipeline.store.merge import Fields
 from pipeline.store.record import Record
+from schemas.key_text import folded
 from schemas.normal.phone import read_phone
 
 LOCK = """
@@ -140,10 +141,10 @@ async def find(
     A phone number may be written as people do, also without a country code where a connector has a default country.
     `after`: the id of the last lead of the page before; a lead that was merged is found as the one it is now.
     """
-    query = " ".join(query.split())
+    sent, query = query.strip(), " ".join(query.split())
     if lead := await _row(database, account, query):
         return [] if after else [_shown(lead)]
-    keys = await _as_keys(database, account, query) if query else []
+    keys = [*await _as_keys(database, account, query), sent, folded(sent)] if query else []
     if keys and (rows := await database.fetch(BY_KEY, account, keys, limit, after)):
         return [_shown(row) for row in rows]
     if after and keys and await database.fetch(BY_KEY, account, keys, 1, None):

@@ -1,18 +1,22 @@
 """Numbered migrations, applied in order under a lock. In: `migrations/NNNN_name.sql`. Out: the schema, up to date.
 
-Forward only. Each file runs in one transaction; the table `migration` keeps its number and checksum.
+Forward only. Each file runs in one transaction, with what `AFTER` does once it has run; the table `migration` keeps its
+number and checksum.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 
 from pipeline.engine.outcome import Transient
+from pipeline.store import field_keys
 from pipeline.store.database import Connection, Database
 
+AFTER: Mapping[int, Callable[[Connection], Awaitable[None]]] = {21: field_keys.fold_all}  # what SQL alone cannot do
 LOCK = 7_303_014_111  # pg_advisory_lock key: one migrator at a time
 
 
@@ -58,6 +62,8 @@ async def migrate(database: Database) -> list[Migration]:
         missing = await _missing(connection)
         for migration in missing:
             await connection.execute(migration.sql)
+            if (then := AFTER.get(migration.number)) is not None:
+                await then(connection)
             await connection.execute(
                 "INSERT INTO migration (number, name, checksum) VALUES ($1, $2, $3)",
                 migration.number,

@@ -110,7 +110,8 @@ class Workspace:
             return Effect(changed, False) if change.speaks else None
         if change.call:
             call = _record(self.calls, change.call, event)
-            names = call.apply(attached.said(stamps, change.lead, data["call"], None, unsound["call"]))
+            defaults = data.get("call_defaults")
+            names = call.apply(attached.said(stamps, change.lead, data["call"], defaults, unsound["call"]))
             changed += _named("call", tuple(names))
         activity = _record(self.activities, change.activity, event)
         names = activity.apply(_said_of_activity(change, stamps, unsound["activity"]))
@@ -161,4 +162,6 @@ def _said_of_activity(change: Change, stamps: Stamps, unsound: Sequence[str]) ->
     defaults = {attached.AT: attached.text_of(began or change.at)}
     if call is not None:
         defaults["type"] = "call"
+    if "activity_defaults" in change.event.data:
+        defaults |= change.event.data["activity_defaults"]
     return attached.said(stamps, change.lead, fields, defaults, unsound)

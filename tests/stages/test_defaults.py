@@ -51,10 +51,10 @@ async def pass_through(database: Database, document: dict[str, Any], connector: 
         (BLANK, {"city": "Delhi"}, "keep", "Delhi"),
         (ABSENT, {"city": "Delhi"}, "keep", "Delhi"),
         (SENT, None, "clear", "Pune"),
-        (BLANK, None, "clear", None),  # where blanks clear, a blank is something that was sent: no value
+        (BLANK, None, "clear", "Goa"),  # a blank is no data, whatever it does with a stored value
         (ABSENT, None, "clear", "Goa"),
         (SENT, {"city": "Delhi"}, "clear", "Pune"),
-        (BLANK, {"city": "Delhi"}, "clear", None),
+        (BLANK, {"city": "Delhi"}, "clear", "Goa"),  # the blank clears what is stored, and the default takes its place
         (ABSENT, {"city": "Delhi"}, "clear", "Delhi"),
     ],
 )

@@ -72,7 +72,12 @@ async def test_absent_blank_and_value(source: dict[str, Any], blank: str, lead: 
     [
         ({}, "keep", {"city": "Pune"}, {}),
         ({"city": ""}, "keep", {"city": "Pune"}, {}),
-        ({"city": ""}, "clear", {}, {"city": None}),
+        ({"city": ""}, "clear", {}, {"city": "Pune"}),  # a blank clears what is stored: the default takes its place
+        ({"city": None}, "clear", {}, {"city": "Pune"}),
+        ({"city": "N/A"}, "clear", {}, {"city": "Pune"}),
+        ({"city": " "}, "keep", {"city": "Pune"}, {}),
+        ({"city": None}, "keep", {"city": "Pune"}, {}),
+        ({"city": "n/a"}, "keep", {"city": "Pune"}, {}),
         ({"city": "Delhi"}, "keep", {}, {"city": "Delhi"}),
     ],
 )
@@ -267,7 +272,6 @@ def test_a_row_that_can_never_fit_is_refused_when_the_connector_is_made(row: dic
     [
         {"to": "lead.city"},
         {"to": "lead.city", "transforms": ["trim"]},
-        {"to": "call.notes", "from": "a", "default": "b"},
         {"to": "call.notes", "from": "a", "fill": True},
         {"to": "lead.city", "from": "a", "transforms": [{"look_up": {}}]},
         {"to": "person.city", "from": "a"},

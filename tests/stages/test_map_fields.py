@@ -122,10 +122,10 @@ async def test_a_missing_required_field_is_named_and_a_blank_never_clears_it() -
 async def test_unique_fields_are_keys_in_spaces_of_their_own() -> None:
     settings = {"primary_key": "pan", "secondary_key": "phone", "further_keys": ["customer_no", "email"]}
     keys = (await data_of({"pan": "X1", "customer_no": "0042", "phone": "9811122233"}, **settings))["keys"]
-    assert keys == {"search": [["pan", "X1"], ["phone", "+919811122233"], ["customer_no", "42"]], "also": []}
+    assert keys == {"search": [["pan", "x1"], ["phone", "+919811122233"], ["customer_no", "42"]], "also": []}
     marked = [{**row, "key": row["to"] == "lead.pan"} for row in ROWS]
     keys = (await data_of({"pan": "X1", "customer_no": 42, "email": "a@example.com"}, map=marked))["keys"]
-    assert keys == {"search": [["email", "a@example.com"], ["pan", "X1"]], "also": [["customer_no", "42"]]}
+    assert keys == {"search": [["email", "a@example.com"], ["pan", "x1"]], "also": [["customer_no", "42"]]}
 
 
 async def test_what_many_people_give_identifies_nobody() -> None:

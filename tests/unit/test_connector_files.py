@@ -118,7 +118,7 @@ def test_what_would_change_is_shown_field_by_field_and_row_by_row(environment: d
     acme = folder / "acme.toml"
     acme.write_text(
         ACME.replace('"IN"', '"US"').replace('lead = "update"', 'lead = "create"')
-        + 'default = "none"\n\n[[map]]\nfrom = "town"\nto = "lead.city"\n'
+        + 'transforms = ["trim"]\n\n[[map]]\nfrom = "town"\nto = "lead.city"\ndefault = "Pune"\n'
     )
     (folder / "plain.toml").unlink()
     plan = run(environment, "apply", "--plan", "--prune", folder)
@@ -126,8 +126,8 @@ def test_what_would_change_is_shown_field_by_field_and_row_by_row(environment: d
         "~ change acme",
         '    ~ default_country: "IN" → "US"',
         '    ~ sync.lead: "update" → "create"',
-        '    + map lead.pan.default = "none"',
-        '    + map lead.city = { from = "town", to = "lead.city" }',
+        '    + map lead.pan.transforms = ["trim"]',
+        '    + map lead.city = { from = "town", to = "lead.city", default = "Pune" }',
         "= unchanged second",
         "- remove plain",
         "1 change, 1 unchanged, 1 remove; nothing was written",
@@ -173,8 +173,10 @@ def test_rows_are_put_in_and_taken_out_by_command_and_in_an_editor(
     run(environment, "apply", folder)
     mapped = ("map", "acme", "mx_Tax", "lead.pan", "--type", "text", "--label", "Tax id", "--transform", "trim")
     table = ("--transform", '{ look_up = { x = "y" } }')
-    shown = run(environment, *mapped, *table, "--default", "none", "--plan")
-    assert "nothing was written" in shown and '+ map lead.pan.default = "none"' in shown
+    key = run(environment, *mapped, *table, "--default", "none", "--plan", code=2)
+    assert "its default is 'none'" in key and "must come from the source" in key
+    shown = run(environment, "map", "acme", "town", "lead.city", "--default", "Pune", "--plan")
+    assert "nothing was written" in shown and 'default = "Pune"' in shown
     assert '+ map lead.pan.transforms = ["trim", { look_up = { x = "y" } }]' in run(environment, *mapped, *table)
     exported = run(environment, "export", "acme")
     assert '[[source_fields]]\npath = "mx_Tax"\nlabel = "Tax id"\n' in exported

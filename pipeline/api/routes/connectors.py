@@ -16,6 +16,7 @@ from pipeline.api.listing import Limit, Moment, Page, Shown
 from pipeline.api.route import Table
 from pipeline.operations import connectors, noted, plan
 from pipeline.operations.as_code import canonical
+from pipeline.operations.checking import standing_problems
 from pipeline.operations.errors import Invalid, Problem
 from pipeline.operations.visible import is_new, may_save, named, visible
 from pipeline.store import connectors as store
@@ -49,6 +50,10 @@ class WholeConnectorShown(ConnectorShown):
     keys: list[str] = Field(description="the search keys in force, in order")
     lead_behaviour: str | None
     activity_behaviour: str | None
+    refused_today: list[ProblemShown] = Field(
+        description="what it was saved with and could not be saved with today; such a row fills its field, and what it "
+        "writes identifies nobody"
+    )
     problems: list[TroubleShown] = Field(
         description="what more than a few in a hundred of its events are noted with, since it was saved last"
     )
@@ -141,7 +146,7 @@ async def show_connector(call: Call, connector: Given) -> WholeConnectorShown:
         said = (await store.stored(call.database, call.account))[name]
         nothing: dict[str, Any] = {"map": [], "keys": [], "lead_behaviour": None, "activity_behaviour": None}
         return WholeConnectorShown(
-            **row, settings=plan.canonical_of(said), trouble=error.detail, problems=[], **nothing
+            **row, settings=plan.canonical_of(said), trouble=error.detail, refused_today=[], problems=[], **nothing
         )
     return WholeConnectorShown(
         **row,
@@ -151,6 +156,7 @@ async def show_connector(call: Call, connector: Given) -> WholeConnectorShown:
         keys=list(found.keys),
         lead_behaviour=found.lead_behaviour,
         activity_behaviour=found.activity_behaviour,
+        refused_today=[problem(each) for each in standing_problems(found)],
         problems=[TroubleShown(**asdict(each)) for each in await noted.troubles(call.database, call.account, found.id)],
     )
 

@@ -38,6 +38,9 @@ class FieldShown(Shown):
     unique: bool = Attribute(description="it can be a search key")
     key: str | None
     own_space: bool
+    case_sensitive: bool = Attribute(
+        description="whether values of a unique text field that differ by case are two keys"
+    )
     junk: list[str] = Attribute(description="values of a unique field that identify nobody")
 
 
