@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from schemas.beside import without
 from schemas.normal.path import ROOT, find
 from schemas.preset import Door
 
@@ -61,20 +62,25 @@ def events_in(document: Any, door: Door) -> list[object]:
     many = isinstance(document, list) and not (door.pairs and is_pairs(document))
     if door.events[:1] == [ROOT]:  # each body is its own event: nothing to look for
         return list(document) if many else [document]
-    if many:
-        return [event for entry in document for event in _events_of_one(entry, door)]
-    return _events_of_one(document, door)
+    return [event for events, _ in envelopes_in(document, door) for event in events]
 
 
-def _events_of_one(body: Any, door: Door) -> list[object]:
+def envelopes_in(document: Any, door: Door) -> list[tuple[list[object], dict[str, Any]]]:
+    """The same per envelope: the events that lie in it, and the members that stand beside them."""
+    many = isinstance(document, list) and not (door.pairs and is_pairs(document))
+    return [_opened(body, door) for body in document] if many else [_opened(document, door)]
+
+
+def _opened(body: Any, door: Door) -> tuple[list[object], dict[str, Any]]:
     if isinstance(body, dict):
         for path in door.events:
             found = find(body, path)
             if isinstance(found, list):
-                return [found] if door.pairs and is_pairs(found) else list(found)
+                events = [found] if door.pairs and is_pairs(found) else list(found)
+                return events, without(body, path)
             if isinstance(found, dict):
-                return [found]
-    return [body]
+                return [found], {} if path == ROOT else without(body, path)
+    return [body], {}
 
 
 def producer_id(event: Any, paths: Sequence[str]) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from schemas.beside import joined
 from schemas.cutting import DEEPEST, PAIR_VALUE, is_pairs, pair_name
 from schemas.normal.path import ROOT, is_blank
 from schemas.normal.text import percent_decoded, storable
@@ -18,6 +19,7 @@ from schemas.preset import Source
 
 Clean = Callable[[str], str]
 
+NOTHING: dict[str, Any] = {}
 ESCAPED_NUL = "\\u0000"  # the one way to write a NUL in JSON; without it there is none to look for
 
 
@@ -36,10 +38,15 @@ def document_of(raw: str, source: Source) -> dict[str, Any]:
         document = _members(document)
     if not isinstance(document, dict):
         raise ValueRejected("event", raw, "an event must be a JSON object")
-    if source.unwrap:
-        document = _unwrapped(document, source.unwrap)
-    _clean(document, _decoded if source.percent_decode else str.strip, DEEPEST)
-    return _with_pairs(document, source.pairs) if source.pairs else document
+    document, others = _unwrapped(document, source.unwrap) if source.unwrap else (document, NOTHING)
+    clean = _decoded if source.percent_decode else str.strip
+    _clean(document, clean, DEEPEST)
+    if source.pairs:
+        document = _with_pairs(document, source.pairs)
+    for name in source.objects:
+        if is_pairs(pairs := document.get(name)):
+            document[name] = _members(pairs)
+    return _with_others(document, others, source, clean) if others else document
 
 
 def _decoded(text: str) -> str:
@@ -76,8 +83,24 @@ def _check(levels: int) -> None:
         raise ValueRejected("event", "…", f"an event must not be nested deeper than {DEEPEST} levels")
 
 
-def _unwrapped(document: dict[str, Any], names: list[str]) -> dict[str, Any]:
-    return next((inner for name in names if isinstance(inner := document.get(name), dict)), document)
+def _unwrapped(document: dict[str, Any], names: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The event, and the members that stand beside it."""
+    for name in names:
+        if isinstance(inner := document.get(name), dict):
+            return inner, {member: value for member, value in document.items() if member != name}
+    return document, NOTHING
+
+
+def _with_others(document: dict[str, Any], others: dict[str, Any], source: Source, clean: Clean) -> dict[str, Any]:
+    """The event with what stands beside it. Pairs there become an object: they are no members of the event."""
+    _clean(others, clean, DEEPEST)
+    apart = {name: _members(value) for name, value in others.items() if _is_listed(name, source) and is_pairs(value)}
+    whole: dict[str, Any] = joined(document, {**others, **apart})
+    return whole
+
+
+def _is_listed(name: str, source: Source) -> bool:
+    return name in source.pairs or name in source.objects
 
 
 def _with_pairs(document: dict[str, Any], names: list[str]) -> dict[str, Any]:

@@ -39,11 +39,11 @@ class Door(Strict):
     """What the ingress must know of a source.
 
     `events`: where events lie in a body; the first path that holds an object or a list counts, `$` is the body
-    itself, a list there is many events. `pairs`: a list of attribute/value pairs is one event and not many.
-    `form`: the name of a form field that holds the body as JSON. `id`: the paths, in the event, that together are
-    the producer's own id of it; if one is missing or blank, the event has none. `redact`: member names whose
-    values are secrets, besides the ones that are always redacted. `echo`: what the source wants sent back when it
-    verifies the URL.
+    itself, a list there is many events; what stands beside them goes with each, see `schemas.beside`. `pairs`: a list
+    of attribute/value pairs is one event and not many. `form`: the name of a form field that holds the body as JSON.
+    `id`: the paths, in the event, that together are the producer's own id of it; if one is missing or blank, the event
+    has none. `redact`: member names whose values are secrets, besides the ones that are always redacted. `echo`: what
+    the source wants sent back when it verifies the URL.
     """
 
     events: list[str] = ["$"]
@@ -58,18 +58,19 @@ class Door(Strict):
 class Source(Strict):
     """How the values of one event are to be read.
 
-    `unwrap`: the first of these members that is an object is the event itself. `pairs`: attribute/value pairs, as
-    the event itself (`$`) or in lists under these members, become members. `percent_decode`: texts carry percent
-    escapes. `time_zone`: the IANA zone of naive times. `required`: the paths that must hold something, else the
+    `unwrap`: the first of these members that is an object is the event itself; what stands beside it stays, see
+    `schemas.beside`. `pairs`: attribute/value pairs, as the event itself (`$`) or in lists under these members, become
+    members. `objects`: lists of such pairs under these members become objects there. `percent_decode`: texts carry
+    percent escapes. `time_zone`: the IANA zone of naive times. `required`: the paths that must hold something, else the
     event is rejected. `occurred_at`: the paths, in order, that say when it happened; never when its record was made.
     `date_order`: how it writes dates that more than one order fits. `lead_id`: the paths that may name the lead by its
-    id here, which then goes before every key. `fields`: what the source sends,
-    with labels, and with types where values are to be normalised. `html`: the paths that hold HTML; it becomes plain
-    text.
+    id here, which then goes before every key. `fields`: what the source sends, with labels, and with types where values
+    are to be normalised. `html`: the paths that hold HTML; it becomes plain text.
     """
 
     unwrap: list[str] = []
     pairs: list[str] = []
+    objects: list[str] = []
     percent_decode: bool = False
     time_zone: str = "UTC"
     required: list[str] = []

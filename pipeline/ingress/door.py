@@ -16,12 +16,15 @@ from pipeline.ingress.identity import canonical, claimed_key, ids_of
 from pipeline.ingress.limits import Limits
 from pipeline.ingress.refusal import malformed, too_large
 from pipeline.store.request_keys import Claim
+from schemas.beside import joined
 from schemas.connector import Connector
-from schemas.cutting import TooDeep, events_in, is_pairs, redacted
+from schemas.cutting import TooDeep, envelopes_in, events_in, is_pairs, redacted
 from schemas.event import Event
+from schemas.normal.path import ROOT
 from schemas.preset import Door
 
 ARRIVALS = Arrivals()  # of this process
+REPEATED = 1024  # bytes of what stands beside events that go with every one of them
 
 
 class Cut(NamedTuple):
@@ -54,12 +57,12 @@ def cut(
     texts: list[str] = []
     size = 0
     for document in found:
-        cut_out = events_in(document.value, door)
+        cut_out, beside = _cut_out(document, door)
         if len(values) + len(cut_out) > limits.events:
             raise too_large(f"more than {limits.events} events in one request", **document.where)
         for index, value in enumerate(cut_out):
             clean.append(_clean(value, door, document, index))
-            text = orjson.dumps(clean[-1])
+            text = orjson.dumps(joined(clean[-1], beside[index]) if beside and beside[index] else clean[-1])
             if len(text) > limits.event:
                 where = _where(document, index, value)
                 raise too_large(f"{_named(where)} is larger than {limits.event} bytes", **where)
@@ -74,6 +77,24 @@ def cut(
     if found and found[0].notes:  # they are of the whole body
         events = [event.evolve(notes=found[0].notes) for event in events]
     return Cut(events, size, claim)
+
+
+def _cut_out(document: Document, door: Door) -> tuple[list[Any], list[dict[str, Any]]]:
+    """The events in a document, and without its secrets what stands beside each in its envelope; no list: nothing does.
+
+    It is no part of what the event says, so that an event which comes again in another envelope is the same one. The
+    first event of an envelope has all of it; the others too, unless it is so large that a body would grow by much.
+    """
+    if door.events[:1] == [ROOT]:
+        return events_in(document.value, door), []
+    events: list[Any] = []
+    beside: list[dict[str, Any]] = []
+    for found, others in envelopes_in(document.value, door):
+        clean = _clean(others, door, document, len(events)) if others else others
+        rest = clean if len(found) < 2 or len(orjson.dumps(clean)) <= REPEATED else {}
+        beside += [clean if at == 0 else rest for at in range(len(found))]
+        events += found
+    return events, beside
 
 
 def _signed(connector: Connector) -> Signed:
