@@ -20,7 +20,7 @@ from pipeline.engine.outcome import Transient
 from pipeline.engine.transport import Unroutable
 from pipeline.operations.access import Actor, authenticate
 from pipeline.operations.errors import Refused
-from pipeline.store.database import Database
+from pipeline.store.database import UNFIT, Database
 
 log = structlog.get_logger(__name__)
 AGAIN = 5  # seconds, while the database or the broker is away
@@ -49,6 +49,9 @@ class Api:
         except (Transient, Unroutable) as error:  # a queue that is not there is not declared yet
             log.warning("api unavailable", error=type(error).__name__)
             return answer.failed(503, "the database or the broker is away", headers={"Retry-After": str(AGAIN)})
+        except UNFIT as error:  # a check of ours is missing; it is the value's fault all the same
+            log.error("api was given a value that the database does not take", error=type(error).__name__)
+            return answer.failed(422, "a value of this request cannot be looked up or stored; send another one")
         except Exception as error:  # a bug; its text may quote what was sent, so the log names its kind and place
             frame = traceback.extract_tb(error.__traceback__)[-1]
             log.error("api failed", error=type(error).__name__, at=f"{frame.filename}:{frame.lineno}")

@@ -12,10 +12,12 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, get_type_hints
+from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, TypeAdapter
 from pydantic import Field as Attribute
 
+from pipeline.store.ids import canonical
 from pipeline.store.text import REFUSED
 from schemas.access import Scope
 
@@ -34,6 +36,16 @@ def _digits(value: Any) -> Any:
 
 WHOLE = BeforeValidator(_digits)
 Id = Annotated[int, WHOLE, Attribute(ge=1, le=2**63 - 1)]
+
+
+def _written(value: Any) -> Any:
+    """An id as RFC 9562 §4 writes it; pydantic would also read `{…}`, `urn:uuid:…` and 32 digits alone."""
+    if isinstance(value, str) and canonical(value) is None:
+        raise ValueError("must be an id, such as 0198c6a1-7b5e-7c3a-9f00-123456789abc")
+    return value
+
+
+Uuid = Annotated[UUID, BeforeValidator(_written)]
 
 
 class Empty(BaseModel):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 from pipeline.operations.access import Actor
 from pipeline.operations.chain import Chain
@@ -18,6 +17,7 @@ from pipeline.operations.who import who
 from pipeline.store import conflicts, dead_letters, leads
 from pipeline.store.conflicts import NoSuchConflict, State, Undecidable
 from pipeline.store.database import Database
+from pipeline.store.ids import canonical
 from pipeline.store.merging import MergeRefused
 
 
@@ -64,10 +64,9 @@ async def resolve(
     await show(database, actor, id)
     if use is None and not merge:
         raise Invalid("nothing is decided", [Problem("use", "name a lead to use, or ask for a merge")])
-    try:
-        chosen = None if use is None else str(UUID(use))
-    except ValueError as error:
-        raise Invalid("nothing is decided", [Problem("use", "must be the id of a lead", use)]) from error
+    chosen = None if use is None else canonical(use)
+    if chosen is None and use is not None:
+        raise Invalid("nothing is decided", [Problem("use", "must be the id of a lead", use)])
     work = partial(conflicts.decide, account=actor.account, id=id, use=chosen, merge=merge, by=who(actor))
     try:
         decision = await database.transaction(work)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from pipeline.operations.access import Actor
 from pipeline.operations.chain import Chain
@@ -17,6 +15,7 @@ from pipeline.operations.runs import numbered
 from pipeline.operations.visible import visible
 from pipeline.store import dead_letters, journal, leads, versions
 from pipeline.store.database import Database
+from pipeline.store.ids import canonical
 from pipeline.store.journal import Filter, Page
 from schemas.event import Event
 
@@ -58,8 +57,8 @@ async def page(
     """
     seen = await visible(database, actor)
     wanted = Filter(outcome=outcome, since=since, until=until, search=search, connectors=seen.ids)
-    with suppress(ValueError):
-        wanted = replace(wanted, merged=await leads.merged_into(database, actor.account, UUID(search or "")))
+    if lead := canonical((search or "").strip()):
+        wanted = replace(wanted, merged=await leads.merged_into(database, actor.account, lead))
     if connector is not None:
         wanted = replace(wanted, connector=seen.id_of(connector))
     try:

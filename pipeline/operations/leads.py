@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from dataclasses import asdict
 from typing import Any
-from uuid import UUID
 
 from pipeline.operations.access import Actor
 from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
@@ -14,6 +13,7 @@ from pipeline.operations.who import who
 from pipeline.store import history as changes
 from pipeline.store import leads, merging
 from pipeline.store.database import Database
+from pipeline.store.ids import canonical
 from pipeline.store.merging import Merge, MergeRefused, UnknownLead
 
 __all__ = ["explain", "find", "history", "merge", "show", "unmerge"]
@@ -87,7 +87,7 @@ def _span(old: str, new: str) -> dict[str, str]:
 
 
 def _id(given: str, field: str) -> str:
-    try:
-        return str(UUID(given))
-    except ValueError as error:
-        raise Invalid("nothing is done", [Problem(field, "must be the id of a lead", given)]) from error
+    id = canonical(given)
+    if id is None:
+        raise Invalid("nothing is done", [Problem(field, "must be the id of a lead", given)])
+    return id

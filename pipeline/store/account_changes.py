@@ -62,7 +62,7 @@ async def page(
     """Changes of an account, or those about one of its users, the latest first; `before`: from this id on; 0: all."""
     rows = await database.fetch(
         f"SELECT {COLUMNS} FROM account_change WHERE account_id = $1 AND ($2::bigint IS NULL OR user_id = $2)"
-        " AND ($3 = 0 OR id < $3) ORDER BY id DESC LIMIT $4",
+        " AND ($3::bigint = 0 OR id < $3) ORDER BY id DESC LIMIT $4",
         account,
         user,
         before,

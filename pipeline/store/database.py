@@ -41,6 +41,7 @@ COLLISIONS = (
     asyncpg.DeadlockDetectedError,
     asyncpg.InvalidCachedStatementError,  # a migration has changed a table under this transaction
 )
+UNFIT = (asyncpg.DataError, asyncpg.ProgramLimitExceededError)  # classes 22 and 54: a value that it cannot take
 TRIES = 10
 
 

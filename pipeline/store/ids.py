@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
@@ -17,6 +18,7 @@ from uuid import UUID
 from asyncpg.pgproto.pgproto import UUID as DriversUUID
 
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 0b11] for digit in "0123456789abcdef"}  # RFC 9562 §4.1
+_WRITTEN: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _VERSION, _OF_THING, _FIRST, _LAST = 14, 24, "0" * 12, "f" * 12  # where an id tells its version, and its last group
 
 
@@ -64,6 +66,14 @@ def thing_of(event: str) -> str | None:
 def versions_of(thing: str) -> tuple[str, str]:
     """The range of ids, both ends included, in which all versions of a thing lie."""
     return thing[:_OF_THING] + _FIRST, thing[:_OF_THING] + _LAST
+
+
+def canonical(text: str) -> str | None:
+    """An id as it is stored, of one that is written as RFC 9562 §4 says, in either case; None: it is no id.
+
+    `uuid.UUID` also reads braces, `urn:uuid:` and hyphens anywhere, which PostgreSQL's driver refuses in part.
+    """
+    return text.lower() if _WRITTEN.fullmatch(text) else None
 
 
 def uuid_of(bits: bytes) -> UUID:

@@ -11,6 +11,7 @@ from uuid import UUID
 import orjson
 
 from pipeline.store.database import Database
+from pipeline.store.ids import canonical
 from pipeline.store.where import Where
 
 MARGIN = timedelta(days=1)  # a row's day can be that of an earlier arrival than its received_at
@@ -69,8 +70,7 @@ async def page(
     """The rows of an account that a filter lets through, without request and trail. ValueError: no such `after`."""
     where = _where(account, wanted)
     if after is not None:
-        received_at, _, event = after.partition(" ")
-        where.add("(received_at, event_id) < ({}, {})", datetime.fromisoformat(received_at), UUID(event))
+        where.add("(received_at, event_id) < ({}, {})", *_place(after))
     most = where.place(limit + 1)
     rows = await database.fetch(
         f"SELECT {SHORT} FROM journal WHERE {where} ORDER BY received_at DESC, event_id DESC LIMIT {most}",
@@ -81,17 +81,25 @@ async def page(
     return Page(shown, f"{shown[-1]['received_at'].isoformat()} {shown[-1]['event_id']}" if more else None)
 
 
+def _place(after: str) -> tuple[datetime, str]:
+    """What a page ended with. ValueError: no page ended like this."""
+    received_at, _, event = after.partition(" ")
+    at, id = datetime.fromisoformat(received_at), canonical(event)
+    if id is None or at.tzinfo is None or not 1 < at.year < 9999:  # its ends are no times in another zone
+        raise ValueError(f"no page ended with {after!r}")
+    return at, id
+
+
 async def show(database: Database, account: int, event: str) -> dict[str, Any] | None:
     """The whole row of one event, or None."""
-    try:
-        UUID(event)
-    except ValueError:
+    id = canonical(event)
+    if id is None:
         return None
     row = await database.fetchrow(
         f"WITH place AS MATERIALIZED ({DAYS})"
         " SELECT j.* FROM place JOIN journal AS j ON j.day = place.day AND j.event_id = place.event_id"
         " WHERE j.account_id = $2",
-        [event],
+        [id],
         account,
     )
     return None if row is None else _with_stages(_shown(row))
@@ -135,10 +143,9 @@ def _where(account: int, wanted: Filter) -> Where:
     if wanted.until is not None:
         where.add("received_at < {} AND day <= {}", wanted.until, (wanted.until + MARGIN).date())
     if wanted.search:
-        try:
-            id = UUID(wanted.search)
+        if id := canonical(wanted.search.strip()):
             where.add("(event_id = {} OR lead_id = ANY ({}::uuid[]))", id, [id, *wanted.merged])
-        except ValueError:
+        else:
             where.add("strpos(lower(concat(request, ' ', reason)), lower({})) > 0", wanted.search)
     return where
 

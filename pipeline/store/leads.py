@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from pipeline.store import activities, bulk, identity, merge
 from pipeline.store.database import Collision, Connection, Database
+from pipeline.store.ids import canonical
 from pipeline.store.merge import Fields
 from pipeline.store.record import Record
 from schemas.key_text import folded
@@ -102,7 +102,7 @@ async def survivors(connection: Database | Connection, account: int, ids: Collec
     return {str(row["id"]): str(row["survivor"]) for row in rows}
 
 
-async def merged_into(database: Database, account: int, id: UUID) -> list[str]:
+async def merged_into(database: Database, account: int, id: str) -> list[str]:
     """The leads that were made one with this one, and go by its id now."""
     return [str(row["id"]) for row in await database.fetch(MERGED, account, id)]
 
@@ -163,7 +163,7 @@ async def show(database: Database, account: int, id: str) -> dict[str, Any] | No
     shown = _shown(row)
     return {
         **shown,
-        "redirected_from": None if UUID(shown["id"]) == UUID(id) else id,
+        "redirected_from": None if shown["id"] == canonical(id) else id,
         "version": row["version"],
         "keys": await identity.of_lead(database, account, shown["id"]),
         "provenance": merge.explain(row["fields"], row["stamps"]),
@@ -178,14 +178,13 @@ async def count(database: Database, account: int) -> int:
 
 async def _row(database: Database, account: int, id: str) -> Any:
     """The lead with this id, or the one that it was merged into."""
-    try:
-        UUID(id)
-    except ValueError:
+    wanted = canonical(id)
+    if wanted is None:
         return None
-    row = await database.fetchrow("SELECT * FROM lead WHERE account_id = $1 AND id = $2", account, id)
+    row = await database.fetchrow("SELECT * FROM lead WHERE account_id = $1 AND id = $2", account, wanted)
     if row is None or row["merged_into"] is None:
         return row
-    [survivor] = (await survivors(database, account, [id])).values()
+    [survivor] = (await survivors(database, account, [wanted])).values()
     return await database.fetchrow("SELECT * FROM lead WHERE account_id = $1 AND id = $2", account, survivor)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from pipeline.store.database import Database
+from pipeline.store.ids import canonical
 from schemas.event import Event
 
 PAGE = 200  # events in hand at once
@@ -45,11 +46,8 @@ async def latest(database: Database, account: int, connector: int, most: int) ->
 
 async def one(database: Database, account: int, event: str) -> tuple[Event, str] | None:
     """An event of the account and its connector's name; None: the journal has none of this id, or not its request."""
-    try:
-        id = UUID(event)
-    except ValueError:
-        return None
-    row = await database.fetchrow(ONE, account, id)
+    id = canonical(event)
+    row = None if id is None else await database.fetchrow(ONE, account, id)
     return None if row is None or not row["request"] else (_event(row), str(row["name"]))
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from pipeline.api.call import Call
 from pipeline.api.listing import AfterId, Limit, Page, Shown, next_id
-from pipeline.api.route import Id, Table
+from pipeline.api.route import Id, Table, Uuid
 from pipeline.api.routes.leads import LeadShown
 from pipeline.operations import conflicts
 from schemas.access import Scope
@@ -83,7 +83,7 @@ class ConflictQuery(Strict):
 class Decision(Strict):
     """Whose the event is."""
 
-    use: UUID | None = Field(default=None, description="the lead to use, or, with `merge`, the one that stays")
+    use: Uuid | None = Field(default=None, description="the lead to use, or, with `merge`, the one that stays")
     merge: bool = Field(default=False, description="make one lead of all that its keys name")
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
-from uuid import UUID
 
 from pydantic import Field
 
 from pipeline.api.call import Call
 from pipeline.api.listing import Limit, Moment, Page, Shown
-from pipeline.api.route import Table
+from pipeline.api.route import Table, Uuid
 from pipeline.api.routes.dead import Status
 from pipeline.operations import journal
 from schemas.access import Scope
@@ -135,13 +134,13 @@ async def list_events(call: Call, query: EventFilter) -> EventPage:
 
 
 @api.route("GET", "/journal/{event}", scope=Scope.JOURNAL_READ, tag=TAG)
-async def show_event(call: Call, event: UUID) -> WholeEventShown:
+async def show_event(call: Call, event: Uuid) -> WholeEventShown:
     """Show one event: the request, its outcome and reason, the records it touched, its way through the stages."""
     return WholeEventShown(**await journal.show(call.database, call.actor, str(event)))
 
 
 @api.route("POST", "/journal/{event}/retry", scope=Scope.JOURNAL_WRITE, tag=TAG, status=202, errors=[409])
-async def retry_event(call: Call, event: UUID) -> Sent:
+async def retry_event(call: Call, event: Uuid) -> Sent:
     """Send an event that failed or was dropped through again.
 
     Do this when what it failed of is mended: what a rule refused begins at the first stage, with the mapping as it is

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from pipeline.api.call import Call
 from pipeline.api.listing import Limit, Page, Shown
-from pipeline.api.route import Table
+from pipeline.api.route import Table, Uuid
 from pipeline.operations import leads
 from schemas.access import Scope
 from schemas.fields import NAME
@@ -92,7 +92,7 @@ class LeadQuery(Strict):
         str, Field(max_length=200, description="a phone number, an e-mail address, an id, or a text; none: all")
     ] = ""
     limit: Limit = 50
-    after: UUID | None = Field(default=None, description="the `next` of the page before")
+    after: Uuid | None = Field(default=None, description="the `next` of the page before")
 
 
 class OneField(Strict):
@@ -159,7 +159,7 @@ class History(Shown):
 class Loser(Strict):
     """The lead to merge into this one."""
 
-    loser: UUID = Field(
+    loser: Uuid = Field(
         description="the lead whose keys, calls and activities move; its id shows the winner from then on"
     )
 
@@ -185,31 +185,31 @@ async def find_leads(call: Call, query: LeadQuery) -> LeadPage:
 
 
 @api.route("GET", "/leads/{lead}", scope=Scope.LEADS_READ, tag=TAG)
-async def show_lead(call: Call, lead: UUID) -> WholeLeadShown:
+async def show_lead(call: Call, lead: Uuid) -> WholeLeadShown:
     """Show a lead: its fields and which event set each, its keys, what it did, its merges."""
     return WholeLeadShown(**await leads.show(call.database, call.actor, str(lead)))
 
 
 @api.route("GET", "/leads/{lead}/explain", scope=Scope.LEADS_READ, tag=TAG)
-async def explain_lead(call: Call, lead: UUID, query: OneField) -> Explained:
+async def explain_lead(call: Call, lead: Uuid, query: OneField) -> Explained:
     """Tell for each field of a lead the event, connector, mapping row and time that set it, and what it replaced."""
     return Explained(**await leads.explain(call.database, call.actor, str(lead), query.field))
 
 
 @api.route("GET", "/leads/{lead}/history", scope=Scope.LEADS_READ, tag=TAG)
-async def show_history(call: Call, lead: UUID, query: HistoryQuery) -> History:
+async def show_history(call: Call, lead: Uuid, query: HistoryQuery) -> History:
     """Show what the fields of a lead were before, the latest first."""
     rows = await leads.history(call.database, call.actor, str(lead), query.field, query.limit)
     return History(items=[Was(**row) for row in rows])
 
 
 @api.route("POST", "/leads/{lead}/merge", scope=Scope.LEADS_WRITE, tag=TAG, errors=[409])
-async def merge_leads(call: Call, lead: UUID, body: Loser) -> Merged:
+async def merge_leads(call: Call, lead: Uuid, body: Loser) -> Merged:
     """Merge another lead into this one; of each field the newest value stays."""
     return Merged(**await leads.merge(call.database, call.actor, str(lead), str(body.loser)))
 
 
 @api.route("POST", "/leads/{lead}/unmerge", scope=Scope.LEADS_WRITE, tag=TAG, errors=[409])
-async def unmerge_lead(call: Call, lead: UUID) -> Merged:
+async def unmerge_lead(call: Call, lead: Uuid) -> Merged:
     """Take a lead out of the one that it was merged into. What arrived since stays there."""
     return Merged(**await leads.unmerge(call.database, call.actor, str(lead)))

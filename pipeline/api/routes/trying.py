@@ -13,7 +13,7 @@ from pipeline.api.connector import EXAMPLE as CONNECTOR
 from pipeline.api.connector import Given
 from pipeline.api.draft import Draft, Said, settings_of
 from pipeline.api.listing import Shown
-from pipeline.api.route import Table
+from pipeline.api.route import Table, Uuid
 from pipeline.operations import connectors, journal
 from pipeline.operations.capture import capture
 from pipeline.operations.compare import compare
@@ -172,10 +172,10 @@ async def compare_connector(call: Call, connector: Given, body: Comparing) -> Co
 
 
 @api.route("POST", "/journal/{event}/capture", scope=Scope.JOURNAL_READ, tag=TAG)
-async def capture_event(call: Call, event: str, body: Case) -> CaseShown:
+async def capture_event(call: Call, event: Uuid, body: Case) -> CaseShown:
     """Make a test case of a real event, with personal data replaced by made-up data."""
-    await journal.show(call.database, call.actor, event)
-    return CaseShown.model_validate(await capture(call.database, call.account, event, body.name))
+    await journal.show(call.database, call.actor, str(event))
+    return CaseShown.model_validate(await capture(call.database, call.account, str(event), body.name))
 
 
 async def _connector(call: Call, name: str, draft: Said | None) -> Connector:
