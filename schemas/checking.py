@@ -20,7 +20,7 @@ from schemas.key_source import made_up, place_of
 from schemas.mapping import MapRow
 from schemas.preset import Preset
 from schemas.presets import UnknownPreset, preset
-from schemas.problem import BadSettings, Problem, map_row, of_model
+from schemas.problem import MOST, BadSettings, Problem, map_row, of_model
 from schemas.reachable import bad_path, hidden_by, never_holds
 from schemas.settings import ConnectorSettings
 from schemas.standard import STANDARD
@@ -73,6 +73,8 @@ def problems(
     invented = list(made_up(draft))
     earlier: list[MapRow] = []
     for row in draft.rows:
+        if len(found) > MOST:
+            break
         number = numbered.get(id(row))
         place = place_of(draft, row) if number is None else map_row(number, row.to)
         wrong = [Problem(place, message, number) for message in _row(draft, row, mapped)]
@@ -184,5 +186,6 @@ def _of_the_rest(error: ValidationError, document: Mapping[str, Any], fields: Re
 
 def _names(rows: Any, left: Sequence[int]) -> set[str]:
     """Where rows to the refused fields lead."""
-    refused = [row for place, row in enumerate(rows) if place not in left] if isinstance(rows, list) else []
+    kept = set(left)
+    refused = [row for place, row in enumerate(rows) if place not in kept] if isinstance(rows, list) else []
     return {f"lead.{row['name']}" for row in refused if isinstance(row, Mapping) and "name" in row}

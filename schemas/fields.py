@@ -6,6 +6,7 @@ all. The standard ones are in `schemas.standard`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Literal, Self
@@ -208,8 +209,8 @@ def _distinct(options: Iterable[str]) -> list[str]:
     for option in found:
         if not option or option != option.strip() or len(option) > LONGEST_LABEL or "\0" in option:
             raise ValueError(f"{option!r} cannot be an option: a text of 1 to {LONGEST_LABEL} characters, trimmed")
-    folded = [option.casefold() for option in found]
-    twice = next((option for option in found if folded.count(option.casefold()) > 1), None)
+    times = Counter(option.casefold() for option in found)
+    twice = next((option for option in found if times[option.casefold()] > 1), None)
     if twice is not None:
         raise ValueError(f"the option {twice!r} is there twice")
     return found

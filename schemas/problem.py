@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from schemas.settings import ConnectorSettings
 from schemas.words import rule, told
 
+MOST = 200  # problems that are put into words; nobody reads more at a time
 NAMED = {"map": "to", "fields": "name", "source_fields": "path"}  # what tells the rows of a table apart
 
 
@@ -45,8 +46,9 @@ def map_row(number: int, to: object) -> str:
 
 
 def of_model(error: ValidationError, document: Mapping[str, Any]) -> list[Problem]:
-    """What the models of the settings found wrong in a document."""
-    return [_problem(found["loc"], _words(found), document) for found in error.errors(include_url=False)]
+    """What the models of the settings found wrong in a document; of very many the first ones."""
+    found = error.errors(include_url=False)[:MOST]
+    return [_problem(each["loc"], _words(each), document) for each in found]
 
 
 def _words(found: ErrorDetails) -> str:

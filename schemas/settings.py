@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Annotated, Literal, Self
 
 import phonenumbers
@@ -20,6 +21,7 @@ from schemas.transform import date_format
 
 ORIGIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
+MOST_FIELDS = 1_000  # that one connector brings along
 CONNECTOR_NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 
 SourcePath = Annotated[str, Attribute(min_length=1, max_length=LONGEST_PATH)]
@@ -127,7 +129,7 @@ class ConnectorSettings(Strict):
         "with year, month and day, such as %d.%m.%y %H.%M.",
     )
     id: list[str] | None = Attribute(
-        default=None, description="The paths that together are the producer's own id of an event."
+        default=None, max_length=100, description="The paths that together are the producer's own id of an event."
     )
     form_field: str | None = Attribute(
         default=None,
@@ -142,17 +144,21 @@ class ConnectorSettings(Strict):
         '"*": all of them. None: no browser is let in from another site.',
     )
     required: list[str] | None = Attribute(
-        default=None, description="The paths that must hold something, else the event is rejected."
+        default=None, max_length=1_000, description="The paths that must hold something, else the event is rejected."
     )
     sync: Sync = Attribute(default=Sync(), description="What events do to leads and activities.")
     notify: Notify | None = Attribute(default=None, description="Whom to tell of failures.")
     access: Access | None = Attribute(default=None, description="Who may use the connector beside administrators.")
     auth: AuthSettings | None = Attribute(default=None, description="Who may post, beyond knowing the URL.")
     fields: list[Field] = Attribute(
-        default=[], description="Lead fields that the connector brings along; made if the account lacks them."
+        default=[],
+        max_length=MOST_FIELDS,
+        description="Lead fields that the connector brings along; made if the account lacks them.",
     )
     source_fields: list[SourceField] = Attribute(
-        default=[], description="What the source sends beyond what the preset lists, or with another type."
+        default=[],
+        max_length=5_000,
+        description="What the source sends beyond what the preset lists, or with another type.",
     )
     map: list[MapRow] = Attribute(
         default=[], max_length=1_000, description="The mapping. Rows to a field replace the preset's rows to it."
@@ -202,6 +208,6 @@ def origin(value: str) -> str:
 
 
 def _once(names: list[str], what: str) -> None:
-    twice = next((name for name in names if names.count(name) > 1), None)
+    twice = next((name for name, times in Counter(names).items() if times > 1), None)
     if twice is not None:
         raise ValueError(f"the {what} {twice!r} is there twice")

@@ -67,7 +67,7 @@ def wish_of(said: Said, origin: str) -> Wish:
         return Wish(origin, said.settings)
     if not isinstance(said.document, dict):
         return Wish(origin, problems=(Problem(None, "the settings must be an object"),))
-    found = zip(of_model(said.error, said.document), said.error.errors(include_url=False), strict=True)
+    found = zip(of_model(said.error, said.document), said.error.errors(include_url=False), strict=False)
     problems = tuple(Problem(told.place, told.message, _value(each)) for told, each in found)
     return Wish(origin, problems=problems, document=said.document)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.operations.errors import Problem
@@ -11,7 +11,8 @@ from schemas.connector import Connector
 from schemas.fields import RecordFields
 from schemas.key_source import made_up
 from schemas.presets import UnknownPreset, preset
-from schemas.problem import BadSettings
+from schemas.problem import MOST, BadSettings
+from schemas.problem import Problem as PlacedProblem
 from schemas.settings import ConnectorSettings
 
 
@@ -21,7 +22,7 @@ def problems_of(settings: ConnectorSettings, fields: RecordFields) -> list[Probl
         found = problems(settings, preset(settings.preset), fields)
     except UnknownPreset as error:
         return [Problem("preset", str(error.args[0]), settings.preset)]
-    return [Problem(problem.place, problem.message, problem.value) for problem in found]
+    return _told(found)
 
 
 def standing_problems(connector: Connector) -> list[Problem]:
@@ -37,4 +38,10 @@ def checked(document: Mapping[str, Any], fields: RecordFields) -> tuple[Connecto
     try:
         return parse(document, fields), []
     except BadSettings as bad:
-        return None, [Problem(problem.place, problem.message, problem.value) for problem in bad.problems]
+        return None, _told(bad.problems)
+
+
+def _told(found: Sequence[PlacedProblem]) -> list[Problem]:
+    """The problems as they are told; of very many the first ones, and that there are more."""
+    told = [Problem(each.place, each.message, each.value) for each in found[:MOST]]
+    return [*told, Problem(None, f"there are more than {MOST} problems; mend these first")] if found[MOST:] else told

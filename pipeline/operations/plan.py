@@ -26,7 +26,7 @@ from pipeline.store.database import Database
 from schemas.fields import Field, Fields, RecordFields
 from schemas.joined import with_fields
 from schemas.problem import BadSettings
-from schemas.settings import ConnectorSettings
+from schemas.settings import MOST_FIELDS, ConnectorSettings
 
 State = Literal["create", "change", "unchanged", "refused", "remove"]
 
@@ -45,7 +45,11 @@ class Wish:
         if self.settings is not None:
             return self.settings.fields
         rows = (self.document or {}).get("fields")
-        return [field for row in (rows if isinstance(rows, list) else []) if (field := _field(row)) is not None]
+        return [
+            field
+            for row in (rows[:MOST_FIELDS] if isinstance(rows, list) else [])
+            if (field := _field(row)) is not None
+        ]
 
 
 @dataclass(frozen=True, slots=True)
