@@ -47,7 +47,7 @@ def map_row(number: int, to: object) -> str:
 
 def of_model(error: ValidationError, document: Mapping[str, Any]) -> list[Problem]:
     """What the models of the settings found wrong in a document; of very many the first ones."""
-    found = error.errors(include_url=False)[:MOST]
+    found = error.errors(include_url=False)[: MOST + 1]
     return [_problem(each["loc"], _words(each), document) for each in found]
 
 

@@ -33,3 +33,11 @@ def test_without_a_near_name_all_names_are_told() -> None:
     assert suggestion("pan", ("city", "company")) == "; the names are city, company"
     assert suggestion("citi", ("city", "company")) == "; did you mean 'city'?"
     assert suggestion("pan", ()) == ""
+
+
+def test_among_thousands_of_names_the_near_one_is_found_and_few_are_told() -> None:
+    known = [f"field_number_{number}" for number in range(2_000)]
+    assert nearest("feild_number_1234", known) == "field_number_1234"
+    assert nearest("field_numbr_77", known) == "field_number_77"
+    assert suggestion("pan", known).endswith(" and 1940 more")
+    assert nearest("f" * 5_000, known) is None
