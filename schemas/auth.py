@@ -225,7 +225,9 @@ def takes(scheme: str) -> frozenset[str]:
     if scheme in GENERIC:
         return GENERIC[scheme]
     if scheme not in schemes():
-        raise ValueError(f"auth.scheme: no scheme is called {scheme!r}; there are {', '.join([*GENERIC, *schemes()])}")
+        raise ValueError(
+            f"auth.scheme: no scheme is called {scheme!r}; the schemes are {', '.join([*GENERIC, *schemes()])}"
+        )
     shipped = schemes()[scheme]
     timed = {"tolerance"} if shipped.signs_time else set()
     verified = {"verify_token"} if shipped.echo and shipped.echo.token else set()
@@ -236,11 +238,11 @@ def reference(value: str) -> str:
     """A reference to a secret, checked; the error does not repeat it, as it may be the secret itself."""
     if not _REFERENCE.fullmatch(value):
         raise ValueError(
-            "must say where the secret lies: env:NAME, file:/path or stored:name; the secret itself does not belong "
+            "must say where the secret is: env:NAME, file:/path or stored:name; the secret itself does not belong "
             "here (keep it with `leadpipe secret set NAME`)"
         )
     if value.startswith(f"env:{OWN}"):
-        raise ValueError(f"variables that begin with {OWN} are Leadpipe's own and no connector's secret")
+        raise ValueError(f"variables that begin with {OWN} are Leadpipe's own, and cannot be a connector's secret")
     return value
 
 
@@ -249,7 +251,7 @@ def network(value: str) -> Network:
     try:
         return ip_network(value)
     except ValueError as error:
-        raise ValueError(f"{value!r} is no network, such as 203.0.113.0/24 or 2001:db8::/32: {error}") from None
+        raise ValueError(f"{value!r} is not a network, such as 203.0.113.0/24 or 2001:db8::/32: {error}") from None
 
 
 def _scheme(name: str, values: dict[str, Any]) -> Scheme:
@@ -262,7 +264,7 @@ def _scheme(name: str, values: dict[str, Any]) -> Scheme:
         signature = Signature(**own)
         timed = (values.get("tolerance") or TOLERANCE) if "timestamp" in signature.parts else None
         if timed is None and "tolerance" in values:
-            raise ValueError("tolerance: only where a time is signed; put {timestamp} into signed")
+            raise ValueError("tolerance needs a signed time: put {timestamp} into signed")
         return Scheme(name=name, title=name, about="", tolerance=timed, signature=[signature])
     except ValueError as error:
         raise ValueError(f"auth: {_plain(error)}") from None

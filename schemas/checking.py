@@ -83,7 +83,9 @@ def problems(
         found += wrong
         hiding = None if number is None else hidden_by(row, earlier)
         if hiding is not None and (before := numbered.get(id(hiding))) is not None:
-            message = f"it can never count: {map_row(before, hiding.to)} has a value whenever this one has"
+            message = (
+                f"it can never count: {map_row(before, hiding.to)} comes first, and has a value whenever this row has"
+            )
             found.append(Problem(place, message, number))
         earlier.append(row)
     return [*found, *_keys(draft)]
@@ -100,9 +102,9 @@ def _row(draft: Draft, row: MapRow, mapped: set[tuple[str, str]]) -> Iterator[st
     yield from misfit(row, field, sources)
     yield from bad_constants(row, field, draft.locale)
     if row.key and not is_key(field):
-        yield f"{row.field} is not unique, so it cannot be a search key; there are {able(draft)}"
+        yield f"{row.field} is not unique, so it cannot be a search key; the unique fields are {able(draft)}"
     if field.type is FieldType.DEPENDENT_DROPDOWN and (row.record, str(field.parent)) not in mapped:
-        yield f"its options depend on {field.parent}, which no row leads to: map {row.record}.{field.parent} too"
+        yield f"its options depend on {field.parent}, which no row maps: map {row.record}.{field.parent} too"
 
 
 def _keys(draft: Draft) -> Iterator[Problem]:
@@ -118,7 +120,9 @@ def _keys(draft: Draft) -> Iterator[Problem]:
             yield Problem(place, f"{key!r} {what}, so it cannot be a search key; it must be one of {able(draft)}")
     if not {row.field for row in draft.rows if row.record == "lead"} & set(draft.keys):
         keys = ", ".join(draft.keys)
-        yield Problem("map", f"no row leads to a search key ({keys}), so nobody could say whose an event is")
+        yield Problem(
+            "map", f"no row maps a search key ({keys}), so no event could find or make a lead; map one of them"
+        )
 
 
 def _declared(draft: Draft, fields: RecordFields) -> Iterator[Problem]:

@@ -208,7 +208,9 @@ def _distinct(options: Iterable[str]) -> list[str]:
     found = list(options)
     for option in found:
         if not option or option != option.strip() or len(option) > LONGEST_LABEL or "\0" in option:
-            raise ValueError(f"{option!r} cannot be an option: a text of 1 to {LONGEST_LABEL} characters, trimmed")
+            raise ValueError(
+                f"{option!r} cannot be an option: it takes 1 to {LONGEST_LABEL} characters, no blanks around them"
+            )
     times = Counter(option.casefold() for option in found)
     twice = next((option for option in found if times[option.casefold()] > 1), None)
     if twice is not None:

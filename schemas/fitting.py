@@ -71,9 +71,9 @@ def bad_constants(row: MapRow, field: Field, locale: Locale) -> list[str]:
             problems.append(f"its {what} is {shown(value)!r}, and {rejection.rule}")
             continue
         if normal is None:
-            problems.append(f"its {what} is {shown(value)!r}, which says nothing; leave it out")
+            problems.append(f"its {what} is {shown(value)!r}, which counts as blank; leave it out")
         elif note in (BAD_PHONE, SHARED_PHONE, BAD_EMAIL, DIGITS_LOST):
-            problems.append(f"its {what} is {shown(value)!r}, which is {note}")
+            problems.append(f"its {what} is {shown(value)!r}, which is {note.partition(';')[0]}")
         elif says_more(value, field.type, locale):
             problems.append(f"its {what} is {shown(value)!r}, and {row.to} takes one value: {normal!r} alone")
     return problems

@@ -61,7 +61,9 @@ class MapRow(Strict):
         if self.source is None and self.constant is None:
             raise ValueError("needs `from`, or a constant as its first transform: transforms = [{ constant = … }]")
         if self.constant is not None and len(self.transforms) > 1:
-            raise ValueError("a constant without `from` is the row's one transform; write what it is to become")
+            raise ValueError(
+                "a constant without `from` must be the row's only transform; write the value that the field is to have"
+            )
         if self.record != "lead" and self.fill:
             raise ValueError("`fill` is for leads; add a second row to the same field instead, or use `default`")
         if self.record != "lead" and self.key:

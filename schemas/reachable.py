@@ -24,9 +24,9 @@ def bad_path(path: str, sources: Sources) -> str | None:
     if path == ROOT:
         return None
     if any(not part or part != part.strip() or not part.isprintable() for part in path.split(".")):
-        return f"{path!r} is no path: names joined by dots, none of them empty, without white space around them"
+        return f"{path!r} is not a path: names joined by dots, none of them empty, and without white space around them"
     if path.startswith(f"{ROOT}."):
-        return f"{path!r} is no path: leave out the {ROOT}., paths begin in the document"
+        return f"{path!r} is not a path: leave out the {ROOT}., since paths begin in the document"
     if path in sources:
         return None
     above = next((f for f in sources.values() if path.startswith(f"{f.path}.")), None)
@@ -50,7 +50,7 @@ def never_holds(row: MapRow, sources: Sources) -> list[str]:
         for word in first.look_up:
             reasons = [reason for path in row.paths if (reason := _unsayable(word, sources.get(path)))]
             if len(reasons) == len(row.paths):
-                problems.append(f"its look-up entry {word!r} can never be met: {'; '.join(dict.fromkeys(reasons))}")
+                problems.append(f"its look-up entry {word!r} can never match: {'; '.join(dict.fromkeys(reasons))}")
     return problems
 
 
@@ -79,7 +79,7 @@ def _words(values: str | Sequence[str]) -> set[str]:
 def _unsayable(word: str, source: SourceField | None) -> str | None:
     """Why the value at a path never reads like this word; None if it may."""
     if word != word.strip():
-        return f"{word!r} has white space around it, which values do not"
+        return f"{word!r} has white space around it, and values have none"
     if not word or source is None or source.type not in _WRITTEN_ONE_WAY:
         return None
     try:

@@ -133,6 +133,6 @@ def pieces(template: str) -> list[tuple[str, str | None]]:
     found: list[tuple[str, str | None]] = []
     for literal, name, specification, conversion in string.Formatter().parse(template):
         if name is not None and (name not in PARTS or specification or conversion):
-            raise ValueError(f"{{{name}}} is no part of a request; there are {{{'}, {'.join(PARTS)}}}")
+            raise ValueError(f"{{{name}}} is not a part of a request; the parts are {{{'}, {'.join(PARTS)}}}")
         found.append((literal, name))
     return found

@@ -33,7 +33,7 @@ class SourceField(Strict):
     @classmethod
     def _plain(cls, value: FieldType) -> FieldType:
         if value in CHOICES or value is FieldType.USER:
-            raise ValueError(f"a source sends text, and a field of Leadpipe makes a {value} of it; use type text here")
+            raise ValueError(f"type {value} is for fields of records; a source sends text, so use type text here")
         return value
 
     @property

@@ -65,7 +65,7 @@ async def _without_key(event: Event, tools: Tools) -> DeadLetter:
     ]
     why = f" ({'; '.join(map(str, problems))})" if problems else ""
     return DeadLetter(
-        f"no valid value in {' or '.join(names)}, so nobody can say whose event this is{why}",
+        f"no valid value in {' or '.join(names)}, so no lead can be found or made for this event{why}",
         field=problems[0].field if problems else names[0],
         value=problems[0].value if problems else None,
         rule=NO_KEY,
@@ -76,5 +76,5 @@ async def _without_key(event: Event, tools: Tools) -> DeadLetter:
 def _why(name: str, event: Event) -> str:
     """What was noted of the value of this field."""
     label = f"lead.{name}: "
-    noted = (note.removeprefix(label) for note in event.notes if note.startswith(label))
-    return next(noted, "a value that identifies nobody")
+    noted = (note.removeprefix(label).partition(";")[0] for note in event.notes if note.startswith(label))
+    return next(noted, "it identifies nobody")

@@ -79,6 +79,6 @@ def _ending(event: Event, result: dict[str, Any]) -> dict[str, Any]:
         failure = storable({**asdict(event.failure), "at": event.failure.at.isoformat(), **_problems(result)})
         return {**record, "outcome": "failed", "reason": failure["reason"], "failure": failure}
     if result.get("outcome") == "dropped" or not record:
-        reason = result.get("reason", "no stage made a record of it")
+        reason = result.get("reason", "no stage changed a record")
         return {**record, "outcome": "dropped", "reason": reason}
     return {**record, "outcome": result["outcome"], "reason": result.get("reason")}

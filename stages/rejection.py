@@ -33,7 +33,7 @@ def rejected(rejection: ValueRejected, connector: Connector) -> DeadLetter:
 def no_connector(event: Event) -> DeadLetter:
     """The event came by a connector that is no longer there."""
     return DeadLetter(
-        f"connector {event.connector} does not exist any more; apply it again under this id, or discard the event",
+        f"connector {event.connector} was removed; discard the event",
         field="connector",
         value=str(event.connector),
         rule="an event's connector must exist",

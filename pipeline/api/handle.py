@@ -24,7 +24,7 @@ from pipeline.store.database import UNFIT, Database
 
 log = structlog.get_logger(__name__)
 AGAIN = 5  # seconds, while the database or the broker is away
-NOWHERE = "there is no such path, or a part of it can be no id or name; /api/docs shows the paths there are"
+NOWHERE = "no call has this path, or an id or a name in it is malformed; /api/docs lists the paths"
 BELOW = len(BASE.strip("/").split("/")) - 1  # segments between the API's root and its routes
 
 
@@ -55,7 +55,7 @@ class Api:
         except Exception as error:  # a bug; its text may quote what was sent, so the log names its kind and place
             frame = traceback.extract_tb(error.__traceback__)[-1]
             log.error("api failed", error=type(error).__name__, at=f"{frame.filename}:{frame.lineno}")
-            return answer.failed(500, "a fault of this program; its log says where")
+            return answer.failed(500, "an error inside Leadpipe; its log has the details")
 
     async def _answered(self, request: web.Request) -> web.StreamResponse:
         by_method = self.table.match(segments(request)[BELOW:])
@@ -89,7 +89,7 @@ class Api:
                 headers={"WWW-Authenticate": 'Bearer realm="leadpipe"'},
             )
         if wait := self._rate.spend(actor.key):
-            raise Refusal(429, f"this key calls too often; wait {wait} s", headers={"Retry-After": str(wait)})
+            raise Refusal(429, f"this key makes too many calls; wait {wait} s", headers={"Retry-After": str(wait)})
         return actor
 
     def _shown(self, route: Route, done: object) -> web.StreamResponse:

@@ -44,7 +44,7 @@ def routes(api: Api) -> list[web.RouteDef]:
         return web.Response(body=made, headers={"Content-Type": JSON, "Cache-Control": "no-cache"})
 
     async def nothing(_: web.Request) -> web.StreamResponse:
-        return failed(404, "there is no such path; /api/docs shows those there are")
+        return failed(404, "no call has this path; /api/docs lists the paths")
 
     return [
         web.route("*", rf"{BASE}/{{rest:{ANY}}}", api.handle),

@@ -44,7 +44,9 @@ def query_values(route: Route, request: web.Request) -> Any:
         raise Refusal(422, "the query is not UTF-8, or has too many parts") from None
     given = dict(pairs)
     problems = [Problem(name, "is given more than once") for name in given if sum(n == name for n, _ in pairs) > 1]
-    problems += [Problem(name, "holds a character that is not text") for name, v in pairs if REFUSED.search(name + v)]
+    problems += [
+        Problem(name, "holds a character that no text can hold") for name, v in pairs if REFUSED.search(name + v)
+    ]
     if problems:
         raise Refusal(422, "the query is not valid", problems)
     try:

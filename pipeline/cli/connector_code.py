@@ -164,6 +164,13 @@ def _confirm(made: Plan) -> None:
 
 
 SIGNS = {"create": "+", "change": "~", "unchanged": "=", "refused": "!", "remove": "-"}
+TOLD = {
+    "create": "to create",
+    "change": "to change",
+    "unchanged": "unchanged",
+    "refused": "refused",
+    "remove": "to remove",
+}
 
 
 def show_plan(made: Plan, *, json: bool, wrote: bool = False) -> None:
@@ -184,9 +191,9 @@ def show_plan(made: Plan, *, json: bool, wrote: bool = False) -> None:
         for field in entry.new_fields:
             print(f"    makes the lead field {field}")
         show_differences(entry.differences)
-    counts = {state: sum(entry.state == state for entry in made.entries) for state in SIGNS}
+    counts = {told: sum(entry.state == state for entry in made.entries) for state, told in TOLD.items()}
     if not wrote:
-        print(f"\n{', '.join(f'{count} {state}' for state, count in counts.items() if count)}; nothing was written")
+        print(f"\n{', '.join(f'{count} {told}' for told, count in counts.items() if count)}; nothing was written")
 
 
 def show_differences(found: Sequence[Any]) -> None:

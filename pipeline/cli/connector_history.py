@@ -66,5 +66,5 @@ def restore(
 
     by = author(note)
     done = in_account(account, lambda opened, actor: operations.restore(opened, actor.account, name, revision, by))
-    said = "is what is in force already" if done.state == "unchanged" else f"restored as revision {done.revision}"
+    said = "is in force already" if done.state == "unchanged" else f"restored as revision {done.revision}"
     print(f"revision {revision} of {name} {said}")

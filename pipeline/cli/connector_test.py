@@ -42,7 +42,7 @@ def capture(
     write(file, captured.toml)
     print(f"wrote {file}")
     if not captured.faithful:
-        show.messages.print("the stand-ins change how the event ends; see `about` in the file", markup=False)
+        show.messages.print("the event ends differently with the made-up data; see `about` in the file", markup=False)
 
 
 def test(

@@ -98,7 +98,7 @@ def compare(
     async def run(settings: Settings) -> Comparison:
         async with _connector(settings, account, name, draft) as (opened, live, wanted):
             if live is None:
-                raise WrongUse(f"no connector {name!r} whose events could be compared; try its draft on a payload")
+                raise WrongUse(f"no connector {name!r}, so there are no events to compare; try the draft on a payload")
             with progress(f"comparing {name}", last) as advance:
                 return await run_compare(
                     opened, topology_of(settings), live, wanted, last=last, show=first, on_progress=advance

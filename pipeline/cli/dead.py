@@ -53,7 +53,7 @@ def list_(
 ) -> None:
     """List dead letters, the newest first."""
     if unreadable and connector:
-        raise typer.BadParameter("what cannot be read belongs to no connector: give --unreadable or --connector")
+        raise typer.BadParameter("an unreadable frame belongs to no connector: give either --unreadable or --connector")
     from pipeline.cli import show
     from pipeline.operations import dead
 
@@ -157,7 +157,7 @@ def replay(
     """
     narrowed = any((stage, connector, error, since, until))
     if (letter is not None) + (all_ or narrowed) != 1:
-        raise typer.BadParameter("give one id, or options that say which, or --all")
+        raise typer.BadParameter("give one id, or options that select dead letters, or --all")
 
     from pipeline.cli import show
     from pipeline.operations import dead
@@ -173,7 +173,7 @@ def replay(
     async def run(opened: Database, chain: Chain, actor: Actor) -> int:
         if letter is not None:
             if (await dead.show(opened, actor, letter, unreadable=True))["unreadable"] is not None:
-                raise Failed(f"dead letter {letter} is no event that can be read; it can only be discarded")
+                raise Failed(f"dead letter {letter} could not be read; it can only be discarded")
             await dead.replay_letter(opened, chain, actor, letter, from_stage)
             return 1
         wanted = await dead.wanted(opened, actor, given, connector)

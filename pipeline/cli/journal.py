@@ -165,7 +165,7 @@ def show_event(row: dict[str, Any]) -> None:
             (run_named(step["replay"]), step["stage"], step["attempt"], step["waited_ms"], step["spent_ms"])
             for step in row["stages"]
         ),
-        title="\nits way",
+        title="\nway through the stages",
     )
     _show_others(row)
     show.console.print(f"\nrequest\n{row['request']}", markup=False)
@@ -194,7 +194,7 @@ def _show_others(row: dict[str, Any]) -> None:
                 )
                 for each in row["failures"]
             ),
-            title="\nwhat it died of",
+            title="\nfailures",
         )
     if row["versions"]:
         show.table(

@@ -114,7 +114,7 @@ def send(
     """
     narrowed = any((connector, status, since, until))
     if bool(requests) + (all_ or narrowed) != 1:
-        raise typer.BadParameter("give ids, or options that say which, or --all")
+        raise typer.BadParameter("give ids, or options that select requests, or --all")
 
     from pipeline.cli import show
     from pipeline.ingress.limits import Limits
@@ -154,7 +154,9 @@ def _tell_left(sent: Sent, details: list[str]) -> None:
     if further := sent.left - len(details):
         show.messages.print(f"and {further:,} more")
     if sent.unproven:
-        show.messages.print(f"{sent.unproven:,} left out, whose senders proved nothing; --unproven sends them too")
+        show.messages.print(
+            f"{sent.unproven:,} left out: their senders did not prove who they are; --unproven sends them too"
+        )
 
 
 def _filter(status: int | None, since: str | None, until: str | None) -> Filter:

@@ -34,7 +34,7 @@ def show_trial(trial: Trial, title: str, *, brief: bool) -> None:
                 show.copyable(f"    {line}")
             before = step.data
     if skipped := [step.stage for step in trial.steps if step.outcome == "not run"]:
-        show.copyable(f"  · {', '.join(skipped)}: not run, since nothing is promised of what they do to the world")
+        show.copyable(f"  · {', '.join(skipped)}: not run, because they do not declare their effects")
     if trial.failure is not None:
         failure = {name: trial.failure[name] for name in ("field", "value", "rule")}
         if trial.failure["field"] is None or trial.failure["kind"] != "rejected":

@@ -54,7 +54,7 @@ def encoded(text: str, content_type: str) -> bytes:
             return text.encode(codec)
         except UnicodeEncodeError:
             continue  # a larger one may have it
-    raise malformed("Not in its charset", f"the text has signs that charset {charset.label} has not")
+    raise malformed("Not in its charset", f"the text has characters that charset {charset.label} lacks")
 
 
 def _kind(media: str) -> Kind:

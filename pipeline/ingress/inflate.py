@@ -32,7 +32,7 @@ class Inflater:
     def end(self) -> None:
         """The stream is over; refuse it if it was cut short."""
         if not self._stream.eof:
-            raise malformed("Malformed gzip", "the gzip stream ends before its end")
+            raise malformed("Malformed gzip", "the gzip stream is cut off")
 
     def _some(self, piece: bytes) -> bytes:
         try:

@@ -118,7 +118,9 @@ class Intake:
         try:
             connector = await self._catalog.by_token(token)
         except DatabaseUnavailable:
-            raise unavailable("this token is not known here, and the database cannot be asked now") from None
+            raise unavailable(
+                "this URL is not known here, and the database cannot be asked now; send it again later"
+            ) from None
         if connector is None:
             raise Refusal(404, "Unknown token", "no connector has this webhook URL; copy it from the connector again")
         return connector

@@ -64,7 +64,7 @@ async def capture(database: Database, account: int, event: str, name: str | None
     received_at = real.received_at.replace(microsecond=0)
     expect = outcome_of(connector, orjson.dumps(fake).decode(), received_at)
     faithful = _shape(expect) == _shape(outcome_of(connector, real.raw, received_at))
-    about = "" if faithful else "The real event ended otherwise: a rule looks at a value that was replaced."
+    about = "" if faithful else "The real event ended differently: a rule looks at a value that was replaced."
     case = Case(
         name=name or f"event-{real.id[-12:]}",
         about=about,

@@ -140,7 +140,7 @@ def run_case(case: Case, connector: Connector) -> list[Mismatch]:
     try:
         raws = _raws(case, connector)
     except Refusal as refusal:
-        got = f"the door refuses it: {refusal.detail}"
+        got = f"the ingress refuses it: {refusal.detail}"
         wanted = case.expect[0].rejected if len(case.expect) == 1 else None
         return [] if wanted is not None and wanted in got else [Mismatch(1, "rejected", wanted, got)]
     if len(raws) != len(case.expect):

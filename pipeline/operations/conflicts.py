@@ -20,6 +20,8 @@ from pipeline.store.database import Database
 from pipeline.store.ids import canonical
 from pipeline.store.merging import MergeRefused
 
+UNDECIDED = "the conflict is not decided"
+
 
 async def page(
     database: Database,
@@ -63,10 +65,12 @@ async def resolve(
     """
     await show(database, actor, id)
     if use is None and not merge:
-        raise Invalid("nothing is decided", [Problem("use", "name a lead to use, or ask for a merge")])
+        raise Invalid(
+            UNDECIDED, [Problem("use", "is missing; name the lead that the event is about, or merge the leads")]
+        )
     chosen = None if use is None else canonical(use)
     if chosen is None and use is not None:
-        raise Invalid("nothing is decided", [Problem("use", "must be the id of a lead", use)])
+        raise Invalid(UNDECIDED, [Problem("use", "must be the id of a lead", use)])
     work = partial(conflicts.decide, account=actor.account, id=id, use=chosen, merge=merge, by=who(actor))
     try:
         decision = await database.transaction(work)

@@ -82,9 +82,9 @@ async def find(database: Database, account: int, name: str) -> Connector:
     try:
         found = await connectors.get(database, account, name)
     except (ValueError, LookupError) as error:
-        raise Invalid(f"connector {name!r} does not work any more: {error}; apply it anew") from error
+        raise Invalid(f"connector {name!r} cannot be used: {error}; correct its settings and apply them") from error
     if found is None:
-        raise NotFound(f"no connector {name!r}; `leadpipe connector list` shows those there are")
+        raise NotFound(f"no connector {name!r}; `leadpipe connector list` lists the connectors")
     return found
 
 
@@ -92,7 +92,7 @@ async def settings_of(database: Database, account: int, name: str) -> ConnectorS
     """The settings of one connector. Raises NotFound; Invalid if this version refuses them."""
     stored = await connectors.stored(database, account)
     if name not in stored:
-        raise NotFound(f"no connector {name!r}; `leadpipe connector list` shows those there are")
+        raise NotFound(f"no connector {name!r}; `leadpipe connector list` lists the connectors")
     return _of_this_version(name, stored[name])
 
 
@@ -127,13 +127,13 @@ async def switch(database: Database, account: int, name: str, enabled: bool, aut
     """Let a connector accept events again, or have it refuse them; those under way are finished. Raises NotFound."""
     note = author.note or ("enabled" if enabled else "disabled")
     if not await connectors.enable(database, account, name, enabled, replace(author, note=note)):
-        raise NotFound(f"no connector {name!r}; `leadpipe connector list` shows those there are")
+        raise NotFound(f"no connector {name!r}; `leadpipe connector list` lists the connectors")
 
 
 async def remove(database: Database, account: int, name: str) -> None:
     """Remove a connector; its URL stops working at once, its journal stays. Raises NotFound."""
     if not await connectors.remove(database, account, name):
-        raise NotFound(f"no connector {name!r}; `leadpipe connector list` shows those there are")
+        raise NotFound(f"no connector {name!r}; `leadpipe connector list` lists the connectors")
 
 
 def webhook_url(settings: Settings, token: str) -> str:

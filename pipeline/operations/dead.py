@@ -81,7 +81,7 @@ async def replay_edited(database: Database, chain: Chain, actor: Actor, id: int,
     letter = await _letter(database, actor, id)
     source = await connectors.preset_of(database, actor.account, letter.event.connector)
     if source is None:
-        raise InUse("its connector is gone, and nobody could read the document")
+        raise InUse("its connector was removed, so the document cannot be read; discard the dead letter")
     if not isinstance(document, dict | list):
         raise Invalid("nothing is sent", [Problem("document", "must be an object, or a list of pairs")])
     try:
@@ -106,7 +106,7 @@ async def replay_matching(
     """
     narrowed = await wanted(database, actor, given, connector)
     if (found := await dead_letters.count(database, narrowed)) > MOST:
-        raise InUse(f"{found:,} match, and one call sends {MOST:,}; narrow it down, or use `leadpipe dead replay`")
+        raise InUse(f"{found:,} match, and one call sends {MOST:,} at most; filter more, or use `leadpipe dead replay`")
     return await replay.replay(database, chain, narrowed, from_stage=from_stage, patience=PATIENCE)
 
 
@@ -138,4 +138,4 @@ def _narrowed(seen: Visible, actor: Actor, given: Filter, connector: str | None)
 
 
 def _unknown(id: int) -> NotFound:
-    return NotFound(f"no dead letter {id}; the list of dead letters shows those there are")
+    return NotFound(f"no dead letter {id}; see the list of dead letters")

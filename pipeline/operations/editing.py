@@ -29,5 +29,5 @@ def without_row(settings: ConnectorSettings, part: str, about: str) -> Connector
     left = [each for each in rows if each.get(ABOUT[part]) != about]
     if len(left) == len(rows):
         known = ", ".join(dict.fromkeys(str(each.get(ABOUT[part])) for each in rows)) or "none"
-        raise NotFound(f"the connector itself has no {part} row about {about!r}; it has {known}")
+        raise NotFound(f"the connector has no {part} row of its own for {about!r}; it has rows for {known}")
     return parsed({**said, part: left})

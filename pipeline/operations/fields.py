@@ -49,7 +49,9 @@ async def replace(database: Database, account: int, record: RecordKind, name: st
     """A field that is there, in another form. Raises NotFound, Invalid (another name), InUse as `put` does."""
     await get(database, account, record, name)
     if field.name != name:
-        raise Invalid("the field is not changed", [Problem("name", f"must stay {name!r}", field.name)])
+        raise Invalid(
+            "the field is not changed", [Problem("name", f"must stay {name!r}: a connector keeps its name", field.name)]
+        )
     await put(database, account, record, field)
     return await get(database, account, record, name)
 
@@ -74,12 +76,12 @@ async def remove(database: Database, account: int, record: RecordKind, name: str
     except FieldRefused as refused:
         raise _in_the_way(name, refused) from refused
     if done == "no":
-        raise InUse(f"{record}.{name} is a standard field as it ships; it can be changed, and not removed")
+        raise InUse(f"{record}.{name} is a standard field; it can be changed, but not removed")
     return done
 
 
 def _no_field(record: str, name: str) -> NotFound:
-    return NotFound(f"a {record} has no field {name!r}; the list of fields shows those there are")
+    return NotFound(f"a {record} has no field {name!r}; see the list of fields")
 
 
 def _in_the_way(name: str, refused: FieldRefused) -> Invalid | InUse:
@@ -87,4 +89,4 @@ def _in_the_way(name: str, refused: FieldRefused) -> Invalid | InUse:
     if refused.itself:
         return Invalid("the field is not saved", problems)
     problems += [Problem(name, rule, value) for value, rule in refused.values]
-    return InUse("nothing is changed: the field is in use in ways that this would break", problems)
+    return InUse("the field is not changed, because what uses it would no longer work", problems)

@@ -64,8 +64,8 @@ async def page(
     try:
         found = await journal.page(database, actor.account, wanted, after, limit)
     except ValueError as error:
-        rule = f"{after!r} is not what a page ended with: a time, a blank, an id"
-        raise Invalid("no such page", [Problem("after", rule, after)]) from error
+        rule = f"{after!r} is not the end of a page; take `next` of the page before"
+        raise Invalid("the events are not listed", [Problem("after", rule, after)]) from error
     return Page([seen.named(row) for row in found.rows], found.next)
 
 
@@ -102,7 +102,9 @@ async def retry(database: Database, chain: Chain, actor: Actor, event: str) -> i
         await start(database, chain, _anew(row))
         return None
     if row["outcome"] != "failed":
-        raise InUse(f"event {event} was {row['outcome']}; only one that failed or was dropped is sent again")
+        raise InUse(
+            f"event {event} was {row['outcome']}; only events that failed or were dropped can be sent through again"
+        )
     letters = await dead_letters.of_event(database, actor.account, row["event_id"])
     waiting = [letter["id"] for letter in letters if letter["status"] == "dead"]
     letter = await dead_letters.letter(database, waiting[-1], actor.account) if waiting else None

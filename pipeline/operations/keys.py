@@ -39,7 +39,7 @@ async def get(database: Database, actor: Actor, id: int) -> dict[str, Any]:
     """One key. Raises NotFound, also for another user's."""
     row = await api_keys.get(database, actor.account, id)
     if row is None or not (actor.is_admin or row["user_id"] == actor.user):
-        raise NotFound(f"no key {id}; the list of keys shows those there are")
+        raise NotFound(f"no key {id}; see the list of keys")
     return row
 
 
@@ -62,7 +62,7 @@ async def create(
     wanted = frozenset(allowed if scopes is None else scopes)
     if beyond := sorted(wanted - allowed):
         rule = f"the role {owner['role']} does not allow {', '.join(beyond)}"
-        raise Invalid("the key would be allowed less than it says", [Problem("scopes", rule, list(beyond))])
+        raise Invalid("the key is not made", [Problem("scopes", rule, list(beyond))])
     _not_more_than(actor, wanted)
     _ahead(expires_at)
     minted, new = _minted(owner["id"], name, scopes, expires_at)
@@ -95,7 +95,7 @@ async def rotate(database: Database, actor: Actor, id: int, overlap: timedelta) 
     Raises NotFound, Forbidden, Invalid (a longer overlap than 30 days), InUse (it is not valid any more).
     """
     if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
-        rule = "must be between no time and 30 days"
+        rule = "must be from 0 to 30 days"
         raise Invalid("the key is not rotated", [Problem("overlap", rule, overlap.total_seconds())])
     old = await get(database, actor, id)
     owner = await users.get(database, actor.account, old["user_id"])
@@ -131,9 +131,11 @@ async def _owner(database: Database, actor: Actor, email: str | None) -> dict[st
     else:
         found = await users.by_email(database, actor.account, _address(email))
     if found is None:
-        raise NotFound(f"no user {email}; make one first" if email else "say whose key it is to be")
+        raise NotFound(
+            f"no user {email}; make one first" if email else "name the user whose key it is, by e-mail address"
+        )
     if found["id"] != actor.user and not actor.is_admin:
-        raise Forbidden("only an administrator makes keys of others")
+        raise Forbidden("only an administrator can make a key for another user")
     return found
 
 
@@ -146,11 +148,13 @@ def _address(email: str) -> str:
 
 def _not_more_than(actor: Actor, scopes: frozenset[Scope]) -> None:
     if beyond := sorted(scopes - actor.scopes):
-        raise Forbidden(f"the key would be allowed more than yours: {', '.join(beyond)}; name the scopes it needs")
+        raise Forbidden(
+            f"the new key would have scopes that yours lacks: {', '.join(beyond)}; name only scopes that you have"
+        )
 
 
 def _ahead(expires_at: datetime | None) -> None:
     now = datetime.now(UTC)
     if expires_at is not None and not now < expires_at <= now + FURTHEST:
-        rule = "must lie ahead, and not more than ten years"
+        rule = "must be in the future, by ten years at most"
         raise Invalid("no key is made", [Problem("expires_at", rule, expires_at.isoformat())])

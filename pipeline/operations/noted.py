@@ -23,9 +23,9 @@ ONE = 1  # if it is on more than this one
 
 REMEDIES: Mapping[str, str] = {
     "time_unreadable": "set occurred_at to the path of the time, and occurred_format if it has a format of its own",
-    "time_ahead": "set time_zone to the zone of the source's times, or have its clock set",
-    "phone_digits_lost": "have numbers exported as text, not as numbers of a spreadsheet",
-    "charset_guessed": "have the source name the charset of what it posts",
+    "time_ahead": "set time_zone to the zone of the source's times, or correct the source's clock",
+    "phone_digits_lost": "export phone numbers as text, and not as numbers of a spreadsheet",
+    "charset_guessed": "make the source name its charset in the header Content-Type",
     "value_left_out": "correct the mapping row, or what the source sends",
     "phone_invalid": "set default_country to the country of numbers without a country code",
     "email_invalid": "map the path that holds an address",

@@ -53,7 +53,7 @@ async def _access(database: Database, account: int, access: Access) -> list[Prob
     if access.user_field is None or types.get(access.user_field) == UserFieldType.BOOLEAN:
         return []
     boolean = ", ".join(each for each, type in types.items() if type == UserFieldType.BOOLEAN) or "none yet"
-    rule = f"must be a boolean user field of the account; there are: {boolean}"
+    rule = f"must be a boolean user field of the account; these are {boolean}"
     return [Problem("access.user_field", rule, access.user_field)]
 
 

@@ -45,7 +45,7 @@ def prover(connector: Connector, secrets: Secrets) -> Prove:
         except BadSecret as error:
             problems.append(f"{reference}: {error}")
     told = "; ".join(problems)
-    raise InUse(f"connector {connector.name} asks who posts, and this cannot be proved from here: {told}")
+    raise InUse(f"connector {connector.name} asks who posts, and this command cannot prove it: {told}")
 
 
 def _of_scheme(auth: Auth, secret: bytes) -> Prove:
@@ -57,7 +57,7 @@ def _of_scheme(auth: Auth, secret: bytes) -> Prove:
         return lambda url, body, id: (url, {"Authorization": f"Basic {credentials}"})
     signature = next((each for each in auth.scheme.signature if "form" not in each.parts), auth.scheme.signature[0])
     if signature.public_prefix and secret.startswith(signature.public_prefix.encode()):
-        raise BadSecret("with a public key nobody can sign")
+        raise BadSecret("its secret is a public key, which cannot sign")
     key = mac_key(secret, signature)
     return lambda url, body, id: _signed(signature, key, url, body, id)
 

@@ -51,7 +51,7 @@ async def look(database: Database, chain: Chain, account: int | None = None) -> 
     """
     depths, topology = await chain.transport.depths(), chain.topology
     if not depths:
-        raise BrokerUnavailable("its queues are not there yet")
+        raise BrokerUnavailable("its queues do not exist yet")
     processes = await workers.live(database)
     dead = await dead_letters.by_stage(database, account)
     return Queues(

@@ -127,7 +127,9 @@ async def send_matching(
     everybody = _narrowed(seen, actor, replace(given, sent=False), connector)
     these = everybody if unproven else replace(everybody, proven=True)
     if most is not None and (found := await refused.count(database, these)) > most:
-        raise InUse(f"{found:,} match, and one call sends {most:,}; narrow it down, or use `leadpipe refused send`")
+        raise InUse(
+            f"{found:,} match, and one call sends {most:,} at most; filter more, or use `leadpipe refused send`"
+        )
     sent = await _send(refused.matching(database, these), database, chain, actor, seen, limits, on_progress)
     if not unproven:
         sent.unproven = await refused.count(database, replace(everybody, proven=False))
@@ -209,4 +211,4 @@ def _narrowed(seen: Visible, actor: Actor, given: Filter, connector: str | None)
 
 
 def _unknown(id: int) -> NotFound:
-    return NotFound(f"no refused request {id}; the list of refused requests shows those there are")
+    return NotFound(f"no refused request {id}; see the list of refused requests")

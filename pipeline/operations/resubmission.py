@@ -20,9 +20,9 @@ from schemas.connector import Connector
 from schemas.event import Event
 
 MISSING: Final[Mapping[str, str]] = {
-    "unread": "its body was never read, or not whole",
-    "compressed": "its body was compressed in a way that nobody here can look into, and was not kept",
-    "secret": "its body held what may be a secret that could not be taken out, and was not kept",
+    "unread": "its body was not read to the end",
+    "compressed": "its body was compressed in a way that Leadpipe does not read, so it was not kept",
+    "secret": "its body may hold a secret that could not be taken out, so it was not kept",
 }
 STEP = timedelta(microseconds=1)
 

@@ -33,7 +33,7 @@ async def revisions(database: Database, account: int, name: str) -> list[Revisio
     """Every revision of a connector, the newest first, also of a removed one. Raises NotFound."""
     rows = await connectors.revisions(database, account, name)
     if not rows:
-        raise NotFound(f"no connector {name!r}; `leadpipe connector list` shows those there are")
+        raise NotFound(f"no connector {name!r}; `leadpipe connector list` lists the connectors")
     settings = [canonical_of(row["settings"]) for row in rows]
     changed = [[each.place for each in differences(old, new)] for new, old in pairwise(settings)]
     return [

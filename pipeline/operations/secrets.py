@@ -53,7 +53,7 @@ async def remove(database: Database, account: int, name: str) -> None:
     if users := (await _used(database, account)).get(name):
         raise InUse(f"secret {name!r} is named by {', '.join(users)}; take {STORED}{name} out of their [auth] first")
     if not await secrets.remove(database, account, name):
-        raise NotFound(f"no secret {name!r}; `leadpipe secret list` shows those there are")
+        raise NotFound(f"no secret {name!r}; `leadpipe secret list` lists them")
 
 
 async def reseal(database: Database, settings: Settings) -> tuple[int, list[str]]:

@@ -83,7 +83,7 @@ async def try_body(
     except Refusal as refusal:
         raise _would_refuse(refusal) from refusal
     if len(events) > MOST:
-        raise Invalid(f"{len(events)} events are too many to try at once; {MOST} are not")
+        raise Invalid(f"{len(events)} events are too many to try at once; send {MOST} at most")
     try:
         async with asyncio.timeout(LONGEST), rehearsal(database) as trial:
             tools, records = tools_of(trial, connector), Records(database, trial, connector)
@@ -102,7 +102,7 @@ def sent(text: str, content_type: str) -> bytes:
 
 def _would_refuse(refusal: Refusal) -> Invalid:
     problem = Problem("payload", f"{refusal.title}: {refusal.detail}")
-    return Invalid(f"the door would refuse this with {refusal.status}", [problem])
+    return Invalid(f"the ingress would refuse this with {refusal.status}", [problem])
 
 
 def _anew(event: Event) -> Event:

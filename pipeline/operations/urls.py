@@ -48,7 +48,7 @@ async def newest_of(database: Database, settings: Settings, account: int, name: 
 async def rotate(database: Database, settings: Settings, account: int, name: str, keep: timedelta) -> str:
     """A new URL; those before it go on working for `keep`, or until they end anyway. Raises NotFound, Invalid."""
     if not timedelta(0) <= keep <= LONGEST_KEEP:
-        rule = f"must be between no time and {LONGEST_KEEP.days} days"
+        rule = f"must be from 0 to {LONGEST_KEEP.days} days"
         raise Invalid("the URL stays as it is", [Problem("keep", rule, str(keep))])
     connector = await find(database, account, name)
     return webhook_url(settings, await tokens.rotate(database, connector.id, keep))

@@ -85,7 +85,7 @@ async def add_field(database: Database, actor: Actor, new: UserField) -> UserFie
     try:
         await users.add_field(database, actor.account, new.name, new.label, new.type, by(actor))
     except users.FieldTaken as error:
-        raise InUse(f"there is a user field {new.name!r}") from error
+        raise InUse(f"the account has a user field {new.name!r} already") from error
     return new
 
 
@@ -110,7 +110,7 @@ async def create_account(database: Database, name: str) -> dict[str, Any]:
     id = await accounts.add(database, name)
     row = None if id is None else await accounts.get(database, id)
     if row is None:
-        raise InUse(f"there is an account {name!r}")
+        raise InUse(f"an account {name!r} exists already")
     return row
 
 
@@ -143,9 +143,9 @@ def _list(known: Mapping[str, Any]) -> str:
 
 def _there(row: dict[str, Any] | None, what: object) -> dict[str, Any]:
     if row is None:
-        raise NotFound(f"no user {what}; the list of users shows those there are")
+        raise NotFound(f"no user {what}; see the list of users")
     return row
 
 
 def _taken(email: str) -> InUse:
-    return InUse(f"there is a user with the address {email}")
+    return InUse(f"a user with the address {email} exists already")

@@ -31,7 +31,7 @@ class Visible:
         for id, name in self.names.items():
             if given == (str(id) if given.isdecimal() else name):
                 return id
-        raise NotFound(f"no connector {given!r}; the list of connectors shows those there are")
+        raise NotFound(f"no connector {given!r}; see the list of connectors")
 
     def holds(self, row: Mapping[str, Any]) -> bool:
         """Whether what came by the connector of this row is open to them; for an administrator all of the account."""
@@ -86,13 +86,11 @@ async def may_save(database: Database, actor: Actor, settings: Sequence[Connecto
         if each.name in stored and each.name not in open_now:
             raise InUse(f"the name {each.name!r} is taken")
         if not actor.sees(each.access):
-            rule = (
-                f"must leave connector {each.name!r} open to you; name your role in `roles`, or a field that you have"
-            )
-            raise Forbidden(f"an administrator may save this: [access] {rule}")
+            rule = f"must keep connector {each.name!r} open to you: name your role, or a user field that you have"
+            raise Forbidden(f"only an administrator can save this: [access] {rule}")
 
 
 async def is_new(database: Database, account: int, name: str) -> None:
     """Raises InUse if there is a connector of this name."""
     if name in await connectors.stored(database, account):
-        raise InUse(f"there is a connector {name!r}; change that one, or choose another name")
+        raise InUse(f"a connector {name!r} exists already; change that one, or choose another name")

@@ -21,7 +21,7 @@ from schemas.connector import Connector
 from schemas.event import Event
 
 NO_VERSION = -1  # of a catalog that knows what it was told
-PASSED_BY = "not run: it does not promise to leave the world as it is, so the event goes on without it"
+PASSED_BY = "not run, because the stage does not declare its effects; the event goes on without it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ async def _through(
         return list(here)
     outcomes = await decide(stage, [event for _, event in here], tools)
     if database.breached:
-        raise Invalid(f"stage {stage.name!r} writes, though it says effects={stage.effects!r}; correct what it says")
+        raise Invalid(f"stage {stage.name!r} writes, though it declares effects={stage.effects!r}; correct that")
     ahead = []
     for (way, event), outcome in zip(here, outcomes, strict=True):
         way.seen.append(Seen(stage.name, event, outcome))

@@ -31,7 +31,9 @@ class Secrets:
         match kind:
             case "env":
                 value = self._environment.get(name, "").encode("utf-8", "surrogateescape")
-                missing = f"{reference}: the variable is not set, or empty; set it for the ingress and start that again"
+                missing = (
+                    f"{reference}: the variable is not set, or empty; set it for the ingress, and restart the ingress"
+                )
             case "file":
                 value = _content(reference, Path(name))
                 missing = f"{reference}: the file is empty"
@@ -65,7 +67,7 @@ def _content(reference: str, path: Path) -> bytes:
     try:
         with open(path, "rb", opener=_without_waiting) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise Unresolved(f"{reference}: it is no regular file")
+                raise Unresolved(f"{reference}: it is not a regular file")
             value = file.read(LARGEST + 1)
     except OSError as error:
         raise Unresolved(f"{reference}: {error.strerror or type(error).__name__}") from None

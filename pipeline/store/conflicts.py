@@ -130,10 +130,10 @@ async def _chosen(
     owners = await identity.find(connection, keys_of(account, keys))
     named = list(dict.fromkeys(owners[key] for key in keys_of(account, keys) if key in owners))
     if not named:
-        raise Undecidable("its keys name no lead any more; replay it as a dead letter")
+        raise Undecidable("its keys no longer name a lead; replay it: leadpipe dead replay")
     chosen = named[0] if use is None else (await leads.survivors(connection, account, [use])).get(use, use)
     if chosen not in named:
-        raise Undecidable(f"lead {use} is none of those that its keys name: {', '.join(named)}")
+        raise Undecidable(f"lead {use} is not one of the leads that the event's keys name: {', '.join(named)}")
     if merge:
         for other in named:
             if other != chosen:

@@ -56,7 +56,7 @@ def match(search: Sequence[Key], owners: Mapping[Key, str], chosen: Match | None
     which names it by its id. `owners`: whose a key is.
     """
     if not search and chosen is None:
-        return Refusal("no valid search key, so nobody can say whose event this is", NO_KEY)
+        return Refusal("no valid search key, so no lead can be found or made for this event", NO_KEY)
     for key in search:
         if len(key.value) > LONGEST:
             return Refusal(

@@ -112,11 +112,11 @@ async def of_lead(database: Database, account: int, lead: str) -> list[dict[str,
 async def merge_in(connection: Connection, account: int, winner: str, loser: str, by: str) -> Merge:
     """`merge`, in a transaction of the caller's."""
     if winner == loser:
-        raise MergeRefused(f"{winner} is one lead; name two")
+        raise MergeRefused(f"{winner} is named twice; name two leads")
     records = await _locked(connection, account, [winner, loser])
     for id, (_, merged_into) in records.items():
         if merged_into is not None:
-            raise MergeRefused(f"lead {id} was merged into {merged_into} before; name that one")
+            raise MergeRefused(f"lead {id} was merged into {merged_into} before; name that lead")
     kept, lost = records[winner][0], records[loser][0]
     before = kept.state
     kept.apply(lost.state)

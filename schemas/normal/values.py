@@ -37,9 +37,9 @@ from schemas.normal.phone_text import digits_lost
 from schemas.normal.time import is_sentinel, read_day, read_moment, utc_text
 from schemas.normal.wrapping import ROUND, unwrapped
 
-_KEPT = "kept as text, never a key, and never in the place of a valid one"
+_KEPT = "kept as text; it identifies nobody, and replaces no valid value"
 BAD_PHONE = f"not a valid phone number; {_KEPT}"
-SHARED_PHONE = "a number that many people give instead of theirs; kept, and never a key"
+SHARED_PHONE = "a number that many people give instead of their own; kept, and identifies nobody"
 BAD_EMAIL = f"not a valid e-mail address; {_KEPT}"
 DIGITS_LOST = f"written as 9.19845E+11: digits were lost; {_KEPT}"
 WHICH_ORDER = "one such as 05/07/2026 also needs the connector's date_order or default_country"

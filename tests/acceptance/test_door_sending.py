@@ -66,6 +66,6 @@ async def test_what_we_send_ourselves_is_believed(auth: dict[str, Any]) -> None:
 @pytest.mark.parametrize("auth", [{**OWN, "secrets": ["env:NOTHING"]}, {**HOOKS, "secrets": ["env:NEW", "env:PUBLIC"]}])
 def test_what_cannot_be_proved_from_here_is_said(auth: dict[str, Any]) -> None:
     environment = {**ENVIRONMENT, "PUBLIC": "whpk_AAAA"}
-    with pytest.raises(InUse, match="cannot be proved from here: env:N") as caught:
+    with pytest.raises(InUse, match="this command cannot prove it: env:N") as caught:
         prover(guarded(auth), Secrets(Seals(None), lambda account, name: None, environment))
     assert SECRET not in str(caught.value)

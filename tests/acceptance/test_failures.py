@@ -174,7 +174,7 @@ async def test_maybe_is_no_number_and_passes_once_it_is_mapped_elsewhere(leadpip
     explained = leadpipe.json("lead", "explain", known["lead"], "--field", "has_budget")
     [field] = explained["fields"]
     assert (field["value"], field["event"], field["row"]["from"]) == ("maybe", ids["known"][0], "has_budget")
-    assert "only one that failed or was dropped" in leadpipe.run("journal", "retry", known["id"], code=1)
+    assert "only events that failed or were dropped" in leadpipe.run("journal", "retry", known["id"], code=1)
 
 
 async def test_a_conflict_is_held_until_somebody_says_whose_event_it_is(leadpipe: Leadpipe, tmp_path: Path) -> None:
@@ -189,7 +189,9 @@ async def test_a_conflict_is_held_until_somebody_says_whose_event_it_is(leadpipe
     assert rows[0]["leads"] == [one["lead"], other["lead"]]
     shown = leadpipe.json("conflict", "show", str(rows[1]["id"]))
     assert [lead["fields"]["city"] for lead in shown["leads"]] == ["Pune", "Goa"]
-    assert "none of those" in leadpipe.run("conflict", "resolve", str(rows[1]["id"]), "--use", held[0]["id"], code=1)
+    assert "not one of the leads" in leadpipe.run(
+        "conflict", "resolve", str(rows[1]["id"]), "--use", held[0]["id"], code=1
+    )
 
     decision = leadpipe.json("conflict", "resolve", str(rows[1]["id"]), "--use", other["lead"])
     assert (decision["how"], decision["lead"]) == ("use", other["lead"])

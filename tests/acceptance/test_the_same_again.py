@@ -303,9 +303,9 @@ async def test_a_letter_whose_connector_is_gone_says_so_and_passes_once_it_is_ba
     async def told_so() -> bool:
         """The stages hear of it within a second or so; a replay that comes before dies of what the first one did."""
         [*_, letter] = row_of(leadpipe, failed["id"])["failures"]
-        if letter["status"] == "dead" and "does not exist any more" not in letter["reason"]:
+        if letter["status"] == "dead" and "was removed" not in letter["reason"]:
             leadpipe.run("dead", "replay", str(letter["id"]))
-        return letter["status"] == "dead" and "does not exist any more" in letter["reason"]
+        return letter["status"] == "dead" and "was removed" in letter["reason"]
 
     await until(told_so, "a letter that says that the connector is gone", PROCESSES)
     applied(leadpipe, tmp_path, "gone", PHONE_ROW)

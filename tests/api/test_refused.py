@@ -169,8 +169,8 @@ async def test_while_its_connector_is_disabled_it_is_refused_still(world: World)
     ("body", "changes", "why"),
     [
         (b"x" * 10, {"truncated": True, "size": 1_000_000}, "of its 1,000,000 bytes only the first 10 are kept"),
-        (None, {}, "its body was never read, or not whole"),
-        (None, {"missing": "secret"}, "held what may be a secret"),
+        (None, {}, "its body was not read to the end"),
+        (None, {"missing": "secret"}, "may hold a secret"),
         (None, {"missing": "compressed"}, "was compressed"),
     ],
 )
@@ -216,7 +216,7 @@ async def test_one_call_says_which_in_one_way_and_has_a_bound(world: World, monk
     monkeypatch.setattr(refused, "MOST", 1)
     await kept(world, ASHA)
     answer = await api.ask("POST", "/refused/send", {})
-    assert answer.status == 409 and "narrow it down" in answer.error["detail"]
+    assert answer.status == 409 and "filter more" in answer.error["detail"]
     assert (await api.done("GET", f"/refused/{has.refused}"))["sent_at"] is None
 
 

@@ -76,8 +76,8 @@ async def test_an_event_without_a_key_names_field_value_and_rule(database: Datab
     assert isinstance(held, DeadLetter) and isinstance(passed, Forward)
     assert (held.kind, held.field, held.value) == ("rejected", "phone", "junk")
     assert held.rule == "an event needs a valid search key"
-    why = "phone: a value that identifies nobody"
-    assert held.reason == f"no valid value in phone or email, so nobody can say whose event this is ({why})"
+    why = "phone: it identifies nobody"
+    assert held.reason == f"no valid value in phone or email, so no lead can be found or made for this event ({why})"
 
 
 async def test_accounts_never_find_each_others_leads(database: Database) -> None:

@@ -129,7 +129,7 @@ async def test_what_cannot_be_merged_is_refused_and_changes_nothing(database: Da
     winner, loser = await two(database)
     other = await accounts.create(database, "other")
     for account, one, two_, message in (
-        (ACCOUNT, winner, winner, "is one lead; name two"),
+        (ACCOUNT, winner, winner, "is named twice; name two leads"),
         (ACCOUNT, winner, new_id(), "no lead"),
         (other, winner, loser, "no lead"),
     ):
@@ -138,7 +138,7 @@ async def test_what_cannot_be_merged_is_refused_and_changes_nothing(database: Da
     with pytest.raises(MergeRefused, match="is not merged"):
         await merging.unmerge(database, ACCOUNT, loser, SAM)
     await merging.merge(database, ACCOUNT, winner, loser, SAM)
-    with pytest.raises(MergeRefused, match=f"lead {loser} was merged into {winner} before; name that one"):
+    with pytest.raises(MergeRefused, match=f"lead {loser} was merged into {winner} before; name that lead"):
         await merging.merge(database, ACCOUNT, loser, winner, SAM)
     with pytest.raises(MergeRefused, match="is not merged"):
         await merging.unmerge(database, other, loser, SAM)

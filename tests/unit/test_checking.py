@@ -62,12 +62,15 @@ def refused(*rows: dict[str, Any], **others: Any) -> list[str]:
         ({"to": "lead.phone", "from": "x", "default": "+919811122233, +919811122244"}, ["'+919811122233' alone"]),
         ({"to": "lead.phone", "from": "x", "default": "+919811122233 ext. 12"}, ["'+919811122233' alone"]),
         ({"to": "lead.email", "from": "x", "default": "a@example.com b@example.com"}, ["'a@example.com' alone"]),
-        ({"to": "lead.score", "from": "x", "default": "N/A"}, ["its default is 'N/A'", "says nothing"]),
-        ({"to": "lead.score", "from": "x", "transforms": [{"look_up": {"A": "--"}}]}, ["look-up of 'A'", "nothing"]),
-        ({"to": "lead.product", "from": "x", "default": "none"}, ["its default is 'none'", "says nothing"]),
+        ({"to": "lead.score", "from": "x", "default": "N/A"}, ["its default is 'N/A'", "counts as blank"]),
+        (
+            {"to": "lead.score", "from": "x", "transforms": [{"look_up": {"A": "--"}}]},
+            ["look-up of 'A'", "counts as blank"],
+        ),
+        ({"to": "lead.product", "from": "x", "default": "none"}, ["its default is 'none'", "counts as blank"]),
         ({"to": "lead.city", "from": "x", "key": True}, ["city is not unique", "email", "pan"]),
-        ({"to": "lead.city", "from": "a..b"}, ["'a..b' is no path"]),
-        ({"to": "lead.city", "from": " a"}, ["' a' is no path"]),
+        ({"to": "lead.city", "from": "a..b"}, ["'a..b' is not a path"]),
+        ({"to": "lead.city", "from": " a"}, ["' a' is not a path"]),
         ({"to": "lead.city", "from": "$.a"}, ["leave out the $."]),
         ({"to": "lead.city", "from": "agent.city"}, ["nothing lies at 'agent.city'", "agent holds one value"]),
         ({"to": "lead.city", "from": "x", "when": {"agent.city": "Pune"}}, ["nothing lies at 'agent.city'"]),
@@ -75,7 +78,7 @@ def refused(*rows: dict[str, Any], **others: Any) -> list[str]:
         ({"to": "lead.city", "from": "x", "when": {"count": "05"}}, ["condition on count", "reads '5'"]),
         ({"to": "lead.city", "from": "x", "when": {"kind": " A"}}, ["condition on kind", "white space"]),
         ({"to": "lead.city", "from": "x", "when": {"kind": []}}, ["at least one value"]),
-        ({"to": "lead.city", "from": "x", "transforms": [{"look_up": {"a ": "b"}}]}, ["'a ' can never be met"]),
+        ({"to": "lead.city", "from": "x", "transforms": [{"look_up": {"a ": "b"}}]}, ["'a ' can never match"]),
         ({"to": "lead.city", "from": "flag", "transforms": [{"look_up": {"1": "b"}}]}, ["'1' can never", "'true'"]),
         ({"to": "lead.model", "from": "x"}, ["depend on product", "map lead.product too"]),
         ({"to": "lead.city", "from": "x", "transforms": ["titel"]}, ["no transform is called 'titel'", "'title'"]),
@@ -137,7 +140,9 @@ def test_a_row_that_never_counts_is_told_together_with_the_one_before_it(
 ) -> None:
     problems = refused({"to": "lead.city", **first}, {"to": "lead.city", **second})
     assert problems == (
-        ["map row 2 (to lead.city): it can never count: map row 1 (to lead.city) has a value whenever this one has"]
+        [
+            "map row 2 (to lead.city): it can never count: map row 1 (to lead.city) comes first, and has a value whenever this row has"
+        ]
         if hidden
         else []
     )
@@ -174,8 +179,11 @@ def test_all_problems_are_told_at_once_with_the_numbers_that_the_rows_have_in_th
         ({"fields": [FIELDS[2], FIELDS[2]]}, "fields: the field 'pan' is there twice"),
         ({"fields": [{"name": "x", "label": "X", "type": "dropdown"}]}, "fields row 1 (x): a dropdown needs `options`"),
         ({"fields": [{"name": "x", "label": "X", "type": "date", "unique": True}]}, "a date field cannot be unique"),
-        ({"source_fields": [{"path": "a..b"}]}, "source_fields row 1 (a..b): 'a..b' is no path"),
-        ({"source_fields": [{"path": "a", "type": "dropdown"}]}, "source_fields row 1 (a), type: a source sends text"),
+        ({"source_fields": [{"path": "a..b"}]}, "source_fields row 1 (a..b): 'a..b' is not a path"),
+        (
+            {"source_fields": [{"path": "a", "type": "dropdown"}]},
+            "source_fields row 1 (a), type: type dropdown is for fields of records",
+        ),
         ({"required": ["agent.x"]}, "required: nothing lies at 'agent.x'"),
         ({"sync": {"lead": "off"}}, "sync.lead: must be 'capture', 'create', 'update' or 'nothing', and not 'off'"),
         ({"access": {"roles": ["viewer"], "user_field": "is_sales"}}, "access: access is opened either by"),
@@ -196,7 +204,7 @@ def test_all_problems_are_told_at_once_with_the_numbers_that_the_rows_have_in_th
         ({"auth": {"scheme": "header", "header": "hunter 2"}}, "an HTTP header, such as X-Api-Key"),
         (
             {"map": [{"to": f"lead.{name}", "from": "x", "on": False} for name in ("phone", "email")]},
-            "map: no row leads to a search key (phone, email)",
+            "map: no row maps a search key (phone, email)",
         ),
     ],
 )

@@ -130,7 +130,7 @@ def test_what_would_change_is_shown_field_by_field_and_row_by_row(environment: d
         '    + map lead.city = { from = "town", to = "lead.city", default = "Pune" }',
         "= unchanged second",
         "- remove plain",
-        "1 change, 1 unchanged, 1 remove; nothing was written",
+        "1 to change, 1 unchanged, 1 to remove; nothing was written",
     ):
         assert line in plan.splitlines() or any(each.startswith(line) for each in plan.splitlines()), (line, plan)
     assert states(environment, folder, "--note", "moved")["acme"] == "changed"
@@ -182,7 +182,7 @@ def test_rows_are_put_in_and_taken_out_by_command_and_in_an_editor(
     assert '[[source_fields]]\npath = "mx_Tax"\nlabel = "Tax id"\n' in exported
     assert 'from = "mx_Tax"\nto = "lead.pan"\ntransforms = ["trim", { look_up = { x = "y" } }]\n' in exported
     assert "no field 'nowhere'" in run(environment, "map", "acme", "x", "lead.nowhere", code=2)
-    assert "row about 'lead.city'" in run(environment, "unmap", "acme", "lead.city", code=2)
+    assert "row of its own for 'lead.city'" in run(environment, "unmap", "acme", "lead.city", code=2)
     run(environment, "map", "acme", "town", "lead.city")
     assert "'reject' or 'skip'" in run(environment, "map", "acme", "x", "lead.score", "--unreadable", "lose", code=2)
     run(environment, "map", "acme", "points", "lead.score", "--unreadable", "skip", "--fill")
@@ -220,7 +220,7 @@ async def test_try_and_compare_by_command(environment: dict[str, str], database:
     payload.write_text("phone=09811122255&name=Form")
     form = ("try", "web", payload, "--content-type")
     assert "a new lead" in await asked(environment, *form, "application/x-www-form-urlencoded")
-    assert "the door would refuse this with 415" in await asked(environment, *form, "image/png", code=2)
+    assert "the ingress would refuse this with 415" in await asked(environment, *form, "image/png", code=2)
     for suffix in (".form", ".txt", ""):  # what has no type of its own is read as a body without one
         other = tmp_path / f"other{suffix}"
         other.write_bytes(b"phone=+919811122255&name=Jos%E9")

@@ -155,7 +155,7 @@ async def test_an_event_that_would_die_names_field_value_and_rule(database: Data
     assert nobody.outcome == "failed" and nobody.failure is not None and "key" in nobody.failure["rule"]
     for refused in (b"{", b'"text"', b""):
         if refused:
-            with pytest.raises(Invalid, match="the door would refuse this with 400"):
+            with pytest.raises(Invalid, match="the ingress would refuse this with 400"):
                 await try_body(database, TOPOLOGY, web, JSON, refused)
     assert await everything(database) == before
 
@@ -189,7 +189,7 @@ def test_a_body_that_is_given_as_text_is_sent_in_the_charset_that_is_named() -> 
         ("text/plain; charset=klingon", 415),
         ("image/png", 415),
     ):
-        with pytest.raises(Invalid, match=f"the door would refuse this with {status}"):
+        with pytest.raises(Invalid, match=f"the ingress would refuse this with {status}"):
             sent("山", content_type)
 
 

@@ -91,7 +91,7 @@ async def export_connector(call: Call, connector: Given) -> str:
 
 async def _plan(call: Call, body: Wanted | Planning) -> plan.Plan:
     if body.prune and not call.actor.is_admin:
-        raise Forbidden("only an administrator removes what nothing is said of: others do not see all connectors")
+        raise Forbidden("`prune` is for administrators alone: others do not see all connectors")
     said_well = [said.settings for said in body.connectors if said.settings is not None]
     await may_save(call.database, call.actor, said_well)  # a plan tells what is stored
     wishes = [wish_of(said, f"connectors[{number}]") for number, said in enumerate(body.connectors)]

@@ -45,7 +45,7 @@ class WholeConnectorShown(ConnectorShown):
     """The same with its settings, and with what they and the preset make together."""
 
     settings: dict[str, Any] = Field(description="as ConnectorSettings; what the preset says anyway is left out")
-    trouble: str | None = Field(description="why it does not work any more, where it does not")
+    trouble: str | None = Field(description="why the connector cannot be used; null: it can")
     map: list[dict[str, Any]] = Field(description="the mapping in force: the preset's rows and the connector's own")
     keys: list[str] = Field(description="the search keys in force, in order")
     lead_behaviour: str | None
@@ -174,7 +174,9 @@ async def replace_connector(call: Call, connector: Given, body: Draft) -> Saved:
     name = await named(call.database, call.actor, connector)
     settings = await settings_of(call, body)
     if settings.name != name:
-        raise Invalid("nothing is saved", [Problem("name", f"must stay {name!r}", settings.name)])
+        raise Invalid(
+            "nothing is saved", [Problem("name", f"must stay {name!r}: a connector keeps its name", settings.name)]
+        )
     return await _save(call, body)
 
 

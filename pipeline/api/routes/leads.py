@@ -39,7 +39,7 @@ class Provenance(Shown):
     received_at: str | None = Field(
         description="when the event arrived: of equal times the later one counts; null: an older Leadpipe wrote it"
     )
-    default: bool = Field(description="it fills a gap, and gives way to anything that is sent")
+    default: bool = Field(description="whether it is a default value, which gives way to any value that is sent")
     sound: bool = Field(
         description="whether the value is valid for its field; an invalid one gives way to any valid one"
     )

@@ -91,7 +91,7 @@ class ToSend(WhichRefused):
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if self.ids is not None and self.model_fields_set - {"ids"}:
-            raise ValueError("give `ids`, or what requests must match, and not both")
+            raise ValueError("give either `ids`, or filters such as `connector`")
         return self
 
 

@@ -49,7 +49,7 @@ def _address(text: str, where: str) -> Address:
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:
-        raise Denied("address", f"{where} names no address to check") from None
+        raise Denied("address", f"{where} does not name an address to check") from None
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
         return address.ipv4_mapped
     return address

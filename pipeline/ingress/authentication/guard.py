@@ -120,7 +120,9 @@ class Guard:
             return None
 
 
-UNRESOLVED = "a secret that requests to this connector are checked with is missing here; send it again later"
+UNRESOLVED = (
+    "a secret that requests to this connector are checked with cannot be found at the moment; send it again later"
+)
 
 
 def _of_nobody(arrived: Arrived, now: float) -> str | None:

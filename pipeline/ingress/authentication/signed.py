@@ -63,7 +63,7 @@ def _form(arrived: Arrived) -> bytes:
     """Names and values of the form in order of the names; of a repeated name, each value once, in order."""
     media = arrived.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if media != FORM or arrived.body.lstrip()[:1] in (b"{", b"["):  # the door would read that as JSON
-        raise Denied("malformed", f"this signature covers a body of {FORM} alone")
+        raise Denied("malformed", f"this signature covers only a body of {FORM}")
     try:
         pairs = parse_qsl(arrived.body.decode(), keep_blank_values=True, errors="strict", max_num_fields=FIELDS)
     except ValueError:

@@ -86,7 +86,7 @@ class Poster:
                 lambda: Wire(self._answered, self._lost), self._host, self._port
             )
         except OSError as error:
-            raise DoorTrouble(f"the door at {self._host}:{self._port} does not open: {error}") from error
+            raise DoorTrouble(f"the ingress at {self._host}:{self._port} cannot be reached: {error}") from error
         self._wires.add(wire)
         self._idle.append(wire)
 
@@ -130,7 +130,7 @@ class Poster:
             self._loop.call_later(PAUSE, wire.again)
             return
         if status != 202:
-            self._broken(DoorTrouble(f"the door answered {status}"))
+            self._broken(DoorTrouble(f"the ingress answered {status}"))
             return
         self._open -= 1
         self.answers.requests += 1
@@ -152,7 +152,7 @@ class Poster:
         if wire in self._idle:
             self._idle.remove(wire)
         else:
-            self._broken(DoorTrouble(f"the door closed a connection: {error or 'without a reason'}"))
+            self._broken(DoorTrouble(f"the ingress closed a connection: {error or 'without a reason'}"))
 
     def _broken(self, error: DoorTrouble) -> None:
         if not self._done.done():
