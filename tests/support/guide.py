@@ -31,7 +31,7 @@ class Command:
     shown: list[str] = field(default_factory=list)
 
     def fits(self, said: str) -> bool:
-        """Whether this is what was said, but for blanks at the ends of lines and empty lines."""
+        """Whether this is what was said, but for empty lines, and how many blanks stand in a row."""
         return (
             re.fullmatch(_pattern(_lines(self.shown)), "".join(f"{line}\n" for line in _lines(said.splitlines())))
             is not None
@@ -70,7 +70,7 @@ def _goes_on(command: str) -> bool:
 
 
 def _lines(lines: list[str]) -> list[str]:
-    return [line.rstrip() for line in lines if line.strip()]
+    return [" ".join(line.split()) for line in lines if line.strip()]
 
 
 def _pattern(lines: list[str]) -> str:
