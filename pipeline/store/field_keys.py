@@ -168,7 +168,8 @@ async def _fold(connection: Connection, account: int, rows: Sequence[Any]) -> li
             given.append((space, key, owner, ",".join(map(str, others))))
     gone = [(row["space"], row["value"]) for each in claimants.values() for row in each]
     await connection.execute(TAKE, account, *map(list, zip(*gone, strict=True)))
-    await connection.execute(GIVE, account, *map(list, zip(*given, strict=True)))
+    if given:
+        await connection.execute(GIVE, account, *map(list, zip(*given, strict=True)))
     return lost
 
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from pipeline.store.database import Database
 from tests.acceptance.conftest import Install
 from tests.support.daemon import Leadpipe
 from tests.support.desk import Desk, desk_of, fresh_email, fresh_phone, key_of
+from tests.support.until import PROCESSES, until
 
 _numbers = count(1)
 PAN = {"name": "pan", "label": "PAN", "unique": True}
@@ -140,6 +142,46 @@ async def test_a_junk_value_is_junk_in_any_case(desk: Desk) -> None:
     desk.leadpipe.urls["cards"] = (await desk.ask("/connectors", "POST", settings))["url"]
     one, two = [await desk.post("cards", {"Card": word, "Phone": fresh_phone()}) for word in ("Unknown", "unKNOWN")]
     assert one["lead"] != two["lead"]
+
+
+async def test_case_counts_where_the_command_line_says_so(desk: Desk) -> None:
+    set_ = ("field", "set", "badge", "--unique")
+    desk.leadpipe.run(*set_, "--case-sensitive")
+    assert desk.leadpipe.json("field", "show", "badge")["case_sensitive"] is True
+    settings = crm("badges", map=[{"from": "Badge", "to": "lead.badge", "key": True}])
+    desk.leadpipe.urls["badges"] = (await desk.ask("/connectors", "POST", settings))["url"]
+    one, two = [await desk.post("badges", {"Badge": text, "Phone": fresh_phone()}) for text in ("Q1", "q1")]
+    assert one["lead"] != two["lead"]
+    told = desk.leadpipe.run(*set_, "--any-case", code=1)
+    assert "differs by case alone" in told and "'q1'" in told
+
+
+async def test_a_connector_of_before_whose_mapping_writes_a_key_is_named_by_check_and_show(desk: Desk) -> None:
+    settings = crm("legacy")
+    desk.leadpipe.urls["legacy"] = (await desk.ask("/connectors", "POST", settings))["url"]
+    rows = [
+        {"from": "EmailAddress", "to": "lead.email"},
+        {"to": "lead.email", "transforms": [{"constant": "fallback@b.co"}]},
+    ]
+    database = await Database.open(desk.leadpipe.environment["LEADPIPE_DATABASE_URL"], size=1)
+    try:
+        stored = {**settings, "map": rows}
+        await database.execute("UPDATE connector SET settings = $1 WHERE name = 'legacy'", stored)
+    finally:
+        await database.close()
+    shown = desk.leadpipe.run("connector", "show", "legacy")
+    checked = " ".join(desk.leadpipe.run("check", code=1).split())
+    for told in (shown, checked):
+        for part in ("map row 2 (to lead.email)", "'fallback@b.co'", "must come from the source"):
+            assert part in told, told
+
+    async def identifies_nobody() -> bool:  # once the processes have taken the settings
+        phones = [fresh_phone(), fresh_phone()]
+        one, two = [await desk.post("legacy", {"Phone": phone}) for phone in phones]
+        assert one["lead"] != two["lead"]
+        return (await desk.fields(two["lead"])).get("email") == "fallback@b.co"
+
+    await until(identifies_nobody, "the settings in force", PROCESSES)
 
 
 # Defaults -----------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from pipeline.store import accounts, fields
 from pipeline.store.database import Database
 from pipeline.store.field_keys import fold_all
 from pipeline.store.ids import new_id
+from pipeline.store.migrate import migrate
 from schemas.fields import Field
 from schemas.key_text import folded, key_text
 from tests.support.events import ACCOUNT
@@ -101,6 +102,15 @@ async def test_the_migration_folds_text_keys_and_the_earlier_lead_keeps_what_two
             ("phone", "+919845011221"): (phone, []),
         }
         assert await keys(database, other) == {("pan", "ABC"): (theirs, [])}  # there pan is no field at all
+
+
+async def test_a_database_of_before_is_folded_as_it_is_migrated(database: Database) -> None:
+    await fields.put(database, ACCOUNT, "lead", Field(name="pan", label="PAN", unique=True))
+    lead = await given_key(database, ACCOUNT, "pan", "ABC", 1)
+    await given_key(database, ACCOUNT, "pan", "ﬃ" * 100, 1)  # folded it is longer than a key may be
+    await database.execute("DELETE FROM migration WHERE number = 21")
+    assert [migration.number for migration in await migrate(database)] == [21]
+    assert await keys(database) == {("pan", "abc"): (lead, [])}
 
 
 async def test_more_keys_than_a_portion_holds_are_all_folded(
