@@ -17,6 +17,9 @@ from schemas.mapping import MapRow
 from schemas.normal.path import find, is_absent, is_blank
 from schemas.normal.values import ValueRejected
 
+# Where the mapper's data holds the defaults of each record.
+DEFAULTS: Mapping[str, str] = {"lead": "defaults", "call": "call_defaults", "activity": "activity_defaults"}
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -44,7 +47,7 @@ def origins(
 ) -> dict[str, Origin]:
     """Per `record.field` that `data` speaks of, the row that decided. `data`: what the mapper made of the document."""
     fields = {f"{record}.{name}" for record in ("lead", "call", "activity") for name in data.get(record) or {}}
-    fields |= {f"lead.{name}" for name in data.get("defaults", {})}
+    fields |= {f"{record}.{name}" for record, place in DEFAULTS.items() for name in data.get(place) or {}}
     rows: dict[str, list[MapRow]] = {}
     for row in connector.rows:
         if row.to in fields:
@@ -58,21 +61,33 @@ def origins(
 
 
 def _deciding(connector: Connector, rows: list[MapRow], document: Mapping[str, Any], received_at: datetime) -> MapRow:
-    """The first row that brings something alone; else the first with a default."""
-    for row in rows:
-        alone = row.model_copy(update={"default": None})
-        only = replace(
-            connector,
-            settings=connector.settings.model_copy(update={"map": [], "lead_source": None}),
-            preset=connector.preset.model_copy(update={"map": [alone]}),
-        )
+    """The first row that brings a value alone; else the first whose default counts; else the first with a blank."""
+    bare = [row.model_copy(update={"default": None}) for row in rows]
+    blank: MapRow | None = None
+    for row, alone in zip(rows, bare, strict=True):
         try:
-            said = mapper(only)(dict(document), received_at).data
+            said = _alone(connector, alone, document, received_at)
         except ValueRejected:
             return row
-        if row.field in {**said["defaults"], **(said.get(row.record) or {})}:
+        if said.get(row.field) is not None:
             return row
-    return next((row for row in rows if row.default is not None), rows[0])
+        if row.field in said and blank is None:
+            blank = row
+    for row in rows:
+        if row.default is not None and _alone(connector, row, document, received_at).get(row.field) is not None:
+            return row
+    return blank or rows[0]
+
+
+def _alone(connector: Connector, row: MapRow, document: Mapping[str, Any], received_at: datetime) -> dict[str, Any]:
+    """What the mapping says of a row's record if it has no other row. Raises ValueRejected."""
+    only = replace(
+        connector,
+        settings=connector.settings.model_copy(update={"map": [], "lead_source": None}),
+        preset=connector.preset.model_copy(update={"map": [row]}),
+    )
+    data = mapper(only)(dict(document), received_at).data
+    return {**(data.get(DEFAULTS[row.record]) or {}), **(data.get(row.record) or {})}
 
 
 def _origin(connector: Connector, row: MapRow, document: Mapping[str, Any]) -> Origin:

@@ -231,6 +231,14 @@ async def test_conditions_and_several_sources_of_a_default(
     assert {name: fields.get(name) for name in expected} == expected
 
 
+async def test_explain_names_the_row_whose_default_took_the_place_of_a_blank(desk: Desk) -> None:
+    document = {"mx_City": "", "mx_Country": "IN", "mx_Town": " ", "Score": ""}
+    lead = (await desk.post("conditional", {"Phone": fresh_phone(), **document}))["lead"]
+    told = {row["field"]: row for row in (await desk.ask(f"/leads/{lead}/explain"))["fields"]}
+    assert (told["city"]["value"], told["city"]["row"]["row"], told["city"]["row"]["default"]) == ("Goa", 1, "Goa")
+    assert (told["score"]["value"], told["score"]["row"]["from"]) == (5, "Score")
+
+
 async def test_a_default_of_an_activity_fills_it_and_makes_none(desk: Desk) -> None:
     sent = {"phone": fresh_phone(), "message": "Call me", "product": "", "event_id": fresh_pan()}
     lead = await desk.lead((await desk.post("site", sent))["lead"])
