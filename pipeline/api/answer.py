@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipeline.operations.errors import Busy, Forbidden, InUse, Invalid, NotFound, Problem, Refused
 
 JSON = "application/json"
+PROBLEM = "application/problem+json"
 LONGEST_VALUE = 200  # characters of a value that is told back
 DISCREET = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -55,7 +56,7 @@ class ProblemShown(BaseModel):
 class ErrorShown(BaseModel):
     """What is wrong. `field`, `rule` and `value` are those of the first problem, if there is one."""
 
-    model_config = ConfigDict(title="Error")
+    model_config = ConfigDict(title="ErrorDetails")
 
     title: str = Field(description="the kind of error, one of a few fixed texts")
     detail: str = Field(description="what is wrong, and what to do")
@@ -78,12 +79,18 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-class ErrorAnswer(BaseModel):
-    """Every answer of the API that is not a success."""
+class ErrorAnswer(ErrorShown):
+    """Every answer that is not a success: problem details (RFC 9457), in the shape of the ingress' own refusals.
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"error": EXAMPLE}]})
+    There is no `type`, which by RFC 9457 stands for `about:blank`: `title` and `status` tell the kind.
+    """
 
-    error: ErrorShown
+    model_config = ConfigDict(title="Error")
+
+    status: int = Field(ge=400, le=599, description="the status of the answer")
+    error: ErrorShown = Field(
+        deprecated=True, description="the same members, for clients that were made for an earlier version"
+    )
 
 
 class Refusal(Exception):
@@ -99,10 +106,10 @@ class Refusal(Exception):
         self.headers = headers or {}
 
 
-def shown(status: int, model: BaseModel) -> web.Response:
+def shown(status: int, model: BaseModel, content_type: str = JSON) -> web.Response:
     """A model as JSON."""
     body = model.model_dump_json(by_alias=True, exclude_none=isinstance(model, ErrorAnswer)).encode()
-    return web.Response(status=status, body=body, headers={"Content-Type": JSON, **DISCREET})
+    return web.Response(status=status, body=body, headers={"Content-Type": content_type, **DISCREET})
 
 
 def refused(error: Refused) -> web.Response:
@@ -123,8 +130,8 @@ def failed(
     """An error in its shape."""
     told = [problem(each) for each in problems]
     first = told[0].model_dump() if told else {}
-    error = ErrorShown(title=MEANING[status][0], detail=detail, problems=told, **first)
-    response = shown(status, ErrorAnswer(error=error))
+    why: dict[str, Any] = {"title": MEANING[status][0], "detail": detail, "problems": told, **first}
+    response = shown(status, ErrorAnswer(status=status, error=ErrorShown(**why), **why), PROBLEM)
     response.headers.update(headers or {})
     if status in (408, 413):
         response.force_close()  # the rest of the body is not worth reading

@@ -2,19 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 from pipeline.api.route import WHOLE
+from pipeline.operations import cursor
 from schemas.normal.moment import FORMS, LONGEST, moment
-from schemas.strict import Strict
 
 T = TypeVar("T")
-MOST = 500
+MOST = 1000
 
 Limit = Annotated[int, WHOLE, Field(ge=1, le=MOST, description="how many at most")]
-AfterId = Annotated[int, WHOLE, Field(ge=0, le=2**63 - 1, description="the `next` of the page before")]
+DEFAULT = 50  # rows of a page, where nobody says
+
+
+@dataclass(frozen=True)
+class After:
+    """Marks a parameter as the end of a page of this list; its value is what the page was ordered by."""
+
+    of: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Read before the type is checked, so that it is said what the text should have been."""
+        return core_schema.no_info_before_validator_function(self._read, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """A text without meaning."""
+        return {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": cursor.LONGEST,
+            "pattern": cursor.PATTERN,
+            "description": "the `next` of the page before, as it is",
+        }
+
+    def _read(self, value: Any) -> Any:
+        return cursor.unpacked(self.of, value)[0] if isinstance(value, str) else value
 
 
 def _read(value: Any) -> Any:
@@ -52,16 +89,11 @@ class Page(BaseModel, Generic[T]):
     """Some of a list."""
 
     items: list[T]
-    next: str | None = Field(description="for `after`, where there may be more")
+    next: str | None = Field(
+        default=None, description="where there may be more: give it as `after`, with the same filter"
+    )
 
 
-class Paged(Strict):
-    """A page of a list that is ordered by id."""
-
-    limit: Limit = 50
-    after: AfterId = 0
-
-
-def next_id(rows: list[dict[str, object]], limit: int) -> str | None:
-    """Where the page after these rows begins."""
-    return str(rows[-1]["id"]) if len(rows) == limit else None
+def next_page(of: str, rows: Sequence[Mapping[str, Any]], limit: int, by: str = "id") -> str | None:
+    """The `next` of a page of this list, whose rows are ordered by this column; None: there are no more."""
+    return cursor.packed(of, rows[-1][by]) if len(rows) == limit else None

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
 from pipeline import __version__
-from pipeline.api.answer import MEANING, ErrorAnswer
+from pipeline.api.answer import MEANING, PROBLEM, ErrorAnswer
 from pipeline.api.route import BASE, Route, Table
 from schemas.access import ALLOWED, Role, Scope
 
@@ -142,7 +142,7 @@ def _error(status: int, schema: Mapping[str, Any]) -> dict[str, Any]:
     headers = {
         name: {"description": told, "schema": {"type": "string"}} for name, told in HEADERS.get(status, {}).items()
     }
-    content = {"application/json": {"schema": schema}}
+    content = {PROBLEM: {"schema": schema}}
     return {"description": f"{title}. {meaning}", "headers": headers, "content": content}
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson
+from pipeline.cli import answer
+from pipeline.cli.options import DEFAULT_ACCOUNT, DEFAULT_LIMIT, Account, After, AsJson, Limit
 from pipeline.cli.session import database, in_account, play
 
 if TYPE_CHECKING:
@@ -42,12 +43,19 @@ def list_(json: AsJson = False) -> None:
         async with database(settings) as opened:
             return await accounts.list_all(opened)
 
-    show.rows(("id", "name", "created_at"), play(run), json=json)
+    found = play(run)
+    if json:
+        from pipeline.api.routes.account import AccountPage, AccountShown
+
+        answer.print_answer(AccountPage(items=[AccountShown(**row) for row in found]))
+        return
+    show.rows(("id", "name", "created_at"), found)
 
 
 @app.command()
 def changes(
-    limit: Annotated[int, typer.Option("--limit", help="How many.", min=1, max=100_000)] = 100,
+    after: After = None,
+    limit: Limit = DEFAULT_LIMIT,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
@@ -55,13 +63,19 @@ def changes(
     from pipeline.cli import show
     from pipeline.store import account_changes
 
-    found = in_account(account, lambda opened, actor: account_changes.page(opened, actor.account, limit=limit))
     if json:
-        show.as_json(found)
+        from pipeline.api.routes.account import list_account_changes
+
+        answer.print_route(account, list_account_changes, {"after": after, "limit": limit})
         return
+    before = answer.page_after("account-changes", after) or 0
+    found = in_account(
+        account, lambda opened, actor: account_changes.page(opened, actor.account, before=before, limit=limit)
+    )
     columns = ("at", "by", "what", "subject")
     below = (", ".join(f"{name}: {_told(value)}" for name, value in row["details"].items()) or None for row in found)
     show.lines(columns, ([row[column] for column in columns] for row in found), below=below)
+    answer.page_end("account-changes", found, limit)
 
 
 def _told(value: Any) -> str:

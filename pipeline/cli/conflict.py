@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from pipeline.cli.options import DEFAULT_ACCOUNT, LARGEST_ID, Account, AfterId, AsJson, Limit, OfConnector
+from pipeline.cli import answer
+from pipeline.cli.options import (
+    DEFAULT_ACCOUNT,
+    DEFAULT_LIMIT,
+    LARGEST_ID,
+    Account,
+    After,
+    AsJson,
+    Limit,
+    OfConnector,
+)
 from pipeline.cli.session import in_account, in_chain
 
 if TYPE_CHECKING:
@@ -21,8 +31,8 @@ Conflict = Annotated[int, typer.Argument(help="The conflict's id.", min=1, max=L
 def list_(
     state: Annotated[str, typer.Option("--state", help="open, decided, discarded, superseded, or any.")] = "open",
     connector: OfConnector = None,
-    after: AfterId = None,
-    limit: Limit = 20,
+    after: After = None,
+    limit: Limit = DEFAULT_LIMIT,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
@@ -33,21 +43,24 @@ def list_(
     if state not in STATES:
         raise typer.BadParameter(f"{state!r} is not a state; they are {', '.join(STATES)}")
 
+    if json:
+        from pipeline.api.routes.conflicts import list_conflicts
+
+        given = {"state": state, "connector": connector, "after": after, "limit": limit}
+        answer.print_route(account, list_conflicts, given)
+        return
     wanted = cast("State", state)
+    last = answer.page_after("conflicts", after)
     rows = in_account(
         account,
-        lambda opened, actor: conflicts.page(opened, actor, wanted, connector=connector, after=after, limit=limit),
+        lambda opened, actor: conflicts.page(opened, actor, wanted, connector=connector, after=last, limit=limit),
     )
-    if json:
-        show.as_json(rows)
-        return
     show.lines(
         ("id", "died UTC", "connector", "event", "status"),
         ((row["id"], show.moment(row["died_at"]), row["connector"], row["event_id"], told(row)) for row in rows),
         below=(named(row) for row in rows),
     )
-    if len(rows) == limit:
-        show.messages.print(f"more: --after {rows[-1]['id']}")
+    answer.page_end("conflicts", rows, limit)
 
 
 @app.command(name="show")
@@ -56,10 +69,12 @@ def show_(conflict: Conflict, account: Account = DEFAULT_ACCOUNT, json: AsJson =
     from pipeline.cli import show
     from pipeline.operations import conflicts
 
-    row = in_account(account, lambda opened, actor: conflicts.show(opened, actor, conflict))
     if json:
-        show.as_json(row)
+        from pipeline.api.routes.conflicts import show_conflict
+
+        answer.print_route(account, show_conflict, id=conflict)
         return
+    row = in_account(account, lambda opened, actor: conflicts.show(opened, actor, conflict))
     show.pairs(
         {
             "conflict": row["id"],
@@ -101,7 +116,9 @@ def resolve(
         lambda opened, chain, actor: conflicts.resolve(opened, chain, actor, conflict, use=use, merge=merge),
     )
     if json:
-        show.as_json(decision)
+        from pipeline.api.routes.conflicts import DecisionShown
+
+        answer.print_answer(DecisionShown(**decision))
         return
     how = "merged its leads into" if decision["how"] == "merge" else "gave its event to lead"
     show.copyable(f"conflict {conflict}: {how} {decision['lead']}")

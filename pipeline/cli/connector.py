@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from pipeline.cli import (
+    answer,
     connector_code,
     connector_history,
     connector_notes,
@@ -16,7 +17,7 @@ from pipeline.cli import (
     connector_url,
 )
 from pipeline.cli.author import Note, author
-from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson, ConnectorName, Yes
+from pipeline.cli.options import DEFAULT_ACCOUNT, DEFAULT_LIMIT, Account, After, AsJson, ConnectorName, Limit, Yes
 from pipeline.cli.session import in_account
 
 if TYPE_CHECKING:
@@ -31,13 +32,20 @@ connector_code.register(app)
 
 
 @app.command(name="list")
-def list_(account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
+def list_(
+    after: After = None, limit: Limit = DEFAULT_LIMIT, account: Account = DEFAULT_ACCOUNT, json: AsJson = False
+) -> None:
     """List the connectors of an account."""
+    from pipeline.api.routes.connectors import list_connectors
     from pipeline.cli import show
-    from pipeline.store import connectors
 
-    found = in_account(account, lambda opened, actor: connectors.list_all(opened, actor.account))
-    show.rows(("name", "preset", "enabled", "revision", "updated_at"), found, json=json)
+    page = answer.asked(account, list_connectors, {"after": after, "limit": limit})
+    if json:
+        answer.print_answer(page)
+        return
+    shown = page.model_dump()
+    show.rows(("name", "preset", "enabled", "revision", "updated_at"), shown["items"])
+    answer.more(shown["next"])
 
 
 @app.command(name="show")
@@ -52,11 +60,13 @@ def show_(name: ConnectorName, account: Account = DEFAULT_ACCOUNT, json: AsJson 
         found = await connectors.find(opened, actor.account, name)
         return found, await noted.troubles(opened, actor.account, found.id)
 
+    if json:
+        from pipeline.api.routes.connectors import show_connector
+
+        answer.print_route(account, show_connector, connector=name)
+        return
     connector, troubles = in_account(account, run)
     said = canonical(connector.settings)
-    if json:
-        show.as_json(said)
-        return
     show.pairs({place: value for place, value in said.items() if place not in ("map", "fields")}, title=name)
     show.table(
         ("from", "to", "default", "transforms", "when"),

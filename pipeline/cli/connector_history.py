@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from pipeline.cli import answer
 from pipeline.cli.author import Note, author
 from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson, ConnectorName
 from pipeline.cli.session import in_account
@@ -23,10 +23,12 @@ def revisions(name: ConnectorName, account: Account = DEFAULT_ACCOUNT, json: AsJ
     from pipeline.cli import show
     from pipeline.operations import revisions as operations
 
-    found = in_account(account, lambda opened, actor: operations.revisions(opened, actor.account, name))
     if json:
-        show.as_json([asdict(each) for each in found])
+        from pipeline.api.routes.revisions import list_revisions
+
+        answer.print_route(account, list_revisions, connector=name)
         return
+    found = in_account(account, lambda opened, actor: operations.revisions(opened, actor.account, name))
     show.lines(
         ("revision", "saved at", "by", "note"),
         ((each.revision, each.saved_at, each.saved_by, each.note) for each in found),
@@ -42,14 +44,16 @@ def diff(
     json: AsJson = False,
 ) -> None:
     """Show what differs between two revisions, place by place."""
-    from pipeline.cli import show
     from pipeline.cli.connector_code import show_differences
     from pipeline.operations.revisions import difference
 
-    found = in_account(account, lambda opened, actor: difference(opened, actor.account, name, old, new))
     if json:
-        show.as_json([asdict(each) for each in found])
-    elif found:
+        from pipeline.api.routes.revisions import list_differences
+
+        answer.print_route(account, list_differences, {"old": old, "new": new}, connector=name)
+        return
+    found = in_account(account, lambda opened, actor: difference(opened, actor.account, name, old, new))
+    if found:
         show_differences(found)
     else:
         print("nothing differs")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from pipeline.cli import answer
 from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson, ConnectorName, Since
 from pipeline.cli.session import in_account
 from pipeline.cli.times import moment
@@ -23,8 +24,6 @@ def register(app: typer.Typer) -> None:
 
 def notes(name: ConnectorName, since: Since = None, account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
     """Count the notes on events that went on: values read by a rule, or not readable. Seven days, without --since."""
-    from dataclasses import asdict
-
     from pipeline.cli import show
     from pipeline.operations import noted as operations
     from pipeline.operations.visible import visible
@@ -34,10 +33,12 @@ def notes(name: ConnectorName, since: Since = None, account: Account = DEFAULT_A
         id = (await visible(opened, actor)).id_of(name)
         return found, await operations.troubles(opened, actor.account, id)
 
-    found, troubles = in_account(account, run)
     if json:
-        show.as_json({**asdict(found), "problems": [asdict(each) for each in troubles]})
+        from pipeline.api.routes.connectors import list_notes
+
+        answer.print_route(account, list_notes, {"since": since}, connector=name)
         return
+    found, troubles = in_account(account, run)
     show.lines(
         ("events", "kind", "about", "latest UTC"),
         ((each.events, each.kind, each.about, show.moment(each.latest)) for each in found.notes),

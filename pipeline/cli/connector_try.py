@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli import answer
 from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson, ConnectorName
-from pipeline.cli.session import WrongUse, account_id, database, play
+from pipeline.cli.session import Failed, account_id, database, play
 
 if TYPE_CHECKING:
     from pipeline.operations.compare import Comparison
@@ -58,7 +58,7 @@ def try_(
     json: AsJson = False,
 ) -> None:
     """Show what would become of a payload, stage by stage and field by field. Exit code 1 if an event would fail."""
-    from pipeline.cli import show, show_trial
+    from pipeline.cli import show_trial
     from pipeline.daemon.core import topology_of
     from pipeline.operations.trying import try_body
 
@@ -72,7 +72,9 @@ def try_(
 
     trials = play(run)
     if json:
-        show.as_json([asdict(trial) for trial in trials])
+        from pipeline.api.routes.trying import Trials, TrialShown
+
+        answer.print_answer(Trials(items=[TrialShown.model_validate(trial) for trial in trials]))
     else:
         for number, trial in enumerate(trials, 1):
             show_trial.show_trial(trial, f"event {number} of {len(trials)}", brief=brief)
@@ -90,7 +92,7 @@ def compare(
     json: AsJson = False,
 ) -> None:
     """Run the connector's latest events through its settings and through a draft, and show what differs."""
-    from pipeline.cli import show, show_trial
+    from pipeline.cli import show_trial
     from pipeline.cli.progress import progress
     from pipeline.daemon.core import topology_of
     from pipeline.operations.compare import compare as run_compare
@@ -98,7 +100,7 @@ def compare(
     async def run(settings: Settings) -> Comparison:
         async with _connector(settings, account, name, draft) as (opened, live, wanted):
             if live is None:
-                raise WrongUse(f"no connector {name!r}, so there are no events to compare; try the draft on a payload")
+                raise Failed(f"no connector {name!r}, so there are no events to compare; try the draft on a payload")
             with progress(f"comparing {name}", last) as advance:
                 return await run_compare(
                     opened, topology_of(settings), live, wanted, last=last, show=first, on_progress=advance
@@ -106,7 +108,9 @@ def compare(
 
     found = play(run)
     if json:
-        show.as_json(found.shown())
+        from pipeline.api.routes.trying import ComparisonShown
+
+        answer.print_answer(ComparisonShown.model_validate(found.shown()))
     else:
         show_trial.show_comparison(found)
 

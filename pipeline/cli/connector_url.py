@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli import answer
 from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson, ConnectorName
 from pipeline.cli.session import account_id, database, play
 
@@ -56,8 +57,9 @@ def url(
 
     working, told = play(run)
     if json:
-        rows = [{"url": each.url, "valid_until": each.valid_until, "created_at": each.created_at} for each in working]
-        show.as_json({"url": working[0].url, "urls": rows, "steps": told})
+        from pipeline.api.routes.webhooks import Urls, UrlShown
+
+        answer.print_answer(Urls(items=[UrlShown.model_validate(each) for each in working], steps=told))
         return
     for each in working:
         until = f"  until {each.valid_until:%Y-%m-%d %H:%M:%S} UTC" if each.valid_until else ""

@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from pipeline.cli.options import DEFAULT_ACCOUNT, LARGEST_ID, Account, AfterId, AsJson, Limit, OfConnector, Since, Until
+from pipeline.cli import answer
+from pipeline.cli.options import (
+    DEFAULT_ACCOUNT,
+    DEFAULT_LIMIT,
+    LARGEST_ID,
+    Account,
+    After,
+    AsJson,
+    Limit,
+    OfConnector,
+    Since,
+    Until,
+)
 from pipeline.cli.progress import progress
 from pipeline.cli.session import Failed, in_account, in_chain
 from pipeline.cli.times import moment
@@ -43,8 +55,8 @@ def list_(
     since: Since = None,
     until: Until = None,
     status: Status = "dead",
-    after: AfterId = None,
-    limit: Limit = 20,
+    after: After = None,
+    limit: Limit = DEFAULT_LIMIT,
     unreadable: Annotated[
         bool, typer.Option("--unreadable", help="List frames that could not be read; they belong to no account.")
     ] = False,
@@ -58,19 +70,27 @@ def list_(
     from pipeline.operations import dead
 
     given = replace(_filter(stage, error, since, until, status), unreadable=unreadable)
+    last = answer.page_after("dead-letters", after)
+    if json and not unreadable:
+        from pipeline.api.routes.dead import list_letters
+
+        which = {"stage": stage, "connector": connector, "error": error, "since": since, "until": until}
+        answer.print_route(account, list_letters, {**which, "status": status, "after": after, "limit": limit})
+        return
     rows = in_account(
-        account, lambda opened, actor: dead.page(opened, actor, given, connector, after=after, limit=limit)
+        account, lambda opened, actor: dead.page(opened, actor, given, connector, after=last, limit=limit)
     )
     if json:
-        show.as_json(rows)
+        from pipeline.api.listing import next_page
+
+        show.as_json({"items": rows, "next": next_page("dead-letters", rows, limit)})
         return
     show.lines(
         ("id", "died UTC", "stage", "kind", "attempts", "event", "status"),
         ((row["id"], show.moment(row["died_at"]), *(row[column] for column in COLUMNS), row["status"]) for row in rows),
         below=(row["reason"] for row in rows),
     )
-    if len(rows) == limit:
-        show.messages.print(f"more: --after {rows[-1]['id']}")
+    answer.page_end("dead-letters", rows, limit)
 
 
 @app.command()
@@ -85,10 +105,12 @@ def groups(
     from pipeline.operations import dead
 
     given = _filter(None, None, since, until, "dead")
-    rows = in_account(account, lambda opened, actor: dead.groups(opened, actor, given))
     if json:
-        show.as_json(rows)
+        from pipeline.api.routes.dead import group_letters
+
+        answer.print_route(account, group_letters, {"since": since, "until": until})
         return
+    rows = in_account(account, lambda opened, actor: dead.groups(opened, actor, given))
     show.lines(
         ("letters", "stage", "kind", "field", "oldest UTC", "newest UTC"),
         (
@@ -115,6 +137,11 @@ def show_(letter: Letter, account: Account = DEFAULT_ACCOUNT, json: AsJson = Fal
     row = in_account(account, lambda opened, actor: dead.show(opened, actor, letter, unreadable=True))
     if row["unreadable"] is not None:
         row["unreadable"] = row["unreadable"].decode("utf-8", "backslashreplace")
+    if json and row["unreadable"] is None:
+        from pipeline.api.routes.dead import WholeLetterShown
+
+        answer.print_answer(WholeLetterShown(**row))
+        return
     if json:
         show.as_json(row)
         return

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.cli import answer
 from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson, Yes
 from pipeline.cli.session import WrongUse, in_account, told
 
@@ -38,17 +39,19 @@ def list_(
 
     wanted = None if record is None else _kind(record)
 
-    rows = in_account(account, lambda opened, actor: fields.page(opened, actor.account, wanted))
     if json:
-        show.as_json([_document(row) for row in rows])
-    else:
-        show.lines(
-            ("field", *COLUMNS, "origin"),
-            (
-                (f"{row.record}.{row.field.name}", *(getattr(row.field, each) for each in COLUMNS), row.origin)
-                for row in rows
-            ),
-        )
+        from pipeline.api.routes.fields import list_fields
+
+        answer.print_route(account, list_fields, {"record": wanted})
+        return
+    rows = in_account(account, lambda opened, actor: fields.page(opened, actor.account, wanted))
+    show.lines(
+        ("field", *COLUMNS, "origin"),
+        (
+            (f"{row.record}.{row.field.name}", *(getattr(row.field, each) for each in COLUMNS), row.origin)
+            for row in rows
+        ),
+    )
 
 
 @app.command(name="set")
@@ -123,11 +126,12 @@ def show_(name: Name, record: Record = "lead", account: Account = DEFAULT_ACCOUN
     from pipeline.operations import fields
 
     kind = _kind(record)
-    row = in_account(account, lambda opened, actor: fields.get(opened, actor.account, kind, name))
     if json:
-        show.as_json(_document(row))
-    else:
-        show.pairs(_document(row))
+        from pipeline.api.routes.fields import show_field
+
+        answer.print_route(account, show_field, record=kind, name=name)
+        return
+    show.pairs(_document(in_account(account, lambda opened, actor: fields.get(opened, actor.account, kind, name))))
 
 
 @app.command()

@@ -6,8 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson, Limit, OfConnector, Since, Until
-from pipeline.cli.session import Failed, in_account, in_chain
+from pipeline.cli import answer
+from pipeline.cli.options import (
+    DEFAULT_ACCOUNT,
+    DEFAULT_LIMIT,
+    Account,
+    After,
+    AsJson,
+    Limit,
+    OfConnector,
+    Since,
+    Until,
+)
+from pipeline.cli.session import in_account, in_chain
 from pipeline.cli.times import moment
 
 if TYPE_CHECKING:
@@ -38,14 +49,15 @@ def list_(
     search: Annotated[str | None, typer.Option("--search", help="An event's or lead's id, or a text.")] = None,
     since: Since = None,
     until: Until = None,
-    after: Annotated[str | None, typer.Option("--after", help="Continue where the last page ended.")] = None,
-    limit: Limit = 20,
+    after: After = None,
+    limit: Limit = DEFAULT_LIMIT,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
     """List events, the newest first."""
     from pipeline.cli import show
     from pipeline.operations import journal
+    from pipeline.operations.cursor import packed
 
     if outcome is not None and outcome not in journal.OUTCOMES:
         raise typer.BadParameter(f"{outcome!r} is not an outcome; they are {', '.join(journal.OUTCOMES)}")
@@ -59,14 +71,18 @@ def list_(
             since=moment(since),
             until=moment(until),
             search=search,
-            after=after,
+            after=last,
             limit=limit,
         )
 
-    page = in_account(account, run)
     if json:
-        show.as_json({"rows": page.rows, "next": page.next})
+        from pipeline.api.routes.journal import list_events
+
+        which = {"connector": connector, "outcome": outcome, "search": search, "since": since, "until": until}
+        answer.print_route(account, list_events, {**which, "after": after, "limit": limit})
         return
+    last = answer.page_after("journal", after)
+    page = in_account(account, run)
     show.lines(
         ("received UTC", "event", "outcome", "connector", "lead", "by"),
         (
@@ -82,8 +98,7 @@ def list_(
         ),
         below=(row["reason"] for row in page.rows),
     )
-    if page.next:
-        show.messages.print(f'more: --after "{page.next}"', markup=False, soft_wrap=True)
+    answer.more(page.next and packed("journal", page.next))
 
 
 @app.command(name="show")
@@ -96,19 +111,13 @@ def show_(
 
     Also each failure that it has had so far, and the other versions of the same thing.
     """
-    from pipeline.cli import show
     from pipeline.operations import journal
-    from pipeline.operations.errors import NotFound
 
-    async def run(opened: Database, actor: Actor) -> dict[str, Any]:
-        try:
-            return await journal.show(opened, actor, event)
-        except NotFound as error:  # no wrong use: it may have been accepted a moment ago
-            raise Failed(str(error)) from error
-
-    row = in_account(account, run)
+    row = in_account(account, lambda opened, actor: journal.show(opened, actor, event))
     if json:
-        show.as_json(row)
+        from pipeline.api.routes.journal import WholeEventShown
+
+        answer.print_answer(WholeEventShown(**row))
         return
     show_event(row)
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import DEFAULT_ACCOUNT, LARGEST_ID, Account, AsJson
-from pipeline.cli.session import ALL, in_account
+from pipeline.cli import answer
+from pipeline.cli.options import DEFAULT_ACCOUNT, DEFAULT_LIMIT, LARGEST_ID, Account, After, AsJson, Limit
+from pipeline.cli.session import in_account
 
 if TYPE_CHECKING:
     from pipeline.operations.access import Actor
@@ -56,13 +57,22 @@ def create(
 
 
 @app.command(name="list")
-def list_(account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
+def list_(
+    after: After = None, limit: Limit = DEFAULT_LIMIT, account: Account = DEFAULT_ACCOUNT, json: AsJson = False
+) -> None:
     """List the keys of an account: what each begins with, whose it is, and when it was last used."""
     from pipeline.cli import show
     from pipeline.operations import keys
 
-    found = in_account(account, lambda opened, actor: keys.page(opened, actor, limit=ALL))
-    show.rows(COLUMNS, found, json=json)
+    if json:
+        from pipeline.api.routes.keys import list_keys
+
+        answer.print_route(account, list_keys, {"after": after, "limit": limit})
+        return
+    begin = answer.page_after("keys", after) or 0
+    found = in_account(account, lambda opened, actor: keys.page(opened, actor, begin, limit))
+    show.rows(COLUMNS, found)
+    answer.page_end("keys", found, limit)
 
 
 @app.command(name="show")
@@ -71,11 +81,12 @@ def show_(key: Key, account: Account = DEFAULT_ACCOUNT, json: AsJson = False) ->
     from pipeline.cli import show
     from pipeline.operations import keys
 
-    row = in_account(account, lambda opened, actor: keys.get(opened, actor, key))
     if json:
-        show.as_json(row)
-    else:
-        show.pairs(row)
+        from pipeline.api.routes.keys import show_key
+
+        answer.print_route(account, show_key, id=key)
+        return
+    show.pairs(in_account(account, lambda opened, actor: keys.get(opened, actor, key)))
 
 
 @app.command()
@@ -107,7 +118,9 @@ def _print(made: Made, json: bool) -> None:
     from pipeline.cli import show
 
     if json:
-        show.as_json({**made.row, "key": made.whole})
+        from pipeline.api.routes.keys import NewKeyShown
+
+        answer.print_answer(NewKeyShown(**made.row, key=made.whole))
         return
     show.messages.print(f"key {made.row['id']} of {made.row['user_email']}; it is not shown again", markup=False)
     print(made.whole)

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson, Limit
+from pipeline.cli import answer
+from pipeline.cli.options import DEFAULT_ACCOUNT, DEFAULT_LIMIT, Account, After, AsJson, Limit
 from pipeline.cli.session import in_account
 
 app = typer.Typer(help="Find people, and see what is known of them.", no_args_is_help=True)
@@ -21,8 +22,8 @@ def find(
     query: Annotated[
         str, typer.Argument(help="A phone number, an e-mail address, an id, or a text; none: the newest.")
     ] = "",
-    limit: Limit = 20,
-    after: Annotated[str | None, typer.Option("--after", help="Continue after this lead.")] = None,
+    after: After = None,
+    limit: Limit = DEFAULT_LIMIT,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
@@ -30,13 +31,15 @@ def find(
     from pipeline.cli import show
     from pipeline.operations import leads
 
-    rows = in_account(account, lambda opened, actor: leads.find(opened, actor, query, after=after, limit=limit))
     if json:
-        show.as_json(rows)
+        from pipeline.api.routes.leads import find_leads
+
+        answer.print_route(account, find_leads, {"query": query, "after": after, "limit": limit})
         return
+    last = answer.page_after("leads", after)
+    rows = in_account(account, lambda opened, actor: leads.find(opened, actor, query, after=last, limit=limit))
     show.lines(("lead", *COLUMNS), (short(row) for row in rows))
-    if len(rows) == limit:
-        show.messages.print(f"more: --after {rows[-1]['id']}", markup=False, soft_wrap=True)
+    answer.page_end("leads", rows, limit)
 
 
 @app.command(name="show")
@@ -45,10 +48,12 @@ def show_(lead: Lead, account: Account = DEFAULT_ACCOUNT, json: AsJson = False) 
     from pipeline.cli import show
     from pipeline.operations import leads
 
-    row = in_account(account, lambda opened, actor: leads.show(opened, actor, lead))
     if json:
-        show.as_json(row)
+        from pipeline.api.routes.leads import show_lead
+
+        answer.print_route(account, show_lead, lead=lead)
         return
+    row = in_account(account, lambda opened, actor: leads.show(opened, actor, lead))
     if row["redirected_from"]:
         show.copyable(f"lead {row['redirected_from']} was merged into this one\n")
     show.table(
@@ -84,10 +89,12 @@ def explain(
     from pipeline.cli import show
     from pipeline.operations import leads
 
-    found = in_account(account, lambda opened, actor: leads.explain(opened, actor, lead, field))
     if json:
-        show.as_json(found)
+        from pipeline.api.routes.leads import explain_lead
+
+        answer.print_route(account, explain_lead, {"field": field}, lead=lead)
         return
+    found = in_account(account, lambda opened, actor: leads.explain(opened, actor, lead, field))
     if found["redirected_from"]:
         show.copyable(f"lead {found['redirected_from']} was merged into this one\n")
     for each in found["fields"]:
@@ -124,7 +131,7 @@ def number_told(number: Mapping[str, Any]) -> str:
 def history(
     lead: Lead,
     field: Annotated[str | None, typer.Option("--field", help="Only this field.")] = None,
-    limit: Limit = 50,
+    limit: Limit = DEFAULT_LIMIT,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
@@ -132,10 +139,12 @@ def history(
     from pipeline.cli import show
     from pipeline.operations import leads
 
-    rows = in_account(account, lambda opened, actor: leads.history(opened, actor, lead, field, limit))
     if json:
-        show.as_json(rows)
+        from pipeline.api.routes.leads import show_history
+
+        answer.print_route(account, show_history, {"field": field, "limit": limit}, lead=lead)
         return
+    rows = in_account(account, lambda opened, actor: leads.history(opened, actor, lead, field, limit))
     show.lines(
         ("field", "value", "since UTC", "until UTC", "set by event", "replaced by event"),
         ([each[name] for name in ("field", "value", "since", "until", "event", "replaced_by")] for each in rows),
@@ -196,7 +205,9 @@ def _tell(done: dict[str, Any], sentence: str, json: bool) -> None:
     from pipeline.cli import show
 
     if json:
-        show.as_json(done)
+        from pipeline.api.routes.leads import Merged
+
+        answer.print_answer(Merged(**done))
         return
     fields = ", ".join(done["fields"]) or "none"
     show.copyable(sentence)

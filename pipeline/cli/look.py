@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli import answer
 from pipeline.cli.options import AsJson, Since
 from pipeline.cli.session import broker, database, play
 from pipeline.cli.times import moment
@@ -35,7 +36,9 @@ def stages(json: AsJson = False) -> None:
 
     seen = play(run)
     if json:
-        show.as_json(asdict(seen))
+        from pipeline.api.routes.stages import Stages
+
+        answer.print_answer(Stages.model_validate(seen))
         return
     show.lines(
         ("stage", "ready", "in hand", "oldest s", "events/s", "consumers", "dead", "undrained"),

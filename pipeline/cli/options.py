@@ -12,8 +12,12 @@ LARGEST_ID = 2**63 - 1
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Account = Annotated[str, typer.Option("--account", envvar="LEADPIPE_CLI_ACCOUNT", help="The account to work in.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-Limit = Annotated[int, typer.Option("--limit", help="How many at most.", min=1, max=1000)]
-AfterId = Annotated[int | None, typer.Option("--after", help="Continue after this id.", min=0, max=LARGEST_ID)]
+MOST = 1000  # rows of a page, as of the API's
+DEFAULT_LIMIT = 50
+Limit = Annotated[int, typer.Option("--limit", help="How many at most.", min=1, max=MOST)]
+After = Annotated[
+    str | None, typer.Option("--after", help="Continue where a page ended: the text that it ended with, or its `next`.")
+]
 Since = Annotated[
     str | None,
     typer.Option(

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pipeline.cli import answer
 from pipeline.cli.options import AsJson
 from pipeline.cli.session import clear_errors
 
@@ -18,7 +19,12 @@ def list_(json: AsJson = False) -> None:
     from pipeline.cli import show
     from pipeline.operations import presets
 
-    show.rows(("name", "kind", "title"), presets.page(), json=json)
+    if json:
+        from pipeline.api.routes.presets import Presets
+
+        answer.print_answer(Presets.model_validate({"items": presets.page()}))
+        return
+    show.rows(("name", "kind", "title"), presets.page())
 
 
 @app.command(name="show")
@@ -30,7 +36,9 @@ def show_(name: Annotated[str, typer.Argument(help="The preset's name.")], json:
     with clear_errors():
         whole = presets.whole(name)
     if json:
-        show.as_json(whole)
+        from pipeline.api.routes.presets import WholePresetShown
+
+        answer.print_answer(WholePresetShown.model_validate(whole))
         return
     tables = ("source_fields", "map", "steps")
     show.pairs({what: value for what, value in whole.items() if what not in tables}, title=name)

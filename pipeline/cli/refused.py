@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.options import DEFAULT_ACCOUNT, LARGEST_ID, Account, AfterId, AsJson, Limit, OfConnector, Since, Until
+from pipeline.cli import answer
+from pipeline.cli.options import (
+    DEFAULT_ACCOUNT,
+    DEFAULT_LIMIT,
+    LARGEST_ID,
+    Account,
+    After,
+    AsJson,
+    Limit,
+    OfConnector,
+    Since,
+    Until,
+)
 from pipeline.cli.progress import progress
 from pipeline.cli.session import in_account, in_chain
 from pipeline.cli.times import moment
@@ -36,8 +48,8 @@ def list_(
     sent: Annotated[
         bool | None, typer.Option("--sent/--unsent", help="Only those that were sent in since, or were not.")
     ] = None,
-    after: AfterId = None,
-    limit: Limit = 20,
+    after: After = None,
+    limit: Limit = DEFAULT_LIMIT,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
@@ -47,13 +59,18 @@ def list_(
     from pipeline.cli import show
     from pipeline.operations import refused
 
-    given = replace(_filter(status, since, until), sent=sent)
-    rows = in_account(
-        account, lambda opened, actor: refused.page(opened, actor, given, connector, after=after, limit=limit)
-    )
     if json:
-        show.as_json(rows)
+        from pipeline.api.routes.refused import list_refused
+
+        which = {"connector": connector, "status": status and str(status), "since": since, "until": until}
+        page = {"sent": None if sent is None else "yes" if sent else "no", "after": after, "limit": limit}
+        answer.print_route(account, list_refused, {**which, **page})
         return
+    given = replace(_filter(status, since, until), sent=sent)
+    last = answer.page_after("refused", after)
+    rows = in_account(
+        account, lambda opened, actor: refused.page(opened, actor, given, connector, after=last, limit=limit)
+    )
     show.lines(
         ("id", "refused UTC", "status", "why", "connector", "bytes", "sent UTC"),
         (
@@ -70,8 +87,7 @@ def list_(
         ),
         below=(row["detail"] for row in rows),
     )
-    if len(rows) == limit:
-        show.messages.print(f"more: --after {rows[-1]['id']}")
+    answer.page_end("refused", rows, limit)
 
 
 @app.command(name="show")
@@ -80,10 +96,12 @@ def show_(request: Request, account: Account = DEFAULT_ACCOUNT, json: AsJson = F
     from pipeline.cli import show
     from pipeline.operations import refused
 
-    row: dict[str, Any] = in_account(account, lambda opened, actor: refused.show(opened, actor, request))
     if json:
-        show.as_json({name: value for name, value in row.items() if name not in ("uid", "signed_key")})
+        from pipeline.api.routes.refused import show_refused
+
+        answer.print_route(account, show_refused, id=request)
         return
+    row: dict[str, Any] = in_account(account, lambda opened, actor: refused.show(opened, actor, request))
     sender = None if row["proven"] else UNPROVEN
     show.pairs({**{name: row[name] for name in FACTS}, "sender": sender, **{name: row[name] for name in FURTHER}})
     if row["body"] is not None:

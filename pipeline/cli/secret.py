@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli import answer
 from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson
 from pipeline.cli.session import Failed, account_id, database, in_account, play
 
@@ -41,8 +42,13 @@ def list_(account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
     from pipeline.cli import show
     from pipeline.operations import secrets
 
+    if json:
+        from pipeline.api.routes.webhooks import list_secrets
+
+        answer.print_route(account, list_secrets)
+        return
     found = in_account(account, lambda opened, actor: secrets.listed(opened, actor.account))
-    show.rows(("name", "used_by", "created_at", "updated_at"), found, json=json)
+    show.rows(("name", "used_by", "created_at", "updated_at"), found)
 
 
 @app.command()

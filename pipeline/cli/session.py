@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pipeline.store.database import Database
 
 T = TypeVar("T")
-ALL = 100_000  # of a list that commands print whole, such as the users of an account
 
 
 class Failed(Exception):
@@ -36,13 +35,13 @@ def clear_errors() -> Iterator[None]:
     from pipeline.daemon.embedded import EmbeddedError
     from pipeline.engine.outcome import Transient
     from pipeline.engine.topology import TopologyError
-    from pipeline.operations.errors import Invalid, NotFound, Refused
+    from pipeline.operations.errors import Invalid, Refused
     from pipeline.settings import SettingsError
     from pipeline.store.migrate import MigrationError
 
     try:
         yield
-    except (WrongUse, SettingsError, TopologyError, NotADirectoryError, Invalid, NotFound) as error:
+    except (WrongUse, SettingsError, TopologyError, NotADirectoryError, Invalid) as error:
         _end(error, 2)
     except (Failed, EmbeddedError, MigrationError, Refused) as error:
         _end(error, 1)
@@ -146,17 +145,18 @@ def in_chain(account: str, work: Callable[[Database, Chain, Actor], Awaitable[T]
 
 
 async def account_id(database: Database, name: str) -> int:
-    """The id of an account; raises WrongUse."""
+    """The id of an account; raises NotFound."""
+    from pipeline.operations.errors import NotFound
     from pipeline.store import accounts
 
     found = await accounts.find(database, name)
     if found is None:
-        raise WrongUse(f"no account {name!r}")
+        raise NotFound(f"no account {name!r}; `leadpipe account list` shows those there are")
     return found
 
 
 async def acting(database: Database, name: str) -> Actor:
-    """Whoever sits at the command line, in this account; raises WrongUse."""
+    """Whoever sits at the command line, in this account; raises NotFound."""
     from dataclasses import replace
 
     from pipeline.cli.author import author

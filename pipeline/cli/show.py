@@ -55,12 +55,9 @@ def lines(
                 console.print(part, markup=False, soft_wrap=True)
 
 
-def rows(columns: Sequence[str], found: Sequence[Mapping[str, Any]], *, json: bool) -> None:
-    """Print rows that have their columns by name: as JSON, or these columns of each on one line."""
-    if json:
-        as_json(found)
-    else:
-        lines(columns, ([row[column] for column in columns] for row in found))
+def rows(columns: Sequence[str], found: Sequence[Mapping[str, Any]]) -> None:
+    """Print rows that have their columns by name: these columns of each on one line."""
+    lines(columns, ([row[column] for column in columns] for row in found))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson, Yes
-from pipeline.cli.session import ALL, WrongUse, in_account, told
+from pipeline.cli import answer
+from pipeline.cli.options import DEFAULT_ACCOUNT, DEFAULT_LIMIT, Account, After, AsJson, Limit, Yes
+from pipeline.cli.session import WrongUse, in_account, told
 
 if TYPE_CHECKING:
     from pipeline.operations.access import Actor
@@ -74,13 +75,22 @@ def set_(
 
 
 @app.command(name="list")
-def list_(account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
+def list_(
+    after: After = None, limit: Limit = DEFAULT_LIMIT, account: Account = DEFAULT_ACCOUNT, json: AsJson = False
+) -> None:
     """List the users of an account."""
     from pipeline.cli import show
     from pipeline.store import users
 
-    found = in_account(account, lambda opened, actor: users.page(opened, actor.account, limit=ALL))
-    show.rows(COLUMNS, found, json=json)
+    if json:
+        from pipeline.api.routes.users import list_users
+
+        answer.print_route(account, list_users, {"after": after, "limit": limit})
+        return
+    begin = answer.page_after("users", after) or 0
+    found = in_account(account, lambda opened, actor: users.page(opened, actor.account, begin, limit))
+    show.rows(COLUMNS, found)
+    answer.page_end("users", found, limit)
 
 
 @app.command(name="show")
@@ -91,7 +101,9 @@ def show_(email: Email, account: Account = DEFAULT_ACCOUNT, json: AsJson = False
 
     row = in_account(account, lambda opened, actor: users.find(opened, actor.account, email))
     if json:
-        show.as_json(row)
+        from pipeline.api.routes.users import UserShown
+
+        answer.print_answer(UserShown(**row))
     else:
         show.pairs(row)
 
@@ -165,8 +177,13 @@ def list_fields(account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> Non
     from pipeline.cli import show
     from pipeline.operations import users
 
+    if json:
+        from pipeline.api.routes.users import list_user_fields
+
+        answer.print_route(account, list_user_fields)
+        return
     found = in_account(account, lambda opened, actor: users.fields(opened, actor.account))
-    show.rows(("name", "label", "type"), [each.model_dump(mode="json") for each in found], json=json)
+    show.rows(("name", "label", "type"), [each.model_dump(mode="json") for each in found])
 
 
 def _role(text: str) -> Role:
@@ -204,9 +221,9 @@ def _typed(value: str, type: str | None) -> Any:
 
 
 def _print(row: dict[str, Any], what: str, json: bool) -> None:
-    from pipeline.cli import show
-
     if json:
-        show.as_json(row)
+        from pipeline.api.routes.users import UserShown
+
+        answer.print_answer(UserShown(**row))
     else:
         print(f"{what} {row['email']}, {row['role']}, id {row['id']}{'' if row['active'] else ', inactive'}")

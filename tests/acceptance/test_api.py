@@ -39,7 +39,7 @@ def asking(leadpipe: Leadpipe, key: str) -> Ask:
         async with aiohttp.ClientSession() as session, session.request(method, url, data=data, headers=headers) as got:
             text = await got.text()
             assert got.status < 300, (method, path, got.status, text)
-            return orjson.loads(text) if got.content_type == "application/json" and text else text
+            return orjson.loads(text) if "json" in got.content_type and text else text
 
     return ask
 
@@ -154,7 +154,7 @@ async def test_a_dead_letter_is_edited_by_command(leadpipe: Leadpipe, tmp_path: 
     leadpipe.run("dead", "edit", str(letter["id"]), str(file))
     [row] = await eventually_some(leadpipe, "journal", "list", "--outcome", "created", "--connector", "website")
     assert row["event_id"] == failed["id"] and any(note.startswith("edited by") for note in row["notes"])
-    assert leadpipe.json("journal", "list", "--connector", "website", "--outcome", "failed")["rows"] == []
+    assert leadpipe.json("journal", "list", "--connector", "website", "--outcome", "failed")["items"] == []
     assert "no connector" in leadpipe.run("dead", "list", "--connector", "nope", code=2)
     assert "what a page ended with" in leadpipe.run("journal", "list", "--after", "x", code=2)
 
@@ -165,7 +165,7 @@ async def eventually_some(leadpipe: Leadpipe, *command: str) -> list[Any]:
 
     async def look() -> bool:
         shown = leadpipe.json(*command)
-        found[:] = shown["rows"] if isinstance(shown, dict) else shown
+        found[:] = shown["items"]
         return bool(found)
 
     await until(look, " ".join(command), PROCESSES)
@@ -175,7 +175,7 @@ async def eventually_some(leadpipe: Leadpipe, *command: str) -> list[Any]:
 def test_accounts_users_and_keys_by_command(leadpipe: Leadpipe) -> None:
     leadpipe.run("account", "create", "acme")
     leadpipe.run("account", "create", "acme", code=1)
-    assert {row["name"] for row in leadpipe.json("account", "list")} == {"default", "acme"}
+    assert {row["name"] for row in leadpipe.json("account", "list")["items"]} == {"default", "acme"}
     of = ("--account", "acme")
     first = leadpipe.json("key", "create", "--user", "Boss@Acme.example", *of)
     assert first["key"].startswith(first["prefix"]) and first["user_email"] == "boss@acme.example"

@@ -72,14 +72,14 @@ def test_what_the_editor_leaves_as_it_is_stays(leadpipe: Leadpipe, tmp_path: Pat
     script.write_text("import sys\nwith open(sys.argv[-1], 'a') as file:\n    file.write('colour = 1\\n')\n")
     told = with_editor(leadpipe, f"{sys.executable} {script}").run("connector", "edit", "shop", code=1)
     assert "refused shop" in told and "colour" in told and "Edit again?" in told
-    assert leadpipe.json("connector", "list")[0]["revision"] == 1
+    assert leadpipe.json("connector", "list")["items"][0]["revision"] == 1
 
 
 def test_an_account_has_a_name_that_can_be_read(leadpipe: Leadpipe) -> None:
     for name in ("", " ", "two\nlines"):
         [line] = leadpipe.run("account", "create", name, code=2).splitlines()
         assert line.startswith(f"leadpipe: no account is made: name {name!r}: must have")
-    assert [row["name"] for row in leadpipe.json("account", "list")] == ["default"]
+    assert [row["name"] for row in leadpipe.json("account", "list")["items"]] == ["default"]
 
 
 def test_what_no_database_can_hold_is_refused_before_one_is_asked(leadpipe: Leadpipe) -> None:

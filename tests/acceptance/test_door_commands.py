@@ -51,7 +51,7 @@ def test_a_secret_from_its_setting_to_its_end(leadpipe: Leadpipe, tmp_path: Path
     leadpipe.environment = {**leadpipe.environment, "CRM_OLD": "before"}
     assert checked(leadpipe)["ok"]
 
-    [row] = leadpipe.json("secret", "list")
+    [row] = leadpipe.json("secret", "list")["items"]
     assert (row["name"], row["used_by"]) == ("crm", ["crm"])
     assert "crm" in leadpipe.run("secret", "remove", "crm", code=1)
     old, new = leadpipe.environment["LEADPIPE_SECRET_KEY"], leadpipe.run("secret", "key").strip()
@@ -71,7 +71,7 @@ def test_a_secret_from_its_setting_to_its_end(leadpipe: Leadpipe, tmp_path: Path
         assert VALUE not in shown and new not in shown
     leadpipe.run("connector", "remove", "crm", "--yes")
     assert leadpipe.run("secret", "remove", "crm") == "removed crm\n"
-    assert leadpipe.json("secret", "list") == []
+    assert leadpipe.json("secret", "list")["items"] == []
 
 
 def test_a_webhook_url_with_its_steps_replaced_and_withdrawn(leadpipe: Leadpipe) -> None:
@@ -83,8 +83,8 @@ def test_a_webhook_url_with_its_steps_replaced_and_withdrawn(leadpipe: Leadpipe)
     second = leadpipe.run("connector", "url", "crm-leads", "--rotate", "--keep", "24h").strip()
     assert second.startswith("https://hooks.example.com/in/") and second != first
     told = leadpipe.json("connector", "url", "crm-leads")
-    assert [row["url"] for row in told["urls"]] == [second, first]
-    assert told["urls"][0]["valid_until"] is None and told["urls"][1]["valid_until"]
+    assert [row["url"] for row in told["items"]] == [second, first]
+    assert told["items"][0]["valid_until"] is None and told["items"][1]["valid_until"]
     assert "until" in leadpipe.run("connector", "url", "crm-leads", "--all").splitlines()[1]
     assert leadpipe.run("connector", "url", "crm-leads", "--withdraw", "--all") == f"{second}\n"
     for wrong in (
@@ -94,10 +94,10 @@ def test_a_webhook_url_with_its_steps_replaced_and_withdrawn(leadpipe: Leadpipe)
         ("--rotate", "--keep", "91d"),
     ):
         leadpipe.run("connector", "url", "crm-leads", *wrong, code=2)
-    leadpipe.run("connector", "url", "nobody", code=2)
+    leadpipe.run("connector", "url", "nobody", code=1)
     assert leadpipe.run("connector", "url", "crm-leads") == f"{second}\n"
     third = leadpipe.run("connector", "url", "crm-leads", "--rotate").strip()  # nobody said: as over HTTP, a day
     told = leadpipe.json("connector", "url", "crm-leads")
-    assert [(row["url"], row["valid_until"] is None) for row in told["urls"]] == [(third, True), (second, False)]
+    assert [(row["url"], row["valid_until"] is None) for row in told["items"]] == [(third, True), (second, False)]
     leadpipe.run("connector", "url", "crm-leads", "--rotate", "--keep", "0")
-    assert len(leadpipe.json("connector", "url", "crm-leads")["urls"]) == 1
+    assert len(leadpipe.json("connector", "url", "crm-leads")["items"]) == 1

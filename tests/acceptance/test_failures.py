@@ -49,10 +49,10 @@ async def test_an_event_without_a_key_is_a_dead_letter_that_says_so(leadpipe: Le
     assert "email or phone" in result["reason"]
     [letter] = await listed(leadpipe, [result["id"]], "dead", "list", "--error", "search key")
     assert (letter["event_id"], letter["kind"], letter["attempts"]) == (result["id"], "rejected", 1)
-    assert leadpipe.json("lead", "find", "Nobody") == []
+    assert leadpipe.json("lead", "find", "Nobody")["items"] == []
     assert leadpipe.run("dead", "discard", str(letter["id"])) == "discarded 1\n"
-    assert leadpipe.json("dead", "list", "--error", "search key") == []
-    [discarded] = leadpipe.json("dead", "list", "--error", "search key", "--status", "discarded")
+    assert leadpipe.json("dead", "list", "--error", "search key")["items"] == []
+    [discarded] = leadpipe.json("dead", "list", "--error", "search key", "--status", "discarded")["items"]
     assert discarded["id"] == letter["id"]
 
 
@@ -68,7 +68,7 @@ async def test_a_rejected_value_passes_once_the_mapping_is_corrected(leadpipe: L
         ids.append(result["id"])
 
     letters = await listed(leadpipe, ids[::-1], "dead", "list", "--stage", "map", "--connector", "website")
-    [group] = [each for each in leadpipe.json("dead", "groups") if each["field"] == "lead.budget"]
+    [group] = [each for each in leadpipe.json("dead", "groups")["items"] if each["field"] == "lead.budget"]
     assert (group["letters"], group["cause"], group["stage"]) == (3, NUMBER, "map")
     shown = leadpipe.json("dead", "show", str(letters[-1]["id"]))
     assert (shown["value"], shown["event"]["id"]) == ("about a lakh", ids[0])
@@ -92,12 +92,12 @@ async def test_a_rejected_value_passes_once_the_mapping_is_corrected(leadpipe: L
         await until(lambda id=id: passes(leadpipe, id, "created"), "the replayed event", PROCESSES)
     row = leadpipe.json("journal", "show", ids[0])
     assert (row["failure"], row["replay"] >= 1, row["revision"]) == (None, True, 2)
-    [found] = leadpipe.json("lead", "find", "one@example.com")
+    [found] = leadpipe.json("lead", "find", "one@example.com")["items"]
     assert found["fields"]["budget_said"] == "about a lakh"
 
     async def none_is_left() -> bool:
         """The probes that came too early die in their own time, and pass too."""
-        if leadpipe.json("dead", "list", "--stage", "map") == []:
+        if leadpipe.json("dead", "list", "--stage", "map")["items"] == []:
             return True
         leadpipe.run("dead", "replay", "--stage", "map", "--error", "one number")
         return False
@@ -202,15 +202,17 @@ async def test_a_conflict_is_held_until_somebody_says_whose_event_it_is(leadpipe
 
     leadpipe.run("conflict", "resolve", str(rows[0]["id"]), "--merge")
     await until(lambda: journalled(leadpipe, held[1]["id"], "updated", one["lead"]), "the merged event", PROCESSES)
-    assert leadpipe.json("conflict", "list", "--connector", "desk") == []
+    assert leadpipe.json("conflict", "list", "--connector", "desk")["items"] == []
     merged = leadpipe.json("lead", "show", other["lead"])
     assert (merged["id"], merged["redirected_from"], merged["fields"]["name"]) == (one["lead"], other["lead"], "Asha 4")
     assert "was merged into this one" in leadpipe.run("lead", "show", other["lead"])
-    written = {row["lead_id"] for row in leadpipe.json("journal", "list", "--search", one["lead"])["rows"]}
+    written = {row["lead_id"] for row in leadpipe.json("journal", "list", "--search", one["lead"])["items"]}
     assert written == {one["lead"], other["lead"]}  # whichever id a row has, it leads to the one lead
     leadpipe.run("lead", "unmerge", other["lead"])
     assert leadpipe.json("lead", "show", other["lead"])["fields"]["city"] == "Goa"
-    assert leadpipe.json("lead", "history", one["lead"])[0]["field"] in leadpipe.run("lead", "history", one["lead"])
+    assert leadpipe.json("lead", "history", one["lead"])["items"][0]["field"] in leadpipe.run(
+        "lead", "history", one["lead"]
+    )
 
 
 async def listed(leadpipe: Leadpipe, events: list[str], *arguments: str) -> Any:

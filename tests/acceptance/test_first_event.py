@@ -27,7 +27,7 @@ def leadpipe(request: pytest.FixtureRequest, install: Install) -> Leadpipe:
 
 
 def rows(leadpipe: Leadpipe, *options: str) -> list[dict[str, Any]]:
-    listed: list[dict[str, Any]] = leadpipe.json("journal", "list", *options)["rows"]
+    listed: list[dict[str, Any]] = leadpipe.json("journal", "list", *options)["items"]
     return listed
 
 
@@ -47,7 +47,7 @@ async def test_the_vendors_own_call_log_becomes_a_lead_with_a_call(leadpipe: Lea
     [row] = rows(leadpipe, "--connector", "telephony-calls")
     assert (row["event_id"], row["outcome"], row["lead_id"]) == (id, "created", result["lead"])
 
-    [found] = leadpipe.json("lead", "find", CALLER)
+    [found] = leadpipe.json("lead", "find", CALLER)["items"]
     assert found["fields"]["phone"] == CALLER
     assert found["fields"]["name"] == "Rakesh"
     lead = leadpipe.json("lead", "show", found["id"])
@@ -88,7 +88,7 @@ async def test_a_lead_webhook_is_answered_as_its_vendor_wants(leadpipe: Leadpipe
 
     status, answer = await post(f"{url}?wait=60", after)
     assert [result["outcome"] for result in answer["results"]] == ["unchanged"]
-    [found] = leadpipe.json("lead", "find", "meera@example.com")
+    [found] = leadpipe.json("lead", "find", "meera@example.com")["items"]
     assert found["fields"]["phone"] == "+919811122233"
     assert found["fields"]["score"] == 8
 

@@ -56,8 +56,8 @@ async def test_a_person_is_found_as_people_write_it(leadpipe: Leadpipe) -> None:
     event, lead = result["id"], result["lead"]
 
     for query in (PHONE, "098220-12345", "(+91) 98220 12345", "00919822012345", EMAIL.title(), "canary p", lead):
-        assert [each["id"] for each in leadpipe.json("lead", "find", query)] == [lead], query
-    assert leadpipe.json("lead", "find", "098220-12346") == []
+        assert [each["id"] for each in leadpipe.json("lead", "find", query)["items"]] == [lead], query
+    assert leadpipe.json("lead", "find", "098220-12346")["items"] == []
     shown = leadpipe.json("lead", "show", lead)
     assert {each["field"]: each["event"] for each in shown["provenance"]}["city"] == event
     row = leadpipe.json("journal", "show", event)
@@ -127,7 +127,7 @@ def test_wrong_use_is_said_in_one_line(leadpipe: Leadpipe, tmp_path: Path) -> No
 
 
 def test_connectors_are_listed_shown_and_told_apart(leadpipe: Leadpipe) -> None:
-    assert {row["name"] for row in leadpipe.json("connector", "list")} == set(ALL)
+    assert {row["name"] for row in leadpipe.json("connector", "list")["items"]} == set(ALL)
     assert leadpipe.json("connector", "show", "website")["preset"] == "generic-json"
     assert "lead.budget" in leadpipe.run("connector", "show", "website")
     assert leadpipe.run("connector", "url", "website").strip() == leadpipe.urls["website"]
@@ -138,15 +138,15 @@ async def test_a_frame_that_nobody_can_read_is_listed_shown_and_discarded(leadpi
     await dead_letters.keep(database, "map", [], [b'{"v": 99, "from": "a later version"}'])
     await database.close()
 
-    assert leadpipe.json("dead", "list") == []  # it belongs to no account
-    [letter] = leadpipe.json("dead", "list", "--unreadable")
+    assert leadpipe.json("dead", "list")["items"] == []  # it belongs to no account
+    [letter] = leadpipe.json("dead", "list", "--unreadable")["items"]
     assert (letter["stage"], letter["kind"], letter["account_id"]) == ("map", "unreadable", None)
     id = str(letter["id"])
     assert "a later version" in leadpipe.run("dead", "show", id)
     assert leadpipe.json("dead", "show", id)["unreadable"] == '{"v": 99, "from": "a later version"}'
     assert "can be read" in leadpipe.run("dead", "replay", id, code=1)
     assert leadpipe.run("dead", "discard", id) == "discarded 1\n"
-    assert leadpipe.json("dead", "list", "--unreadable") == []
+    assert leadpipe.json("dead", "list", "--unreadable")["items"] == []
 
 
 async def test_crash_and_restart_under_load_lose_nothing_and_the_log_tells_no_secret(leadpipe: Leadpipe) -> None:

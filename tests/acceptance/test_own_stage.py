@@ -51,7 +51,7 @@ async def test_one_bad_event_of_a_full_batch_harms_no_other(broker: str, install
 
     names = [stage["stage"] for stage in leadpipe.json("stages")["stages"]]
     assert names == ["normalize", "map", "taste", "dedupe", "upsert", "log", "notify"]
-    rows = {row["event_id"]: row for row in leadpipe.json("journal", "list", "--limit", "200")["rows"]}
+    rows = {row["event_id"]: row for row in leadpipe.json("journal", "list", "--limit", "200")["items"]}
     bad = rows.pop(answer["ids"][37])
     assert (len(rows), {row["attempts"] for row in rows.values()}) == (99, {1})
     assert bad["attempts"] == 3  # the first, and one for each rung
@@ -67,7 +67,7 @@ async def test_one_bad_event_of_a_full_batch_harms_no_other(broker: str, install
 
     await until(counted, "99 tasted")
 
-    [letter] = await until(lambda: leadpipe.json("dead", "list"), "the dead letter", PROCESSES)
+    [letter] = await until(lambda: leadpipe.json("dead", "list")["items"], "the dead letter", PROCESSES)
     assert (letter["event_id"], letter["stage"], letter["kind"]) == (bad["event_id"], "taste", "poison")
     shown = leadpipe.run("dead", "show", str(letter["id"]))
     assert "RuntimeError: too bitter for me" in shown

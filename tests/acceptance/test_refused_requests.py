@@ -52,7 +52,7 @@ async def kept(leadpipe: Leadpipe, connector: str, count: int = 1) -> list[Any]:
     """The refused requests of a connector, once there are so many."""
 
     async def look() -> list[Any] | None:
-        rows: list[Any] = leadpipe.json("refused", "list", "--connector", connector)
+        rows: list[Any] = leadpipe.json("refused", "list", "--connector", connector)["items"]
         return rows if len(rows) >= count else None
 
     return await until(look, f"{count} refused requests", PROCESSES)
@@ -60,7 +60,7 @@ async def kept(leadpipe: Leadpipe, connector: str, count: int = 1) -> list[Any]:
 
 async def outcome(leadpipe: Leadpipe, event: str) -> str:
     async def look() -> str | None:
-        rows = leadpipe.json("journal", "list", "--search", event)["rows"]
+        rows = leadpipe.json("journal", "list", "--search", event)["items"]
         return str(rows[0]["outcome"]) if rows else None
 
     return await until(look, f"the journal row of {event}", PROCESSES)
@@ -84,7 +84,7 @@ async def test_what_came_while_a_connector_was_disabled_is_sent_in_when_it_is_no
     assert (sent["requests"], len(sent["events"]), sent["left"]) == (3, 3, 0)
     events = [event for row in await kept(leadpipe, "shut", 3) for event in row["events"]]
     assert [await outcome(leadpipe, event) for event in events] == ["created"] * 3
-    [lead] = leadpipe.json("lead", "find", "9845190003")
+    [lead] = leadpipe.json("lead", "find", "9845190003")["items"]
     assert "José" in leadpipe.run("lead", "show", lead["id"])
 
     again = leadpipe.run("refused", "send", str(rows[0]["id"]))

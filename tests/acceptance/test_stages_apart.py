@@ -23,7 +23,7 @@ def all_rows(leadpipe: Leadpipe, *options: str) -> list[dict[str, Any]]:
     following: list[str] = []
     while True:
         page = leadpipe.json("journal", "list", "--limit", "1000", *options, *following)
-        rows += page["rows"]
+        rows += page["items"]
         if page["next"] is None:
             return rows
         following = ["--after", page["next"]]
@@ -60,7 +60,9 @@ def test_every_event_is_journalled_once_and_every_duplicate_takes_effect_once(in
     dead = {("map", "lead.budget"): len(told.rejected["number"]), ("dedupe", "phone"): len(told.rejected["key"])}
 
     def groups() -> dict[tuple[str, str], int]:
-        return {(group["stage"], group["field"]): group["letters"] for group in leadpipe.json("dead", "groups")}
+        return {
+            (group["stage"], group["field"]): group["letters"] for group in leadpipe.json("dead", "groups")["items"]
+        }
 
     def at_rest() -> bool:
         seen = [(stage["stage"], stage["ready"], stage["in_hand"]) for stage in leadpipe.json("stages")["stages"]]

@@ -68,7 +68,7 @@ def applied(leadpipe: Leadpipe, folder: Path, name: str, more: str = "") -> str:
 
 def lead_of(leadpipe: Leadpipe, key: str) -> dict[str, Any]:
     """The one lead that a key finds, whole."""
-    [found] = leadpipe.json("lead", "find", key)
+    [found] = leadpipe.json("lead", "find", key)["items"]
     shown: dict[str, Any] = leadpipe.json("lead", "show", found["id"])
     return shown
 
@@ -136,7 +136,7 @@ async def test_an_id_with_another_body_is_a_later_version_of_the_same_thing(lead
         [version] = row_of(leadpipe, mine["id"])["versions"]
         assert (version["event_id"], version["outcome"]) == (theirs["id"], theirs["outcome"])
     assert "other versions of the same thing" in leadpipe.run("journal", "show", one["id"])
-    assert len(leadpipe.json("journal", "list", "--connector", "versions")["rows"]) == 2
+    assert len(leadpipe.json("journal", "list", "--connector", "versions")["items"]) == 2
 
 
 async def test_the_same_again_changes_nothing_however_it_is_written(leadpipe: Leadpipe, tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ async def test_the_same_again_changes_nothing_however_it_is_written(leadpipe: Le
     one = await ended(url, first)
     for again in (first, dict(reversed(first.items())), {**first, "utm": {"b": "2", "a": "1"}}, [first]):
         assert await ended(url, again) == one
-    assert len(leadpipe.json("journal", "list", "--connector", "repeats")["rows"]) == 1
+    assert len(leadpipe.json("journal", "list", "--connector", "repeats")["items"]) == 1
     assert len(lead_of(leadpipe, "+919845180012")["activities"]) == 1
 
 
@@ -203,9 +203,9 @@ async def test_a_version_that_is_right_settles_the_ones_that_were_wrong(leadpipe
         row = await settled(leadpipe, result["id"], "superseded")
         assert (row["outcome"], row["failures"][0]["stage"]) == ("failed", "dedupe")
         assert "later version" in leadpipe.run("journal", "retry", result["id"], code=1)
-    listed = leadpipe.json("dead", "list", "--connector", "mended", "--status", "superseded")
+    listed = leadpipe.json("dead", "list", "--connector", "mended", "--status", "superseded")["items"]
     assert {letter["event_id"] for letter in listed} == {result["id"] for result in failed}
-    assert leadpipe.json("dead", "list", "--connector", "mended") == []
+    assert leadpipe.json("dead", "list", "--connector", "mended")["items"] == []
 
 
 async def test_a_version_that_is_wrong_after_a_right_one_waits_for_a_person(leadpipe: Leadpipe, tmp_path: Path) -> None:

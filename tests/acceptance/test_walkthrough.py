@@ -26,7 +26,7 @@ def settled(leadpipe: Leadpipe) -> None:
     name = f"probe-{next(_probes)}"
     file = leadpipe.folder / "probe.toml"
     file.write_text(f'name = "{name}"\npreset = "generic-json"\nprimary_key = "email"\n')
-    if not any(row["name"] == "probes" for row in leadpipe.json("account", "list")):
+    if not any(row["name"] == "probes" for row in leadpipe.json("account", "list")["items"]):
         leadpipe.run("account", "create", "probes")
     [applied] = leadpipe.json("connector", "apply", str(file), "--account", "probes")
     assert run(ended(applied["url"], {"email": "probe@example.com"}))["outcome"] in ("created", "updated", "unchanged")

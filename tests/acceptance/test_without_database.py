@@ -104,7 +104,7 @@ def _without_database(leadpipe: Leadpipe, server: ChaosPostgres) -> None:
     server.start()
     leadpipe.start("work", "normalize", "map", "dedupe", "upsert", "log", "notify")
     assert leadpipe.audited(103)["balance"]["journalled"] == 103
-    found = leadpipe.json("journal", "list", "--limit", "1000")["rows"]
+    found = leadpipe.json("journal", "list", "--limit", "1000")["items"]
     assert {row["outcome"] for row in found} == {"created"}
     until_blocking(lambda: posted(f"{leadpipe.base}/in/nobodys-token", {}) == 404, "a 404 for nobody's token")
 

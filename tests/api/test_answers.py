@@ -16,14 +16,16 @@ from pipeline.operations import keys
 from pipeline.store.database import DatabaseUnavailable
 from tests.support.api import Answered, Served, served
 
-JSON = "application/json"
+PROBLEM = "application/problem+json"  # RFC 9457
 GOOD = {"email": "sam@example.com"}
 
 
 def told(answer: Answered, status: int, title: str) -> Any:
     """The error, which has its one shape."""
-    assert (answer.status, answer.headers["Content-Type"]) == (status, JSON), answer
+    assert (answer.status, answer.headers["Content-Type"]) == (status, PROBLEM), answer
     error = answer.error
+    assert error["status"] == status, answer
+    assert error.pop("error") == {name: value for name, value in error.items() if name != "status"}, answer
     assert error["title"] == title and error["detail"] and isinstance(error["problems"], list), answer
     for problem in error["problems"]:
         assert problem["rule"] and set(problem) <= {"field", "rule", "value"}

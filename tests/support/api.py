@@ -41,7 +41,8 @@ class Answered:
 
     @property
     def error(self) -> Any:
-        return self.json["error"]
+        """Why not: problem details, RFC 9457."""
+        return self.json
 
 
 @dataclass

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from pipeline.api.call import Call
-from pipeline.api.listing import Page, Paged, Shown, next_id
+from pipeline.api.listing import After, Limit, Page, Shown, next_page
 from pipeline.api.route import Table
 from pipeline.operations.errors import NotFound
 from pipeline.store import account_changes, accounts
 from pipeline.store.account_changes import What
 from schemas.access import Role, Scope
+from schemas.strict import Strict
 
 api = Table()
 TAG = "Account"
@@ -40,6 +41,10 @@ class AccountShown(Shown):
     created_at: datetime
 
 
+class AccountPage(Page[AccountShown]):
+    """Accounts, in the order in which they were made; of an installation, so for its command line alone."""
+
+
 class AccountChangeShown(Shown):
     """Something that was done to the users, user fields and keys of the account."""
 
@@ -55,6 +60,13 @@ class AccountChangeShown(Shown):
 
 class AccountChangePage(Page[AccountChangeShown]):
     """Changes, the latest first."""
+
+
+class AccountChangeQuery(Strict):
+    """Which page."""
+
+    limit: Limit = 50
+    after: Annotated[int, After("account-changes")] = 0
 
 
 @api.route("GET", "/me", scope=None, tag=TAG)
@@ -83,11 +95,13 @@ async def show_account(call: Call) -> AccountShown:
 
 
 @api.route("GET", "/account/changes", scope=Scope.USERS_READ, tag=TAG)
-async def list_account_changes(call: Call, query: Paged) -> AccountChangePage:
+async def list_account_changes(call: Call, query: AccountChangeQuery) -> AccountChangePage:
     """List who made, changed and ended users, user fields and keys, the latest first.
 
     An administrator sees all changes, and everybody else those about themselves.
     """
     user = None if call.actor.is_admin else call.actor.user
     rows = await account_changes.page(call.database, call.account, user, query.after, query.limit)
-    return AccountChangePage(items=[AccountChangeShown(**row) for row in rows], next=next_id(rows, query.limit))
+    return AccountChangePage(
+        items=[AccountChangeShown(**row) for row in rows], next=next_page("account-changes", rows, query.limit)
+    )

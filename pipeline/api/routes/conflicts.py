@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field
 
 from pipeline.api.call import Call
-from pipeline.api.listing import AfterId, Limit, Page, Shown, next_id
+from pipeline.api.listing import After, Limit, Page, Shown, next_page
 from pipeline.api.route import Id, Table, Uuid
 from pipeline.api.routes.leads import LeadShown
 from pipeline.operations import conflicts
@@ -77,7 +77,7 @@ class ConflictQuery(Strict):
     )
     connector: str | None = Field(default=None, max_length=100, description="a connector's name, or its id")
     limit: Limit = 50
-    after: AfterId | None = None
+    after: Annotated[int | None, After("conflicts")] = None
 
 
 class Decision(Strict):
@@ -93,7 +93,9 @@ async def list_conflicts(call: Call, query: ConflictQuery) -> ConflictPage:
     rows = await conflicts.page(
         call.database, call.actor, query.state, connector=query.connector, after=query.after, limit=query.limit
     )
-    return ConflictPage(items=[ConflictShown(**_plain(row)) for row in rows], next=next_id(rows, query.limit))
+    return ConflictPage(
+        items=[ConflictShown(**_plain(row)) for row in rows], next=next_page("conflicts", rows, query.limit)
+    )
 
 
 @api.route("GET", "/conflicts/{id}", scope=Scope.CONFLICTS_READ, tag=TAG)

@@ -12,7 +12,7 @@ from pipeline.api.answer import ProblemShown, problem
 from pipeline.api.call import Call
 from pipeline.api.connector import EXAMPLE, ConnectorShown, Given, Note, Saved, author, row_of, saved
 from pipeline.api.draft import Draft, Judged, settings_of, wish_of
-from pipeline.api.listing import Limit, Moment, Page, Shown
+from pipeline.api.listing import After, Limit, Moment, Page, Shown, next_page
 from pipeline.api.route import Table
 from pipeline.operations import connectors, noted, plan
 from pipeline.operations.as_code import canonical
@@ -21,7 +21,6 @@ from pipeline.operations.errors import Invalid, Problem
 from pipeline.operations.visible import is_new, may_save, named, visible
 from pipeline.store import connectors as store
 from schemas.access import Scope
-from schemas.settings import CONNECTOR_NAME
 from schemas.strict import Strict
 
 api = Table()
@@ -76,6 +75,9 @@ class NotesShown(Shown):
     since: datetime
     events: int = Field(description="how many have ended since then, with notes or without")
     notes: list[NoteShown]
+    problems: list[TroubleShown] = Field(
+        description="what more than a few in a hundred of its events are noted with, since it was saved last"
+    )
 
 
 class NotesQuery(Strict):
@@ -88,7 +90,7 @@ class ConnectorQuery(Strict):
     """A page of connectors."""
 
     limit: Limit = 50
-    after: Annotated[str | None, Field(pattern=CONNECTOR_NAME, description="the `next` of the page before")] = None
+    after: Annotated[str | None, After("connectors")] = None
 
 
 class Switch(Strict):
@@ -111,8 +113,12 @@ async def list_connectors(call: Call, query: ConnectorQuery) -> ConnectorPage:
     seen = await visible(call.database, call.actor)
     rows = [row for row in await store.list_all(call.database, call.account) if row["id"] in seen.names]
     rows = [row for row in rows if query.after is None or row["name"] > query.after]
-    shown = [ConnectorShown(**row) for row in rows[: query.limit]]
-    return ConnectorPage(items=shown, next=shown[-1].name if len(rows) > query.limit else None)
+    shown = rows[: query.limit]
+    more = len(rows) > query.limit
+    return ConnectorPage(
+        items=[ConnectorShown(**row) for row in shown],
+        next=next_page("connectors", shown, query.limit, "name") if more else None,
+    )
 
 
 @api.route("POST", "/connectors", scope=Scope.CONNECTORS_WRITE, tag=TAG, status=201, errors=[409], example=EXAMPLE)
@@ -165,7 +171,10 @@ async def show_connector(call: Call, connector: Given) -> WholeConnectorShown:
 async def list_notes(call: Call, connector: Given, query: NotesQuery) -> NotesShown:
     """Count the notes on a connector's events, the most frequent first."""
     name = await named(call.database, call.actor, connector)
-    return NotesShown(**asdict(await noted.noted(call.database, call.actor, name, query.since)))
+    found = await noted.noted(call.database, call.actor, name, query.since)
+    id = (await visible(call.database, call.actor)).id_of(name)
+    problems = await noted.troubles(call.database, call.account, id)
+    return NotesShown(**asdict(found), problems=[TroubleShown(**asdict(each)) for each in problems])
 
 
 @api.route("PUT", "/connectors/{connector}", scope=Scope.CONNECTORS_WRITE, tag=TAG, errors=[409], example=EXAMPLE)

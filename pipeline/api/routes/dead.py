@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from pipeline.api.call import Call
-from pipeline.api.listing import AfterId, Limit, Moment, Page, Shown, next_id
+from pipeline.api.listing import After, Limit, Moment, Page, Shown, next_page
 from pipeline.api.route import Id, Table
 from pipeline.operations import dead
 from pipeline.store.dead_letters import Filter
@@ -76,10 +76,8 @@ class Group(Shown):
     newest: datetime
 
 
-class Groups(Shown):
+class Groups(Page[Group]):
     """Dead letters by their cause, the largest group first."""
-
-    items: list[Group]
 
 
 class Which(Strict):
@@ -102,10 +100,10 @@ class Which(Strict):
 class LetterFilter(Which):
     """Which dead letters, and which page of them."""
 
-    status: Status = Field(
+    status: Status | Literal["any"] = Field(
         default="dead", description="what became of it; superseded: a later version of the thing reached the records"
     )
-    after: AfterId | None = None
+    after: Annotated[int | None, After("dead-letters")] = None
     limit: Limit = 50
 
 
@@ -143,9 +141,14 @@ class Count(Shown):
 async def list_letters(call: Call, query: LetterFilter) -> LetterPage:
     """List dead letters, the newest first."""
     rows = await dead.page(
-        call.database, call.actor, query.filter(query.status), query.connector, query.after, query.limit
+        call.database,
+        call.actor,
+        query.filter(None if query.status == "any" else query.status),
+        query.connector,
+        query.after,
+        query.limit,
     )
-    return LetterPage(items=[LetterShown(**row) for row in rows], next=next_id(rows, query.limit))
+    return LetterPage(items=[LetterShown(**row) for row in rows], next=next_page("dead-letters", rows, query.limit))
 
 
 @api.route("GET", "/dead-letters/groups", scope=Scope.DEAD_READ, tag=TAG, errors=[404])

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field as Attribute
 
 from pipeline.api.call import Call
-from pipeline.api.listing import Shown
+from pipeline.api.listing import Page, Shown
 from pipeline.api.route import Table
 from pipeline.operations import fields
 from pipeline.store.fields import Listed
@@ -44,10 +44,8 @@ class FieldShown(Shown):
     junk: list[str] = Attribute(description="values of a unique field that identify nobody")
 
 
-class Fields(Shown):
+class Fields(Page[FieldShown]):
     """The fields of an account's records."""
-
-    items: list[FieldShown]
 
 
 class FieldQuery(Strict):

@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from pipeline.api.call import Call
-from pipeline.api.listing import Limit, Moment, Page, Shown
+from pipeline.api.listing import After, Limit, Moment, Page, Shown
 from pipeline.api.route import Table, Uuid
 from pipeline.api.routes.dead import Status
 from pipeline.operations import journal
+from pipeline.operations.cursor import packed
 from schemas.access import Scope
 from schemas.strict import Strict
 
@@ -19,7 +20,6 @@ api = Table()
 TAG = "Journal"
 
 Outcome = Literal["created", "updated", "unchanged", "dropped", "failed"]
-AfterMoment = Annotated[str, Field(max_length=100, description="the `next` of the page before")]
 
 
 class EventShown(Shown):
@@ -103,7 +103,7 @@ class EventFilter(Strict):
     since: Moment | None = None
     until: Moment | None = None
     search: str | None = Field(default=None, max_length=200, description="an event's or lead's id, or a text")
-    after: AfterMoment | None = None
+    after: Annotated[str | None, After("journal")] = None
     limit: Limit = 50
 
 
@@ -130,7 +130,10 @@ async def list_events(call: Call, query: EventFilter) -> EventPage:
         after=query.after,
         limit=query.limit,
     )
-    return EventPage(items=[EventShown(**row) for row in found.rows], next=found.next)
+    return EventPage(
+        items=[EventShown(**row) for row in found.rows],
+        next=None if found.next is None else packed("journal", found.next),
+    )
 
 
 @api.route("GET", "/journal/{event}", scope=Scope.JOURNAL_READ, tag=TAG)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Annotated
 
 from pydantic import Field
 
 from pipeline.api.call import Call
-from pipeline.api.listing import Ahead, Page, Paged, Shown, next_id
+from pipeline.api.listing import After, Ahead, Limit, Page, Shown, next_page
 from pipeline.api.route import Id, Table
 from pipeline.operations import keys
 from pipeline.operations.keys import Made
@@ -60,11 +61,18 @@ class KeyPage(Page[KeyShown]):
     """Keys, in the order in which they were made."""
 
 
+class KeyQuery(Strict):
+    """Which page."""
+
+    limit: Limit = 50
+    after: Annotated[int, After("keys")] = 0
+
+
 @api.route("GET", "/keys", scope=Scope.KEYS_READ, tag=TAG)
-async def list_keys(call: Call, query: Paged) -> KeyPage:
+async def list_keys(call: Call, query: KeyQuery) -> KeyPage:
     """List the caller's keys; for an administrator, all of the account."""
     rows = await keys.page(call.database, call.actor, query.after, query.limit)
-    return KeyPage(items=[KeyShown(**row) for row in rows], next=next_id(rows, query.limit))
+    return KeyPage(items=[KeyShown(**row) for row in rows], next=next_page("keys", rows, query.limit))
 
 
 @api.route("POST", "/keys", scope=Scope.KEYS_WRITE, tag=TAG, status=201, errors=[404], example=EXAMPLE)

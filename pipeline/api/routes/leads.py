@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from pipeline.api.call import Call
-from pipeline.api.listing import Limit, Page, Shown
+from pipeline.api.listing import After, Limit, Page, Shown, next_page
 from pipeline.api.route import Table, Uuid
 from pipeline.operations import leads
 from schemas.access import Scope
@@ -92,7 +92,7 @@ class LeadQuery(Strict):
         str, Field(max_length=200, description="a phone number, an e-mail address, an id, or a text; none: all")
     ] = ""
     limit: Limit = 50
-    after: Uuid | None = Field(default=None, description="the `next` of the page before")
+    after: Annotated[str | None, After("leads")] = None
 
 
 class OneField(Strict):
@@ -150,10 +150,8 @@ class HistoryQuery(OneField):
     limit: Limit = 100
 
 
-class History(Shown):
+class History(Page[Was]):
     """What the fields were before, the latest first."""
-
-    items: list[Was]
 
 
 class Loser(Strict):
@@ -179,9 +177,8 @@ class Merged(Shown):
 @api.route("GET", "/leads", scope=Scope.LEADS_READ, tag=TAG)
 async def find_leads(call: Call, query: LeadQuery) -> LeadPage:
     """Find leads by phone number, e-mail address, id or text."""
-    after = None if query.after is None else str(query.after)
-    rows = await leads.find(call.database, call.actor, query.query, after=after, limit=query.limit)
-    return LeadPage(items=[LeadShown(**row) for row in rows], next=rows[-1]["id"] if len(rows) == query.limit else None)
+    rows = await leads.find(call.database, call.actor, query.query, after=query.after, limit=query.limit)
+    return LeadPage(items=[LeadShown(**row) for row in rows], next=next_page("leads", rows, query.limit))
 
 
 @api.route("GET", "/leads/{lead}", scope=Scope.LEADS_READ, tag=TAG)

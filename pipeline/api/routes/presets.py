@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from pipeline.api.call import Call
-from pipeline.api.listing import Shown
+from pipeline.api.listing import Page, Shown
 from pipeline.api.route import Table
 from pipeline.operations import presets
 from schemas.access import Scope
@@ -51,10 +51,8 @@ class WholePresetShown(PresetShown):
     map: list[dict[str, Any]] = Field(description="the mapping that a connector starts with")
 
 
-class Presets(Shown):
+class Presets(Page[PresetShown]):
     """All that ship."""
-
-    items: list[PresetShown]
 
 
 @api.route("GET", "/presets", scope=Scope.CONNECTORS_READ, tag=TAG)

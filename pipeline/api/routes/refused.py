@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from pipeline.api.call import Call
-from pipeline.api.listing import AfterId, Limit, Moment, Page, Shown, next_id
+from pipeline.api.listing import After, Limit, Moment, Page, Shown, next_page
 from pipeline.api.route import WHOLE, Id, Table
 from pipeline.ingress.limits import Limits
 from pipeline.operations import refused
@@ -78,7 +78,7 @@ class RefusedFilter(WhichRefused):
     """Which dead letters, and which page of them."""
 
     sent: Literal["yes", "no", "any"] = Field(default="any", description="whether they were sent in since")
-    after: AfterId | None = None
+    after: Annotated[int | None, After("refused")] = None
     limit: Limit = 50
 
 
@@ -125,7 +125,7 @@ async def list_refused(call: Call, query: RefusedFilter) -> RefusedPage:
     """List refused requests, the newest first."""
     sent = None if query.sent == "any" else query.sent == "yes"
     rows = await refused.page(call.database, call.actor, query.filter(sent), query.connector, query.after, query.limit)
-    return RefusedPage(items=[RefusedShown(**row) for row in rows], next=next_id(rows, query.limit))
+    return RefusedPage(items=[RefusedShown(**row) for row in rows], next=next_page("refused", rows, query.limit))
 
 
 @api.route("GET", "/refused/{id}", scope=Scope.REFUSED_READ, tag=TAG)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from pipeline.api.call import Call
 from pipeline.api.connector import ConnectorShown, Difference, Given, Note, author, row_of
-from pipeline.api.listing import Shown
+from pipeline.api.listing import Page, Shown
 from pipeline.api.route import Table
 from pipeline.operations import connectors, revisions
 from pipeline.operations.visible import may_save, named
@@ -37,10 +37,8 @@ class WholeRevisionShown(RevisionShown):
     settings: dict[str, Any]
 
 
-class Revisions(Shown):
+class Revisions(Page[RevisionShown]):
     """The connector's revisions, the newest first."""
-
-    items: list[RevisionShown]
 
 
 class Between(Strict):
@@ -50,10 +48,8 @@ class Between(Strict):
     new: Revision | None = Field(default=None, description="none: the newest")
 
 
-class Differences(Shown):
+class Differences(Page[Difference]):
     """What differs."""
-
-    items: list[Difference]
 
 
 class Restored(Strict):

@@ -27,11 +27,21 @@ class StageShown(Shown):
     waiting: str | None = Field(description="why its processes hold their batches, when they do")
 
 
+class SpoolShown(Shown):
+    """Accepted events on the disk of an ingress process, which took them while the broker was away."""
+
+    events: int
+    bytes: int
+    oldest_s: float = Field(description="how long the oldest has waited")
+    heard_s: float = Field(description="how long ago the process last told")
+
+
 class Stages(Shown):
     """The chain."""
 
     stages: list[StageShown]
     rungs: dict[str, int] = Field(description="frames that wait on each rung of the retry ladder")
+    spools: list[SpoolShown] = Field(description="what ingress processes keep on disk until the broker is back")
 
 
 @api.route("GET", "/stages", scope=Scope.STAGES_READ, tag="Stages")

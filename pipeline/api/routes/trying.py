@@ -12,7 +12,7 @@ from pipeline.api.call import Call
 from pipeline.api.connector import EXAMPLE as CONNECTOR
 from pipeline.api.connector import Given
 from pipeline.api.draft import Draft, Said, settings_of
-from pipeline.api.listing import Shown
+from pipeline.api.listing import Page, Shown
 from pipeline.api.route import Table, Uuid
 from pipeline.operations import connectors, journal
 from pipeline.operations.capture import capture
@@ -79,10 +79,8 @@ class TrialShown(Shown):
     before: bool = Field(description="an event of this id took effect before, so this one would do nothing")
 
 
-class Trials(Shown):
+class Trials(Page[TrialShown]):
     """What would become of the events, each seeing what those before it would have done."""
-
-    items: list[TrialShown]
 
 
 class Comparing(Strict):

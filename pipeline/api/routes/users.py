@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from pipeline.api.call import Call
-from pipeline.api.listing import Page, Paged, Shown, next_id
+from pipeline.api.listing import After, Limit, Page, Shown, next_page
 from pipeline.api.route import Id, Table
 from pipeline.operations import users as operations
 from pipeline.store import users
@@ -63,10 +63,8 @@ class UserPage(Page[UserShown]):
     """Users, in the order in which they came."""
 
 
-class UserFields(Shown):
+class UserFields(Page[UserField]):
     """The fields of the account's users."""
-
-    items: list[UserField]
 
 
 class UserFieldChange(Strict):
@@ -75,11 +73,18 @@ class UserFieldChange(Strict):
     label: str = Field(min_length=1, max_length=100)
 
 
+class UserQuery(Strict):
+    """Which page."""
+
+    limit: Limit = 50
+    after: Annotated[int, After("users")] = 0
+
+
 @api.route("GET", "/users", scope=Scope.USERS_READ, tag=TAG)
-async def list_users(call: Call, query: Paged) -> UserPage:
+async def list_users(call: Call, query: UserQuery) -> UserPage:
     """List the users of the account."""
     rows = await users.page(call.database, call.account, query.after, query.limit)
-    return UserPage(items=[UserShown(**row) for row in rows], next=next_id(rows, query.limit))
+    return UserPage(items=[UserShown(**row) for row in rows], next=next_page("users", rows, query.limit))
 
 
 @api.route("POST", "/users", scope=Scope.USERS_WRITE, tag=TAG, status=201, errors=[409], example=EXAMPLE)

@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr
 
 from pipeline.api.call import Call
 from pipeline.api.connector import Given
-from pipeline.api.listing import Shown
+from pipeline.api.listing import Page, Shown
 from pipeline.api.route import Table
 from pipeline.operations import secrets, urls
 from pipeline.operations.visible import named, visible
@@ -30,10 +30,9 @@ class UrlShown(Shown):
     created_at: datetime
 
 
-class Urls(Shown):
+class Urls(Page[UrlShown]):
     """The URLs that work, the newest first."""
 
-    items: list[UrlShown]
     steps: list[str] = Field(description="how the newest gets into the source, in order; empty where none works")
 
 
@@ -57,10 +56,8 @@ class SecretShown(Shown):
     updated_at: datetime
 
 
-class Secrets(Shown):
+class Secrets(Page[SecretShown]):
     """The secrets that the account keeps."""
-
-    items: list[SecretShown]
 
 
 class NewSecret(Strict):
