@@ -85,6 +85,16 @@ class Shown(BaseModel):
     model_config = ConfigDict(extra="ignore", from_attributes=True, populate_by_name=True)
 
 
+class Sync(Shown):
+    """What is done with a lead, and with an activity, by the names of the settings."""
+
+    lead: str | None = Field(description="`sync.lead`: capture, create, update or nothing; null: it was never asked")
+    activity: str | None = Field(description="`sync.activity`: as for leads, or off; null: it was never asked")
+
+
+FORMER: dict[str, Any] = {"deprecated": True}  # of a member that has another name now
+
+
 class Page(BaseModel, Generic[T]):
     """Some of a list."""
 

@@ -9,9 +9,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-import typer
 
-from pipeline.cli.session import acting, database, play
+from pipeline.cli.session import acting, clear_errors, database, play
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -67,15 +66,17 @@ def more(next: str | None) -> None:
 
 
 def page_after(of: str, text: str | None) -> Any:
-    """What `--after` stands for in this list; None: from its beginning. BadParameter."""
+    """What `--after` stands for in this list; None: from its beginning. Anything else is wrong use."""
     from pipeline.operations.cursor import unpacked
+    from pipeline.operations.errors import Invalid, Problem
 
     if text is None:
         return None
-    try:
-        return unpacked(of, text)[0]
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} {error}", param_hint="--after") from error
+    with clear_errors():
+        try:
+            return unpacked(of, text)[0]
+        except ValueError as error:
+            raise Invalid("the options are not valid", [Problem("after", f"{text!r} {error}", text)]) from error
 
 
 def _query(work: Work, given: Mapping[str, Any] | None) -> dict[str, Any]:

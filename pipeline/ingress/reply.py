@@ -29,7 +29,7 @@ def accepted(reply: Reply | None, ids: Sequence[str]) -> Brief:
 
 def finished(ids: Sequence[str], results: Mapping[str, Mapping[str, Any]]) -> web.Response:
     """200 with each event's outcome; 202 if some are still on their way, marked `pending`."""
-    told = [{"id": id, **results.get(id, {"outcome": "pending"})} for id in ids]
+    told = [{"id": id, "event_id": id, **results.get(id, {"outcome": "pending"})} for id in ids]
     status = 200 if all(id in results for id in ids) else 202
     return respond(status, {"accepted": len(ids), "ids": ids, "results": told})
 

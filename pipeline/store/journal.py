@@ -161,7 +161,8 @@ def _result(row: Any) -> dict[str, Any]:
         "lead": row["lead_id"],
         "call": row["call_id"],
         "activity": row["activity_id"],
-        "by": row["matched_by"],
+        "matched_by": row["matched_by"],
+        "by": row["matched_by"],  # its name in the version before
         "changed": row["changed"] or None,
         "reason": row["reason"],
         "stage": row["failed_stage"],

@@ -40,7 +40,7 @@ def moment(text: str, *, ahead: bool = False, now: datetime | None = None) -> da
             raise ValueError(f"is longer {'' if ahead else 'ago '}than calendars go") from error
         raise ValueError(f"is not in the calendar; give {FORMS}") from error  # such as 2026-02-30
     if found is None:
-        raise ValueError(f"must be {FORMS}")
+        raise ValueError(f"is neither a time nor an age; give {FORMS}")
     if not reachable or not FIRST <= found.year <= LAST:
         raise ValueError(f"must lie between {FIRST} and {LAST}")
     return found

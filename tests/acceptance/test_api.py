@@ -150,12 +150,12 @@ async def test_a_dead_letter_is_edited_by_command(leadpipe: Leadpipe, tmp_path: 
     file.write_text('{"phone": "+919822012399", "budget": "45000"')
     leadpipe.run("dead", "edit", str(letter["id"]), str(file), code=2)
     file.write_text('{"phone": "+919822012399", "budget": "45000"}')
-    leadpipe.run("dead", "edit", "999999", str(file), code=2)
+    leadpipe.run("dead", "edit", "999999", str(file), code=1)
     leadpipe.run("dead", "edit", str(letter["id"]), str(file))
     [row] = await eventually_some(leadpipe, "journal", "list", "--outcome", "created", "--connector", "website")
     assert row["event_id"] == failed["id"] and any(note.startswith("edited by") for note in row["notes"])
     assert leadpipe.json("journal", "list", "--connector", "website", "--outcome", "failed")["items"] == []
-    assert "no connector" in leadpipe.run("dead", "list", "--connector", "nope", code=2)
+    assert "no connector" in leadpipe.run("dead", "list", "--connector", "nope", code=1)
     assert "what a page ended with" in leadpipe.run("journal", "list", "--after", "x", code=2)
 
 
@@ -185,17 +185,17 @@ def test_accounts_users_and_keys_by_command(leadpipe: Leadpipe) -> None:
     leadpipe.run("user", "create", "kim@acme.example", *of, code=1)
     leadpipe.run("user", "create", "lee@acme.example", "--role", "boss", *of, code=2)
     leadpipe.run("user", "create", "lee@acme.example", "--field", "is_employee=maybe", *of, code=2)
-    assert {row["email"]: row["fields"] for row in leadpipe.json("user", "list", *of)} == {
+    assert {row["email"]: row["fields"] for row in leadpipe.json("user", "list", *of)["items"]} == {
         "boss@acme.example": {},
         "kim@acme.example": {"is_employee": True},
     }
-    leadpipe.run("key", "create", "--user", "nobody@acme.example", *of, code=2)
+    leadpipe.run("key", "create", "--user", "nobody@acme.example", *of, code=1)
     leadpipe.run("key", "create", "--user", "kim@acme.example", "--scope", "all", *of, code=2)
     narrow = leadpipe.json("key", "create", "--user", "kim@acme.example", "--scope", "journal:read", "--days", "7", *of)
     following = leadpipe.json("key", "rotate", str(narrow["id"]), "--hours", "1", *of)
     assert following["replaces"] == narrow["id"] and following["scopes"] == ["journal:read"]
     leadpipe.run("key", "revoke", str(narrow["id"]), *of)
-    leadpipe.run("key", "revoke", str(narrow["id"]), code=2)  # another account's
+    leadpipe.run("key", "revoke", str(narrow["id"]), code=1)  # another account's
     assert [row["id"] for row in leadpipe.json("key", "list", *of) if row["revoked_at"]] == [narrow["id"]]
     leadpipe.run("user", "set", "boss@acme.example", "--inactive", *of, code=1)  # the last administrator
     leadpipe.run("user", "set", "kim@acme.example", "--inactive", "--field", "is_employee=", *of)
@@ -215,14 +215,14 @@ def test_accounts_users_and_keys_by_command(leadpipe: Leadpipe) -> None:
     assert "key rotated" in told and "active: yes → no" in told
     assert leadpipe.json("user", "show", "KIM@acme.example", *of)["role"] == "editor"
     assert leadpipe.json("key", "show", str(narrow["id"]), *of)["scopes"] == ["journal:read"]
-    leadpipe.run("key", "show", "999", *of, code=2)
+    leadpipe.run("key", "show", "999", *of, code=1)
 
 
 def test_fields_by_command(leadpipe: Leadpipe) -> None:
     leadpipe.run("field", "set", "shoe_size", "--type", "number", "--label", "Shoe size")
     leadpipe.run("field", "set", "tier", "--type", "dropdown", "--option", "Gold", "--option", "Silver")
     leadpipe.run("field", "set", "tier", "--label", "Tier")
-    rows = {row["name"]: row for row in leadpipe.json("field", "list", "--record", "lead")}
+    rows = {row["name"]: row for row in leadpipe.json("field", "list", "--record", "lead")["items"]}
     assert (rows["shoe_size"]["type"], rows["tier"]["options"], rows["tier"]["label"]) == (
         "number",
         ["Gold", "Silver"],
@@ -231,13 +231,13 @@ def test_fields_by_command(leadpipe: Leadpipe) -> None:
     assert "boss" in leadpipe.run("field", "set", "size", "--type", "boss", code=2)
     leadpipe.run("field", "set", "pan", "--unique", "--junk", "AAAAA0000A")
     assert leadpipe.json("field", "show", "pan")["junk"] == ["AAAAA0000A"]
-    leadpipe.run("field", "show", "nothing", code=2)
+    leadpipe.run("field", "show", "nothing", code=1)
 
 
 def test_presets_and_conditions_by_command(leadpipe: Leadpipe, tmp_path: Path) -> None:
-    assert "leadsquared-lead" in [row["name"] for row in leadpipe.json("preset", "list")]
+    assert "leadsquared-lead" in [row["name"] for row in leadpipe.json("preset", "list")["items"]]
     assert leadpipe.json("preset", "show", "leadsquared-lead")["primary_key"]
-    assert "leadsquared-lead" in leadpipe.run("preset", "show", "leadsquared-led", code=2)
+    assert "leadsquared-lead" in leadpipe.run("preset", "show", "leadsquared-led", code=1)
     file = tmp_path / "conditions.toml"
     file.write_text('name = "conditions"\npreset = "generic-json"\n')
     leadpipe.run("connector", "apply", str(file))

@@ -223,7 +223,7 @@ async def listed(leadpipe: Leadpipe, events: list[str], *arguments: str) -> Any:
     rows: list[dict[str, Any]] = []
 
     async def complete() -> bool:
-        rows[:] = leadpipe.json(*arguments)
+        rows[:] = leadpipe.json(*arguments)["items"]
         return sorted(row["event_id"] for row in rows) == sorted(events)
 
     await until(complete, f"a list of {len(events)}", PROCESSES)
@@ -282,7 +282,7 @@ async def test_a_connector_that_is_switched_off_or_removed_takes_nothing(leadpip
     await answers(url, ping, 200, None)
     assert leadpipe.run("connector", "remove", "telephony-calls", "--yes") == "removed telephony-calls\n"
     await answers(url, ping, 404, "Unknown token")
-    assert "no connector" in leadpipe.run("connector", "show", "telephony-calls", code=2)
+    assert "no connector" in leadpipe.run("connector", "show", "telephony-calls", code=1)
 
 
 async def answers(url: str, document: Any, status: int, title: str | None) -> None:

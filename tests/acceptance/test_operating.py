@@ -103,8 +103,6 @@ def test_wrong_use_is_said_in_one_line(leadpipe: Leadpipe, tmp_path: Path) -> No
     text.write_text('{"a": 1}\n{"a": \n')
     for arguments, told in (
         (("work", "normalise"), "no stage 'normalise'"),
-        (("connector", "show", "webside"), "no connector 'webside'"),
-        (("dead", "replay", "--connector", "webside"), "no connector 'webside'"),
         (("connector", "apply", str(bad)), "no-such-preset"),
         (("send", str(text), "--connector", "website"), "line 2 is not JSON"),
         (("journal", "list", "--after", "there"), "'there' is not what a page ended with"),
@@ -120,6 +118,9 @@ def test_wrong_use_is_said_in_one_line(leadpipe: Leadpipe, tmp_path: Path) -> No
         (("send", str(tmp_path / "none.json"), "--connector", "website"), "does not exist"),
     ):
         assert told in leadpipe.run(*arguments, code=2)
+    for missing in (("connector", "show", "webside"), ("dead", "replay", "--connector", "webside")):
+        [line] = leadpipe.run(*missing, code=1).splitlines()
+        assert line.startswith("leadpipe: no connector 'webside'")
     [line] = leadpipe.run("journal", "show", "no-such-event", code=1).splitlines()
     assert "no event 'no-such-event'" in line
     [line] = leadpipe.run("up", code=1).splitlines()

@@ -137,7 +137,7 @@ async def test_strangers_are_kept_apart_and_sent_only_by_somebody_who_says_so(
 def test_wrong_use_is_said_before_anything_is_done(leadpipe: Leadpipe) -> None:
     assert "give ids, or options that select requests, or --all" in leadpipe.run("refused", "send", code=2)
     assert "give ids" in leadpipe.run("refused", "send", "1", "--all", code=2)
-    assert "no refused request 99999" in leadpipe.run("refused", "send", "99999", code=2)
-    assert "no refused request 99999" in leadpipe.run("refused", "show", "99999", code=2)
-    assert "no connector" in leadpipe.run("refused", "list", "--connector", "nobody", code=2)
+    assert "no refused request 99999" in leadpipe.run("refused", "send", "99999", code=1)
+    assert "no refused request 99999" in leadpipe.run("refused", "show", "99999", code=1)
+    assert "no connector" in leadpipe.run("refused", "list", "--connector", "nobody", code=1)
     assert leadpipe.run("refused", "list", "--since", "2100-01-01", "--json") == "[]\n"

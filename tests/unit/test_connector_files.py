@@ -86,7 +86,7 @@ def test_planned_applied_exported_and_applied_again(environment: dict[str, str],
     assert {file.name: file.read_bytes() for file in out.iterdir()} == files
     one = run(environment, "export", "acme")
     assert files["acme.toml"].decode() == f"#:schema ./connector.schema.json\n\n{one}"
-    run(environment, "export", "nobody", code=2)
+    run(environment, "export", "nobody", code=1)
     run(environment, "export", code=2)
 
 
@@ -161,8 +161,8 @@ def test_revisions_say_who_and_why_and_come_back(environment: dict[str, str], fo
     assert run(environment, "diff", "acme", "1") == "nothing differs\n"
     assert "in force already" in run(environment, "restore", "acme", "1")
     assert json.loads(run(environment, "revisions", "acme", "--json"))[0]["note"] == "restored revision 1"
-    assert "it has 1 to 4" in run(environment, "restore", "acme", "9", code=2)
-    run(environment, "revisions", "nobody", code=2)
+    assert "it has 1 to 4" in run(environment, "restore", "acme", "9", code=1)
+    run(environment, "revisions", "nobody", code=1)
     run(environment, "remove", "acme", "--yes")
     assert "revision 5" in run(environment, "restore", "acme", "2")  # a removed one comes back with its history
 
@@ -233,7 +233,7 @@ async def test_try_and_compare_by_command(environment: dict[str, str], database:
     assert "1 events compared: 0 the same, 1 different" in out and "lead.score" in out and id in out
     found = json.loads(await asked(environment, "compare", "web", "--draft", draft, "--json"))
     assert (found["compared"], found["different"], found["ids"]) == (1, 1, [id])
-    assert "nobody" in await asked(environment, "compare", "nobody", "--draft", draft, code=2)
+    assert "nobody" in await asked(environment, "compare", "nobody", "--draft", draft, code=1)
     assert await database.fetchval("SELECT count(*) FROM lead") == 1
 
 

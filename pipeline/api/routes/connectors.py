@@ -6,13 +6,13 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, computed_field
 
 from pipeline.api.answer import ProblemShown, problem
 from pipeline.api.call import Call
 from pipeline.api.connector import EXAMPLE, ConnectorShown, Given, Note, Saved, author, row_of, saved
 from pipeline.api.draft import Draft, Judged, settings_of, wish_of
-from pipeline.api.listing import After, Limit, Moment, Page, Shown, next_page
+from pipeline.api.listing import FORMER, After, Limit, Moment, Page, Shown, Sync, next_page
 from pipeline.api.route import Table
 from pipeline.operations import connectors, noted, plan
 from pipeline.operations.as_code import canonical
@@ -47,8 +47,8 @@ class WholeConnectorShown(ConnectorShown):
     trouble: str | None = Field(description="why the connector cannot be used; null: it can")
     map: list[dict[str, Any]] = Field(description="the mapping in force: the preset's rows and the connector's own")
     keys: list[str] = Field(description="the search keys in force, in order")
-    lead_behaviour: str | None
-    activity_behaviour: str | None
+    lead_behaviour: str | None = Field(json_schema_extra=FORMER, description="see `sync.lead`")
+    activity_behaviour: str | None = Field(json_schema_extra=FORMER, description="see `sync.activity`")
     refused_today: list[ProblemShown] = Field(
         description="what it was saved with and could not be saved with today; such a row fills its field, and what it "
         "writes identifies nobody"
@@ -56,6 +56,12 @@ class WholeConnectorShown(ConnectorShown):
     problems: list[TroubleShown] = Field(
         description="what more than a few in a hundred of its events are noted with, since it was saved last"
     )
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def sync(self) -> Sync:
+        """The settings `sync.lead` and `sync.activity` in force."""
+        return Sync(lead=self.lead_behaviour, activity=self.activity_behaviour)
 
 
 class NoteShown(Shown):

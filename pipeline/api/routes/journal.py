@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, computed_field
 
 from pipeline.api.call import Call
-from pipeline.api.listing import After, Limit, Moment, Page, Shown
+from pipeline.api.listing import FORMER, After, Limit, Moment, Page, Shown, Sync
 from pipeline.api.route import Table, Uuid
 from pipeline.api.routes.dead import Status
 from pipeline.operations import journal
@@ -44,11 +44,17 @@ class EventShown(Shown):
     attempts: int
     replay: int = Field(description="how often it was sent through again")
     notes: list[str]
-    lead_sync: str | None = Field(description="the behaviour for leads that was in force")
-    activity_sync: str | None = Field(description="the behaviour for activities that was in force")
+    lead_sync: str | None = Field(json_schema_extra=FORMER, description="see `sync.lead`")
+    activity_sync: str | None = Field(json_schema_extra=FORMER, description="see `sync.activity`")
     decision: dict[str, Any] | None = Field(
         description="what a person decided about it, where its keys named two leads"
     )
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def sync(self) -> Sync:
+        """The settings `sync.lead` and `sync.activity` that were in force."""
+        return Sync(lead=self.lead_sync, activity=self.activity_sync)
 
 
 class FailureShown(Shown):

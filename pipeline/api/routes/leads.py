@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, computed_field
 
 from pipeline.api.call import Call
-from pipeline.api.listing import After, Limit, Page, Shown, next_page
+from pipeline.api.listing import FORMER, After, Limit, Page, Shown, next_page
 from pipeline.api.route import Table, Uuid
 from pipeline.operations import leads
 from schemas.access import Scope
@@ -18,6 +18,18 @@ from schemas.strict import Strict
 
 api = Table()
 TAG = "Leads"
+
+
+class OfEvent(Shown):
+    """What an event set."""
+
+    event_id: str
+
+    @computed_field(json_schema_extra=FORMER)  # type: ignore[prop-decorator]
+    @property
+    def event(self) -> str:
+        """As `event_id`, for clients of the version before."""
+        return self.event_id
 
 
 class LeadShown(Shown):
@@ -29,12 +41,12 @@ class LeadShown(Shown):
     updated_at: datetime
 
 
-class Provenance(Shown):
+class Provenance(OfEvent):
     """One field of a lead, and what set it."""
 
     field: str
     value: Any
-    event: str
+    event_id: str = Field(validation_alias="event", description="the event that set it")
     occurred_at: str
     received_at: str | None = Field(
         description="when the event arrived: of equal times the later one counts; null: an older Leadpipe wrote it"
@@ -101,11 +113,11 @@ class OneField(Strict):
     field: str | None = Field(default=None, pattern=NAME, description="only this field; none: all")
 
 
-class Replaced(Shown):
+class Replaced(OfEvent):
     """The value that was replaced."""
 
     value: Any
-    event: str
+    event_id: str = Field(validation_alias="event", description="the event that had set it")
     connector: str | None
     occurred_at: str
 
@@ -133,13 +145,13 @@ class Explained(Shown):
     fields: list[FieldExplained]
 
 
-class Was(Shown):
+class Was(OfEvent):
     """What a field was."""
 
     field: str
     value: Any
     since: str
-    event: str
+    event_id: str = Field(validation_alias="event", description="the event that had set it")
     until: str
     replaced_by: str = Field(description="the event")
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import Field
+from pydantic import BeforeValidator, Field, computed_field
 
 from pipeline.api.call import Call
 from pipeline.api.connector import EXAMPLE as CONNECTOR
 from pipeline.api.connector import Given
 from pipeline.api.draft import Draft, Said, settings_of
-from pipeline.api.listing import Page, Shown
+from pipeline.api.listing import FORMER, Page, Shown
 from pipeline.api.route import Table, Uuid
 from pipeline.operations import connectors, journal
 from pipeline.operations.capture import capture
@@ -41,12 +41,33 @@ class Payload(Strict):
     )
 
 
+def _as_counted(outcome: Any) -> Any:
+    """`dead letter` as the metrics name it."""
+    return outcome.replace(" ", "_") if isinstance(outcome, str) else outcome
+
+
+class MatchShown(Shown):
+    """The lead that an event is about."""
+
+    lead: str | None = Field(description="null: a new one")
+    matched_by: str | None = Field(validation_alias="by", description="the search key that found it")
+    value: str | None = Field(description="the value of that key")
+
+    @computed_field(json_schema_extra=FORMER)  # type: ignore[prop-decorator]
+    @property
+    def by(self) -> str | None:
+        """As `matched_by`, for clients of the version before."""
+        return self.matched_by
+
+
 class StepShown(Shown):
     """What one stage made of the event."""
 
     stage: str
-    outcome: str = Field(
-        description="forward, retry, dead letter, drop; not run: the stage does not say what effects it has"
+    outcome: Annotated[Literal["forward", "retry", "dead_letter", "drop", "not_run"], BeforeValidator(_as_counted)] = (
+        Field(
+            description="as the metric `leadpipe_stage_events_total` names it; not_run: the stage does not say it has"
+        )
     )
     data: dict[str, Any] | None = Field(description="what it handed on")
     why: str | None
@@ -68,15 +89,21 @@ class FieldChangeShown(Shown):
 class TrialShown(Shown):
     """What would become of one event."""
 
-    id: str
+    event_id: str = Field(validation_alias="id")
     outcome: str
     reason: str | None
     failure: dict[str, Any] | None
-    match: dict[str, Any] | None = Field(description="the lead that would match (none: a new one), and by which key")
+    match: MatchShown | None = Field(description="the lead that would match, and by which key; null: none was sought")
     changes: list[FieldChangeShown]
     steps: list[StepShown]
     notes: list[str]
     before: bool = Field(description="an event of this id took effect before, so this one would do nothing")
+
+    @computed_field(json_schema_extra=FORMER)  # type: ignore[prop-decorator]
+    @property
+    def id(self) -> str:
+        """As `event_id`, for clients of the version before."""
+        return self.event_id
 
 
 class Trials(Page[TrialShown]):
@@ -103,9 +130,15 @@ class Departure(Shown):
 class Differing(Shown):
     """One event that ends differently by the draft."""
 
-    id: str
+    event_id: str = Field(validation_alias="id")
     received_at: datetime
     departures: list[Departure]
+
+    @computed_field(json_schema_extra=FORMER)  # type: ignore[prop-decorator]
+    @property
+    def id(self) -> str:
+        """As `event_id`, for clients of the version before."""
+        return self.event_id
 
 
 class ComparisonShown(Shown):
