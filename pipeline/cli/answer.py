@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-
 from pipeline.cli.session import acting, clear_errors, database, play
 
 if TYPE_CHECKING:
