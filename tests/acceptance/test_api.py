@@ -196,7 +196,7 @@ def test_accounts_users_and_keys_by_command(leadpipe: Leadpipe) -> None:
     assert following["replaces"] == narrow["id"] and following["scopes"] == ["journal:read"]
     leadpipe.run("key", "revoke", str(narrow["id"]), *of)
     leadpipe.run("key", "revoke", str(narrow["id"]), code=1)  # another account's
-    assert [row["id"] for row in leadpipe.json("key", "list", *of) if row["revoked_at"]] == [narrow["id"]]
+    assert [row["id"] for row in leadpipe.json("key", "list", *of)["items"] if row["revoked_at"]] == [narrow["id"]]
     leadpipe.run("user", "set", "boss@acme.example", "--inactive", *of, code=1)  # the last administrator
     leadpipe.run("user", "set", "kim@acme.example", "--inactive", "--field", "is_employee=", *of)
     leadpipe.run("user", "field", "relabel", "is_employee", "Employee", *of)

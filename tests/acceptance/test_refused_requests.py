@@ -140,4 +140,4 @@ def test_wrong_use_is_said_before_anything_is_done(leadpipe: Leadpipe) -> None:
     assert "no refused request 99999" in leadpipe.run("refused", "send", "99999", code=1)
     assert "no refused request 99999" in leadpipe.run("refused", "show", "99999", code=1)
     assert "no connector" in leadpipe.run("refused", "list", "--connector", "nobody", code=1)
-    assert leadpipe.run("refused", "list", "--since", "2100-01-01", "--json") == "[]\n"
+    assert leadpipe.json("refused", "list", "--since", "2100-01-01") == {"items": [], "next": None}

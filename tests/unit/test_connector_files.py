@@ -70,7 +70,7 @@ def states(environment: Mapping[str, str], *arguments: str | Path) -> dict[str, 
 def test_planned_applied_exported_and_applied_again(environment: dict[str, str], folder: Path, tmp_path: Path) -> None:
     plan = run(environment, "apply", "--plan", folder)
     assert "+ create acme" in plan and "makes the lead field pan (text)" in plan and "nothing was written" in plan
-    assert json.loads(run(environment, "list", "--json")) == []
+    assert json.loads(run(environment, "list", "--json"))["items"] == []
     # the first file in order uses a field that the second one brings along
     assert states(environment, folder) == {"acme": "created", "second": "created", "plain": "created"}
     assert states(environment, folder) == {"acme": "unchanged", "second": "unchanged", "plain": "unchanged"}
@@ -109,7 +109,7 @@ def test_one_wrong_file_keeps_all_back_and_every_problem_is_named(environment: d
         assert "a number must be finite" in told
     entries = json.loads(run(environment, "apply", "--plan", folder, "--json", code=2).partition("leadpipe:")[0])
     assert [entry["state"] for entry in entries if entry["name"] == "acme"] == ["create"]
-    assert json.loads(run(environment, "list", "--json")) == []
+    assert json.loads(run(environment, "list", "--json"))["items"] == []
     assert run(environment, "apply", folder / "no-such.toml", code=2)
 
 
@@ -134,9 +134,9 @@ def test_what_would_change_is_shown_field_by_field_and_row_by_row(environment: d
     ):
         assert line in plan.splitlines() or any(each.startswith(line) for each in plan.splitlines()), (line, plan)
     assert states(environment, folder, "--note", "moved")["acme"] == "changed"
-    assert [row["name"] for row in json.loads(run(environment, "list", "--json"))] == ["acme", "plain", "second"]
+    assert [row["name"] for row in json.loads(run(environment, "list", "--json"))["items"]] == ["acme", "plain", "second"]
     assert states(environment, folder, "--prune", "--yes")["plain"] == "removed"
-    assert [row["name"] for row in json.loads(run(environment, "list", "--json"))] == ["acme", "second"]
+    assert [row["name"] for row in json.loads(run(environment, "list", "--json"))["items"]] == ["acme", "second"]
 
 
 def test_revisions_say_who_and_why_and_come_back(environment: dict[str, str], folder: Path) -> None:
@@ -144,7 +144,7 @@ def test_revisions_say_who_and_why_and_come_back(environment: dict[str, str], fo
     (folder / "acme.toml").write_text(ACME.replace('"IN"', '"US"'))
     run(environment, "apply", folder / "acme.toml", "--note", "they moved")
     run(environment, "disable", "acme")
-    rows = json.loads(run(environment, "revisions", "acme", "--json"))
+    rows = json.loads(run(environment, "revisions", "acme", "--json"))["items"]
     assert [(row["revision"], row["note"], row["changed"]) for row in rows] == [
         (3, "disabled", ["enabled"]),
         (2, "they moved", ["default_country"]),
@@ -153,14 +153,14 @@ def test_revisions_say_who_and_why_and_come_back(environment: dict[str, str], fo
     assert all(row["saved_by"].endswith(", by command") for row in rows)
     assert "they moved" in run(environment, "revisions", "acme")
     assert run(environment, "diff", "acme", "1", "2").split() == ["~", "default_country:", '"IN"', "→", '"US"']
-    assert {row["place"] for row in json.loads(run(environment, "diff", "acme", "1", "--json"))} == {
+    assert {row["place"] for row in json.loads(run(environment, "diff", "acme", "1", "--json"))["items"]} == {
         "enabled",
         "default_country",
     }
     assert "revision 4" in run(environment, "restore", "acme", "1")
     assert run(environment, "diff", "acme", "1") == "nothing differs\n"
     assert "in force already" in run(environment, "restore", "acme", "1")
-    assert json.loads(run(environment, "revisions", "acme", "--json"))[0]["note"] == "restored revision 1"
+    assert json.loads(run(environment, "revisions", "acme", "--json"))["items"][0]["note"] == "restored revision 1"
     assert "it has 1 to 4" in run(environment, "restore", "acme", "9", code=1)
     run(environment, "revisions", "nobody", code=1)
     run(environment, "remove", "acme", "--yes")
@@ -214,7 +214,7 @@ async def test_try_and_compare_by_command(environment: dict[str, str], database:
     out = await asked(environment, "try", "web", payload, code=1)
     for part in ("event 1 of 2: updated", "found by phone +919811122233", "lead.city", "Goa", "2 of 2: failed", "many"):
         assert part in out, out
-    trials = json.loads(await asked(environment, "try", "web", payload, "--json", code=1))
+    trials = json.loads(await asked(environment, "try", "web", payload, "--json", code=1))["items"]
     assert [trial["outcome"] for trial in trials] == ["updated", "failed"]
     assert trials[1]["failure"]["field"] == "lead.score"
     payload.write_text("phone=09811122255&name=Form")
