@@ -201,10 +201,10 @@ def test_accounts_users_and_keys_by_command(leadpipe: Leadpipe) -> None:
     leadpipe.run("user", "set", "kim@acme.example", "--inactive", "--field", "is_employee=", *of)
     leadpipe.run("user", "field", "relabel", "is_employee", "Employee", *of)
     leadpipe.run("user", "field", "relabel", "is_employee", "", *of, code=2)
-    assert [row["label"] for row in leadpipe.json("user", "field", "list", *of)] == ["Employee"]
+    assert [row["label"] for row in leadpipe.json("user", "field", "list", *of)["items"]] == ["Employee"]
     leadpipe.run("user", "field", "remove", "is_employee", "--yes", *of)
-    assert leadpipe.json("user", "field", "list", *of) == []
-    changes = leadpipe.json("account", "changes", *of)
+    assert leadpipe.json("user", "field", "list", *of)["items"] == []
+    changes = leadpipe.json("account", "changes", *of)["items"]
     assert [(row["what"], row["subject"]) for row in changes[-2:]] == [
         ("key created", first["prefix"]),
         ("user created", "boss@acme.example"),
