@@ -15,10 +15,11 @@ import orjson
 
 from pipeline.operations.cases import Case, Expect, outcome_of
 from pipeline.operations.connectors import find
-from pipeline.operations.errors import Invalid, NotFound
+from pipeline.operations.errors import InUse, Invalid, NotFound
 from pipeline.operations.scrub import identifying, scrubbed
 from pipeline.operations.toml import written
 from pipeline.store import requests
+from pipeline.store.connectors import identity_of
 from pipeline.store.database import Database
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")  # it becomes a file's
@@ -45,13 +46,16 @@ class Captured:
 
 
 async def capture(database: Database, account: int, event: str, name: str | None = None) -> Captured:
-    """Make a case of an event. Raises NotFound, and Invalid if something personal could not be replaced."""
+    """Make a case of an event. Raises NotFound; InUse (its connector is removed); Invalid (a personal value is left)."""
     if name is not None and not NAME.fullmatch(name):
         raise Invalid("the name becomes a file's: letters, digits, hyphens and underscores, at most 100")
     found = await requests.one(database, account, event)
     if found is None:
         raise NotFound(f"the journal has no event {event!r} whose request is kept")
     real, connector_name = found
+    live = await identity_of(database, account, connector_name)
+    if live is None or live[0] != real.connector:  # another one may have its name
+        raise InUse(f"the connector of event {event} is removed; no settings are in force to make a test case with")
     connector = await find(database, account, connector_name)
     document = orjson.loads(real.raw)
     people = identifying(document, connector)

@@ -17,7 +17,7 @@ from schemas.settings import Access, ConnectorSettings
 
 @dataclass(frozen=True, slots=True)
 class Visible:
-    """The connectors that somebody sees, by id; removed ones too, for an administrator, since their journal stays."""
+    """The connectors that somebody sees, by id; `removed` ones too, as far as they saw them when they were removed."""
 
     names: dict[int, str]
     removed: frozenset[int]
@@ -26,11 +26,18 @@ class Visible:
     def id_of(self, given: str) -> int:
         """The id of the connector with this name, or this id. Raises NotFound.
 
-        A text of digits alone is an id. Of a removed connector only the id finds it.
+        A text of digits alone is an id, and never a name. Of a removed connector only the id finds it, since
+        another one may have its name.
         """
-        for id, name in self.names.items():
-            if given == (str(id) if given.isdecimal() else name):
-                return id
+        if given.isdecimal():
+            found = [id for id in self.names if given == str(id)]
+        else:
+            found = [id for id, name in self.live.items() if given == name]
+        if found:
+            return found[0]
+        if had := sorted(id for id in self.removed if self.names.get(id) == given):
+            told = ", ".join(map(str, had))
+            raise NotFound(f"connector {given!r} is removed; its id still finds what it did: {told}")
         raise NotFound(f"no connector {given!r}; see the list of connectors")
 
     def holds(self, row: Mapping[str, Any]) -> bool:
@@ -42,19 +49,20 @@ class Visible:
         return {**row, "connector": self.names.get(row["connector_id"])}
 
     @property
+    def live(self) -> dict[int, str]:
+        """Those that are not removed. No two of them have one name."""
+        return {id: name for id, name in self.names.items() if id not in self.removed}
+
+    @property
     def ids(self) -> list[int] | None:
         """For a filter; None: all of the account."""
         return None if self.is_all else list(self.names)
 
 
 async def visible(database: Database, actor: Actor) -> Visible:
-    """The connectors of the caller's account that are open to them."""
+    """The connectors of the caller's account that are open to them; removed ones by the access that they had last."""
     rows = await connectors.opened_to(database, actor.account)
-    names = {
-        row["id"]: row["name"]
-        for row in rows
-        if actor.is_admin or (row["removed_at"] is None and actor.sees(_access(row["access"])))
-    }
+    names = {row["id"]: row["name"] for row in rows if actor.is_admin or actor.sees(_access(row["access"]))}
     removed = frozenset(row["id"] for row in rows if row["removed_at"] is not None)
     return Visible(names, removed, actor.is_admin)
 
@@ -80,7 +88,7 @@ async def may_save(database: Database, actor: Actor, settings: Sequence[Connecto
     """Raises Forbidden if the caller could not use one of these connectors afterwards, or cannot now."""
     if actor.is_admin:
         return
-    open_now = set((await visible(database, actor)).names.values())
+    open_now = set((await visible(database, actor)).live.values())
     stored = await connectors.stored(database, actor.account)
     for each in settings:
         if each.name in stored and each.name not in open_now:

@@ -31,12 +31,13 @@ SELECT id, name, preset, enabled, revision, created_at, updated_at FROM connecto
 WHERE account_id = $1 AND removed_at IS NULL AND ($2::text IS NULL OR name = $2) ORDER BY name
 """
 
-# A removed connector that is set up again is the same connector: its journal and its dead letters belong to it.
+# What is set up under the name of a removed connector is another one: the journal, the dead letters and the settings of
+# the removed one are not its own.
 UPSERT = """
 INSERT INTO connector (account_id, name, preset, settings, enabled) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (account_id, name) DO UPDATE SET
+ON CONFLICT (account_id, name) WHERE removed_at IS NULL DO UPDATE SET
     preset = excluded.preset, settings = excluded.settings, enabled = excluded.enabled,
-    revision = connector.revision + 1, removed_at = NULL, updated_at = now()
+    revision = connector.revision + 1, updated_at = now()
 RETURNING id, revision
 """
 
@@ -44,10 +45,14 @@ REVISION = """
 INSERT INTO connector_revision (connector_id, revision, settings, saved_by, note) VALUES ($1, $2, $3, $4, $5)
 """
 
+# of the connector that has this name; if none has it any more, of the one that had it last
 REVISIONS = """
-SELECT r.revision, r.settings, r.created_at, r.saved_by, r.note
-FROM connector_revision AS r JOIN connector AS c ON c.id = r.connector_id
-WHERE c.account_id = $1 AND c.name = $2 ORDER BY r.revision DESC
+SELECT revision, settings, created_at, saved_by, note FROM connector_revision
+WHERE connector_id = (
+    SELECT id FROM connector WHERE account_id = $1 AND name = $2
+    ORDER BY removed_at IS NOT NULL, removed_at DESC, id DESC LIMIT 1
+)
+ORDER BY revision DESC
 """
 
 State = Literal["created", "changed", "unchanged"]
@@ -110,10 +115,13 @@ async def listed(database: Database, account: int, name: str) -> dict[str, Any] 
 
 
 async def opened_to(database: Database, account: int) -> list[dict[str, Any]]:
-    """Whom each connector of an account is opened to: id, name, access, removed_at; also of removed ones."""
+    """Whom each connector of an account is opened to: id, name, access, removed_at.
+
+    Of a removed one, whom it was opened to when it was removed. Those that are not removed come first.
+    """
     rows = await database.fetch(
         "SELECT id, name, settings -> 'access' AS access, removed_at FROM connector WHERE account_id = $1"
-        " ORDER BY removed_at IS NOT NULL, name",
+        " ORDER BY removed_at IS NOT NULL, name, id",
         account,
     )
     return [dict(row) for row in rows]
@@ -147,9 +155,9 @@ async def get(database: Database, account: int, name: str) -> Connector | None:
 
 
 async def identity_of(database: Database, account: int, name: str) -> tuple[int, int] | None:
-    """The id and the revision of a connector of this name, also of one that was removed; None: there was none."""
+    """The id and the revision of the connector of this name; None: there is none."""
     row = await database.fetchrow(
-        "SELECT id, revision FROM connector WHERE account_id = $1 AND name = $2", account, name
+        "SELECT id, revision FROM connector WHERE account_id = $1 AND name = $2 AND removed_at IS NULL", account, name
     )
     return None if row is None else (row["id"], row["revision"])
 
@@ -164,7 +172,10 @@ async def stored(database: Database, account: int) -> dict[str, dict[str, Any]]:
 
 
 async def revisions(database: Database, account: int, name: str) -> list[dict[str, Any]]:
-    """The settings that a connector had, the newest first: revision, settings, created_at, saved_by, note."""
+    """The settings that a connector had, the newest first: revision, settings, created_at, saved_by, note.
+
+    Where no connector has this name any more: those of the one that had it last.
+    """
     return [dict(row) for row in await database.fetch(REVISIONS, account, name)]
 
 
@@ -238,7 +249,7 @@ async def enable(database: Database, account: int, name: str, enabled: bool, aut
 
     async def work(connection: Connection) -> bool:
         row = await _locked(connection, account, name)
-        if row is None or row["removed_at"] is not None:
+        if row is None:
             return False
         settings = ConnectorSettings(**{**row["settings"], "enabled": enabled})
         await _apply(account, settings, author, connection)
@@ -248,13 +259,13 @@ async def enable(database: Database, account: int, name: str, enabled: bool, aut
 
 
 async def remove(database: Database, account: int, name: str) -> bool:
-    """Take a connector away: its URLs stop working for good. Its journal stays. False if there is none."""
+    """Take a connector away: its URLs stop working for good. Its journal stays its own. False if there is none."""
     return await database.transaction(partial(_remove, account, name))
 
 
 async def _remove(account: int, name: str, connection: Connection) -> bool:
     row = await _locked(connection, account, name)
-    if row is None or row["removed_at"] is not None:
+    if row is None:
         return False
     await connection.execute("UPDATE connector SET removed_at = now(), updated_at = now() WHERE id = $1", row["id"])
     await connection.execute("DELETE FROM connector_token WHERE connector_id = $1", row["id"])
@@ -266,13 +277,13 @@ async def _apply(
 ) -> Applied:
     stored = settings.model_dump(mode="json", by_alias=True, exclude_unset=True)
     old = await _locked(connection, account, settings.name)
-    if old is not None and old["removed_at"] is None and _same(old["settings"], settings, alike):
+    if old is not None and _same(old["settings"], settings, alike):
         return Applied(old["id"], old["revision"], "unchanged", await tokens.newest(connection, old["id"]))
     row = await connection.fetchrow(UPSERT, account, settings.name, settings.preset, stored, settings.enabled)
     if row is None:
         raise AssertionError("INSERT … RETURNING returns a row")
     await connection.execute(REVISION, row["id"], row["revision"], stored, author.who, author.note)
-    state: State = "created" if old is None or old["removed_at"] is not None else "changed"
+    state: State = "created" if old is None else "changed"
     return Applied(row["id"], row["revision"], state, await tokens.newest(connection, row["id"]))
 
 
@@ -288,7 +299,9 @@ async def _locked(connection: Connection, account: int, name: str) -> Any:
     """The row of this name, or None; nobody else applies this name until the transaction ends."""
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 7))", f"connector {account} {name}")
     return await connection.fetchrow(
-        "SELECT id, revision, settings, removed_at FROM connector WHERE account_id = $1 AND name = $2", account, name
+        "SELECT id, revision, settings FROM connector WHERE account_id = $1 AND name = $2 AND removed_at IS NULL",
+        account,
+        name,
     )
 
 

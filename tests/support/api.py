@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import secrets
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -144,4 +145,13 @@ async def key_of(served: Served, role: Role, *scopes: Scope) -> str:
     made = await keys.create(
         served.database, actor, "narrow", email=f"{role}@{served.ours.name}.example.com", scopes=list(scopes)
     )
+    return made.whole
+
+
+async def another_user(served: Served, role: str, *scopes: Scope, fields: Mapping[str, Any] | None = None) -> str:
+    """Another user of ours; returns their key, with all that the role allows, or with these scopes alone."""
+    actor = Actor.local(served.ours.id)
+    email = f"{role}-{secrets.token_hex(4)}@{served.ours.name}.example.com"
+    await users.create(served.database, actor, email, role=Role(role), fields=fields or {})
+    made = await keys.create(served.database, actor, "another", email=email, scopes=list(scopes) or None)
     return made.whole

@@ -80,8 +80,20 @@ async def test_a_removed_connector_loses_its_url_for_good(database: Database) ->
     assert await connectors.get(database, ACCOUNT, "web") is None
     assert await connectors.load_all(database) == []
     again = await connectors.apply(database, ACCOUNT, WEB)
-    assert (again.state, again.id) == ("created", first.id)
-    assert again.token != first.token and again.revision == 2
+    assert (again.state, again.revision) == ("created", 1)
+    assert again.id != first.id and again.token != first.token
+
+
+async def test_each_connector_of_a_name_keeps_its_own_revisions(database: Database) -> None:
+    for country in ("IN", "DE", "FR"):
+        await connectors.apply(database, ACCOUNT, WEB.model_copy(update={"default_country": country}))
+        assert await connectors.remove(database, ACCOUNT, "web")
+    [last] = await connectors.revisions(database, ACCOUNT, "web")
+    assert last["settings"]["default_country"] == "FR"  # nothing has the name, so it is the last that had it
+    assert await connectors.identity_of(database, ACCOUNT, "web") is None
+    await connectors.apply(database, ACCOUNT, WEB)
+    [now] = await connectors.revisions(database, ACCOUNT, "web")
+    assert "default_country" not in now["settings"]
 
 
 async def test_a_connector_that_no_longer_fits_is_left_out_alone(database: Database) -> None:

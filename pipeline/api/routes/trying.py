@@ -202,7 +202,7 @@ async def compare_connector(call: Call, connector: Given, body: Comparing) -> Co
     return ComparisonShown.model_validate(found.shown())
 
 
-@api.route("POST", "/journal/{event}/capture", scope=Scope.JOURNAL_READ, tag=TAG)
+@api.route("POST", "/journal/{event}/capture", scope=Scope.JOURNAL_READ, tag=TAG, errors=[409])
 async def capture_event(call: Call, event: Uuid, body: Case) -> CaseShown:
     """Make a test case of a real event, with personal data replaced by made-up data."""
     await journal.show(call.database, call.actor, str(event))

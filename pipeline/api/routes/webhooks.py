@@ -99,7 +99,7 @@ async def withdraw_urls(call: Call, connector: Given) -> Urls:
 @api.route("GET", "/secrets", scope=Scope.CONNECTORS_READ, tag=TAG)
 async def list_secrets(call: Call) -> Secrets:
     """List the stored secrets of the account: names, dates, and the connectors that name them; no value."""
-    seen = set((await visible(call.database, call.actor)).names.values())
+    seen = set((await visible(call.database, call.actor)).live.values())
     rows = await secrets.listed(call.database, call.account)
     return Secrets(
         items=[SecretShown(**{**row, "used_by": [name for name in row["used_by"] if name in seen]}) for row in rows]
