@@ -34,7 +34,18 @@ app = typer.Typer(help="Look at requests that were refused, and send them in aft
 
 Status = Annotated[int | None, typer.Option("--status", help="Only those refused with this status.", min=400, max=499)]
 Request = Annotated[int, typer.Argument(help="The refused request's id.", min=1, max=LARGEST_ID)]
-FACTS = ("id", "connector", "refused_at", "status", "title", "detail", "where", "content_type", "content_encoding")
+FACTS = (
+    "id",
+    "connector",
+    "refused_at",
+    "status",
+    "answered",
+    "title",
+    "detail",
+    "where",
+    "content_type",
+    "content_encoding",
+)
 FURTHER = ("query", "key", "size", "truncated", "redacted", "missing", "sent_at", "sent_by", "events")
 UNPROVEN = "somebody who did not prove who they are"
 
@@ -72,12 +83,13 @@ def list_(
         account, lambda opened, actor: refused.page(opened, actor, given, connector, after=last, limit=limit)
     )
     show.lines(
-        ("id", "refused UTC", "status", "why", "connector", "bytes", "sent UTC"),
+        ("id", "refused UTC", "status", "answered", "why", "connector", "bytes", "sent UTC"),
         (
             (
                 row["id"],
                 show.moment(row["refused_at"]),
                 row["status"],
+                row["answered"],
                 row["title"],
                 row["connector"],
                 row["size"],

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 
@@ -13,7 +14,7 @@ from aiohttp import web
 from pipeline.daemon.core import Core, opened
 from pipeline.daemon.heap import settle
 from pipeline.daemon.leave import ALONE, PATIENCE, polite, take_leave
-from pipeline.daemon.metrics import show_depths
+from pipeline.daemon.metrics import show_dead, show_depths
 from pipeline.daemon.ports import listening_on
 from pipeline.daemon.signals import stop_requested
 from pipeline.daemon.spooling import tell_spool
@@ -32,12 +33,13 @@ from pipeline.ingress.spool.spool import Spool
 from pipeline.secrets.references import Secrets
 from pipeline.secrets.seal import Seals
 from pipeline.settings import Settings, public_url
-from pipeline.store import journal, receipts, refused, request_keys
+from pipeline.store import dead_letters, journal, receipts, refused, request_keys
 from schemas.auth import network
 
 log = structlog.get_logger(__name__)
 LAST = 2.0  # seconds for what runs beside to end, and for requests that all of a leave was not enough for
-LOOK = 5.0  # seconds between two looks at the queues, for the metrics
+LOOK = 5.0  # seconds between two looks at the queues and the dead letters, for the metrics
+SHARE = 20  # it pauses at least so many times as long as the look took: many letters take long to count
 
 Beside = Callable[[Core], AbstractAsyncContextManager[Sequence[web.RouteDef]]]
 
@@ -71,7 +73,8 @@ async def serve(settings: Settings, *, supervised: bool = False, beside_it: Besi
         settle()
         log.info("listening", host=host, port=port)
         works = (
-            _watch_queues(core),
+            _watch(partial(_queues, core), "queues"),
+            _watch(partial(_dead, core), "dead letters"),
             tell_spool(core.database, spool),
             known.keep(settings.data_dir, str(settings.database_url), core.catalog),
         )
@@ -114,13 +117,23 @@ def guards_of(core: Core) -> Guards:
     return Guards(secrets, public_url=public_url(settings), proxies=proxies, known=core.catalog.names)
 
 
-async def _watch_queues(core: Core) -> None:
+async def _watch(look: Callable[[], Awaitable[None]], what: str) -> None:
+    """Look again and again, for the metrics. While a server is away, they say what was seen last."""
     while True:
+        began = time.monotonic()
         try:
-            if depths := await core.transport.depths():  # none: not declared yet
-                show_depths(core.topology, depths)
+            await look()
         except (Transient, Unroutable) as error:
-            log.debug("queues not seen", error=str(error))
+            log.debug(f"{what} not seen", error=str(error))
         except Exception as error:  # whatever it is: a task that ended here would be missed by nobody
-            log.error("queues not seen", error=f"{type(error).__name__}: {error}")
-        await asyncio.sleep(LOOK)
+            log.error(f"{what} not seen", error=f"{type(error).__name__}: {error}")
+        await asyncio.sleep(max(LOOK, SHARE * (time.monotonic() - began)))
+
+
+async def _queues(core: Core) -> None:
+    if depths := await core.transport.depths():  # none: not declared yet
+        show_depths(core.topology, depths)
+
+
+async def _dead(core: Core) -> None:
+    show_dead(core.topology, await dead_letters.by_stage(core.database))

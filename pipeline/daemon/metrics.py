@@ -1,4 +1,8 @@
-"""Prometheus metrics of the stages and queues. In: reports of batches, depths of queues. Out: the default registry."""
+"""Prometheus metrics of the stages and queues. In: reports, depths, dead letters. Out: the default registry.
+
+`leadpipe_dead_letters` is what `leadpipe stages` shows as dead: letters in the dead-letter store that wait for a
+decision, of all accounts. `leadpipe_dead_letters_undrained` are frames that are still on their way there.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,18 @@ BATCH = Histogram(
 )
 SECONDS = Histogram("leadpipe_stage_seconds", "Time from taking a batch to its frames being confirmed", ["stage"])
 DEPTH = Gauge("leadpipe_queue_depth", "Frames ready in a stage's queue", ["stage"], multiprocess_mode="mostrecent")
-DEAD = Gauge("leadpipe_dead_letters", "Frames in a stage's dead queue", ["stage"], multiprocess_mode="mostrecent")
+DEAD = Gauge(
+    "leadpipe_dead_letters",
+    "A stage's dead letters that wait for a decision",
+    ["stage"],
+    multiprocess_mode="mostrecent",
+)
+UNDRAINED = Gauge(
+    "leadpipe_dead_letters_undrained",
+    "Frames in a stage's dead queue that are not in the dead-letter store yet",
+    ["stage"],
+    multiprocess_mode="mostrecent",
+)
 OLDEST = Gauge(
     "leadpipe_queue_oldest_seconds",
     "How long the oldest event of the last batch had waited",
@@ -46,4 +61,10 @@ def show_depths(topology: Topology, depths: Mapping[str, Depth]) -> None:
     """Set the gauges of the queues."""
     for stage in topology.stages:
         DEPTH.labels(stage).set(depths[Work(stage).queue].ready)
-        DEAD.labels(stage).set(depths[Dead(stage).queue].ready)
+        UNDRAINED.labels(stage).set(depths[Dead(stage).queue].ready)
+
+
+def show_dead(topology: Topology, letters: Mapping[str, int]) -> None:
+    """Set the gauges of the dead letters that wait in the store, by stage."""
+    for stage in topology.stages:
+        DEAD.labels(stage).set(letters.get(stage, 0))

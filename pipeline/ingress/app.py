@@ -177,11 +177,12 @@ class Ingress:
         connector: Connector | None = None
         try:
             connector = await self._intake.connector(request.match_info["token"])
-            if connector.guarded and (answer := self._guards.asked(connector, request)) is not None:
-                return reply.echoed(answer)
+            echo = self._guards.asked(connector, request) if connector.guarded else None
         except Refusal as refusal:
             return self._intake.refuse(connector, refusal)
-        return reply.ping(connector.preset.door.reply)
+        answer = reply.ping(connector.preset.door.reply) if echo is None else reply.echoed(echo)
+        self._intake.tell(connector, answer)
+        return answer
 
     async def preflight(self, request: web.Request) -> web.Response:
         """`OPTIONS /in/{token}`: a browser asks whether a page may post."""
@@ -189,7 +190,9 @@ class Ingress:
             connector = await self._intake.connector(request.match_info["token"])
         except Refusal as refusal:
             return self._intake.refuse(None, refusal)
-        return cors.preflight(connector, request.headers)
+        answer = cors.preflight(connector, request.headers)
+        self._intake.tell(connector, answer)
+        return answer
 
     def _committed(self, events: Sequence[Event]) -> None:
         metrics.GROUP.observe(len(events))

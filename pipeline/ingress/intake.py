@@ -106,6 +106,7 @@ class Intake:
                 response = _whole(self._answer(connector, found))
             else:
                 response = reply.finished(found.ids, await self._waiting.results(found.ids, seconds))
+                self.tell(connector, response)
         except TROUBLES as trouble:
             response = self._turn_away(connector, trouble, request, body)
         self._tally.took(time.perf_counter() - began)
@@ -125,15 +126,30 @@ class Intake:
             raise Refusal(404, "Unknown token", "no connector has this webhook URL; copy it from the connector again")
         return connector
 
+    def tell(self, connector: Connector | None, answer: Brief | web.Response) -> None:
+        """Count an answer that refuses nothing."""
+        self._tally.answered(connector, answer.status)
+
     def refuse(self, connector: Connector | None, trouble: Exception) -> web.Response:
-        """The answer to a request that came to nothing."""
+        """The answer to a request that came to nothing. Its log line has the status that is sent, and the refusal's."""
         if isinstance(trouble, Echoed):
-            return reply.echoed(trouble.answer)
+            echo = reply.echoed(trouble.answer)
+            self.tell(connector, echo)
+            return echo
         refusal = _refusal(trouble)
+        response = reply.refused(None if connector is None else connector.preset.door.reply, refusal)
         name = metrics.NOBODY if connector is None else connector.name
         metrics.events(name, "unavailable" if refusal.again else "refused").inc()
-        log.info("refused", connector=name, status=refusal.status, why=refusal.title, **refusal.where)
-        return reply.refused(None if connector is None else connector.preset.door.reply, refusal)
+        self._tally.answered(connector, response.status, refusal)
+        log.info(
+            "refused",
+            connector=name,
+            status=response.status,
+            error=refusal.status,
+            why=refusal.title,
+            **refusal.where,
+        )
+        return response
 
     def _turn_away(
         self, connector: Connector | None, trouble: Exception, asked: Asked, body: bytes | None
@@ -141,8 +157,10 @@ class Intake:
         """The answer to a post that came to nothing. It is kept, unless it was empty, or may come again as it is."""
         says_nothing = body is not None and is_blank(body)
         if connector is not None and isinstance(trouble, Refusal) and not trouble.again and not says_nothing:
+            response = self.refuse(connector, trouble)
             proof = self._guards.proof(connector, asked, body or b"")
-            self._refused.keep(Refused.of(connector, trouble, proof, asked, body))
+            self._refused.keep(Refused.of(connector, trouble, proof, asked, body, response.status))
+            return response
         return self.refuse(connector, trouble)
 
     def _is_open(self) -> None:
@@ -161,7 +179,9 @@ class Intake:
     def _answer(self, connector: Connector, found: Cut | None) -> Brief | web.Response:
         """The answer to a post of these events, which are durable; of None: it is a ping."""
         own = connector.preset.door.reply
-        return reply.ping(own) if found is None else reply.accepted(own, found.ids)
+        answer = reply.ping(own) if found is None else reply.accepted(own, found.ids)
+        self.tell(connector, answer)
+        return answer
 
     def _teller(self, connector: Connector, found: Cut, began: float, tell: Tell) -> Settled:
         def settled(trouble: Exception | None) -> None:

@@ -3,6 +3,7 @@
 | metric | meaning |
 |---|---|
 | `leadpipe_ingress_events_total{connector,result}` | `accepted` events; `refused`, `unavailable` requests |
+| `leadpipe_ingress_answers_total{account,connector,status,error,reason}` | answers, by the status that was sent |
 | `leadpipe_ingress_denied_total{connector,reason,mode}` | requests that proved nobody, and why |
 | `leadpipe_ingress_seconds` | from a request's first byte at the handler to its answer |
 | `leadpipe_ingress_group_events` | events of one group commit |
@@ -14,6 +15,10 @@
 | `leadpipe_ingress_refused_kept_total{result}` | refused requests that were `kept`, or `dropped` for want of room |
 | `leadpipe_ingress_unchecked_keys_total` | idempotency keys that passed unchecked, without the database |
 | `leadpipe_receipt_errors_total` | groups whose receipts could not be written |
+
+Of an answer that refuses, `error` is the status of the refusal and `reason` its title. `status` is what was sent: it
+differs from `error` where a preset has an answer of its own. `account` is the account's id, so that connectors of the
+same name in two accounts are counted apart.
 """
 
 from __future__ import annotations
@@ -23,13 +28,21 @@ import os
 from bisect import bisect_left
 from collections import Counter as Multiset
 from functools import lru_cache
+from typing import NamedTuple
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from pipeline.ingress.refusal import Refusal
 from pipeline.ingress.spool.state import State
+from schemas.connector import Connector
 
 EVENTS = Counter("leadpipe_ingress_events_total", "Events accepted, and requests refused", ["connector", "result"])
+ANSWERS = Counter(
+    "leadpipe_ingress_answers_total",
+    "Answers to requests, by the status that was sent, and the error behind it",
+    ["account", "connector", "status", "error", "reason"],
+)
 DENIED = Counter(
     "leadpipe_ingress_denied_total", "Requests that did not prove who they are", ["connector", "reason", "mode"]
 )
@@ -55,6 +68,21 @@ SPOOL_OLDEST = Gauge(
 
 EVERY = 0.1  # seconds between two writes of what requests add
 NOBODY = "-"  # the connector of a request whose token is unknown
+OTHERS = "others"  # all connectors together whose answers come when MOST sets of labels are there
+MOST = 10_000  # sets of labels of answers in one process: connectors come and go, and a counter stays
+
+
+class Answer(NamedTuple):
+    """What is counted of an answer; the members are the labels. Only an answer that refuses has an error."""
+
+    account: str
+    connector: str
+    status: int
+    error: str = ""
+    reason: str = ""
+
+
+_answers: dict[Answer, Counter] = {}
 
 
 @lru_cache(maxsize=100_000)
@@ -71,28 +99,57 @@ class Tally:
 
     def __init__(self) -> None:
         self._accepted: Multiset[str] = Multiset()
+        self._answers: Multiset[Answer] = Multiset()
         self._seconds: list[float] = []
+        self._soon: asyncio.TimerHandle | None = None
 
     def accepted(self, connector: str, count: int) -> None:
         """Events are durable; `took` follows."""
         self._accepted[connector] += count
 
+    def answered(self, connector: Connector | None, status: int, refusal: Refusal | None = None) -> None:
+        """A request was answered with this status; None: of an unknown token. A refusal is the error behind it."""
+        if connector is None:
+            answer = Answer(NOBODY, NOBODY, status)
+        else:
+            answer = Answer(str(connector.account), connector.name, status)
+        if refusal is not None:
+            answer = answer._replace(error=str(refusal.status), reason=refusal.title)
+        self._answers[answer] += 1
+        self._write_soon()
+
     def took(self, seconds: float) -> None:
         """A request was answered after so long."""
-        if not self._seconds:
-            asyncio.get_running_loop().call_later(EVERY, self.tell)
         self._seconds.append(seconds)
+        self._write_soon()
 
     def tell(self) -> None:
         """Write what is not written yet."""
+        self._soon = None
         accepted, self._accepted = self._accepted, Multiset()
         for connector, count in accepted.items():
             events(connector, "accepted").inc(count)
+        answers, self._answers = self._answers, Multiset()
+        for answer, count in answers.items():
+            _counter(answer).inc(count)
         seconds, self._seconds = self._seconds, []
         buckets = Multiset(bisect_left(SECONDS._upper_bounds, each) for each in seconds)
         for bucket, count in buckets.items():  # `observe` takes one at a time
             SECONDS._buckets[bucket].inc(count)
         SECONDS._sum.inc(sum(seconds))
+
+    def _write_soon(self) -> None:
+        if self._soon is None:
+            self._soon = asyncio.get_running_loop().call_later(EVERY, self.tell)
+
+
+def _counter(answer: Answer) -> Counter:
+    """The counter of answers like this one, bound once; beyond MOST of them, that of all others together."""
+    if answer not in _answers and len(_answers) >= MOST:
+        answer = answer._replace(account=NOBODY, connector=OTHERS)
+    if answer not in _answers:
+        _answers[answer] = ANSWERS.labels(*answer)
+    return _answers[answer]
 
 
 def denied(connector: str, reason: str, mode: str) -> Counter:

@@ -39,6 +39,7 @@ class Refused:
     at: datetime
     connector: Connector
     refusal: Refusal
+    answered: int  # the status that was sent
     proof: Proof
     content_type: str | None
     content_encoding: str | None
@@ -48,8 +49,19 @@ class Refused:
     size: int | None
 
     @classmethod
-    def of(cls, connector: Connector, refusal: Refusal, proof: Proof, asked: Asked, body: bytes | None) -> Refused:
-        """What is kept of a request; nothing is copied but the beginning of a large body."""
+    def of(
+        cls,
+        connector: Connector,
+        refusal: Refusal,
+        proof: Proof,
+        asked: Asked,
+        body: bytes | None,
+        answered: int | None = None,
+    ) -> Refused:
+        """What is kept of a request; nothing is copied but the beginning of a large body.
+
+        `answered` is the status that was sent, where a preset has an answer of its own; None: the refusal's.
+        """
         headers = asked.headers
         length = headers.get(CONTENT_LENGTH, "")
         return cls(
@@ -57,6 +69,7 @@ class Refused:
             at=datetime.now(UTC),
             connector=connector,
             refusal=refusal,
+            answered=refusal.status if answered is None else answered,
             proof=proof,
             content_type=headers.get(CONTENT_TYPE),
             content_encoding=headers.get(CONTENT_ENCODING),
@@ -123,6 +136,7 @@ def row_of(refused: Refused) -> Row:
         truncated=refused.held > WHOLE,
         redacted=redacted,
         missing=missing,
+        answered=refused.answered,
     )
 
 

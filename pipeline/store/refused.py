@@ -23,12 +23,12 @@ MOST, BYTES = 1_000, 32 * 1024 * 1024  # of a connector's, and as many of those 
 KEEP = """
 INSERT INTO refused (
     uid, account_id, connector_id, refused_at, status, title, detail, place, proven, content_type, content_encoding,
-    query, key_header, key, signed_key, body, size, truncated, redacted, missing
+    query, key_header, key, signed_key, body, size, truncated, redacted, missing, answered
 )
 SELECT new.* FROM unnest(
     $1::uuid[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::int[], $6::text[], $7::text[], $8::jsonb[],
     $9::bool[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::bytea[],
-    $17::bigint[], $18::bool[], $19::bool[], $20::text[]
+    $17::bigint[], $18::bool[], $19::bool[], $20::text[], $21::int[]
 ) AS new
 ON CONFLICT DO NOTHING
 """
@@ -44,7 +44,7 @@ WHERE refused.id = kept.id AND (kept.place > $2 OR kept.bytes > $3)
 
 SHORT = """
     id, account_id, connector_id, refused_at, status, title, detail, place, proven, content_type, content_encoding,
-    query, key_header, key, size, truncated, redacted, missing, sent_at, sent_by, events
+    query, key_header, key, size, truncated, redacted, missing, answered, sent_at, sent_by, events
 """
 
 SENT = """
@@ -76,6 +76,7 @@ class Row(NamedTuple):
     truncated: bool
     redacted: bool
     missing: Missing | None
+    answered: int | None = None  # the status that its sender was sent; None: not known
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,11 @@ class RefusedShown(Shown):
     connector_id: int
     connector: str | None
     refused_at: datetime
-    status: int = Field(description="of the refusal; where the preset has an answer of its own, the source got that")
+    status: int = Field(description="the status of the refusal: the error behind the answer")
+    answered: int | None = Field(
+        description="the status that its sender was sent, which differs where the preset has an answer of its own; "
+        "null: not known, of a request from an earlier version"
+    )
     title: str
     detail: str
     where: dict[str, Any] = Field(description="line, element or field")
