@@ -22,6 +22,7 @@ MOST_OPTIONS = 2_000
 
 AS_SENT = "_as_sent"  # what follows the name of a lead's phone field: the number as the source wrote it
 
+IfTaken = Literal["hold", "leave_out", "share"]
 RecordKind = Literal["lead", "call", "activity"]
 
 
@@ -42,6 +43,7 @@ class FieldType(StrEnum):
 
 
 CHOICES = frozenset({FieldType.DROPDOWN, FieldType.DEPENDENT_DROPDOWN})
+SHARED = frozenset({FieldType.PHONE, FieldType.EMAIL})  # what people share, as members of a family do
 UNIQUE_TYPES = (FieldType.TEXT, FieldType.NUMBER, FieldType.PHONE, FieldType.EMAIL)
 
 
@@ -92,6 +94,13 @@ class Field(Strict):
         description="Whether values of a unique text field that differ by case are different keys, as the ids of some "
         "systems are. Left out: ABCDE8322F and abcde8322f are one key. Blanks around a value never count.",
     )
+    if_taken: IfTaken | None = Attribute(
+        default=None,
+        description="Of a unique field: what happens to an event about one lead that brings the value of another. "
+        "hold: the event waits for a person to decide whose it is; leave_out: it goes on without the value, with a "
+        "note; share: both leads have the value, and the first one is found by it. Left out: share for phone numbers "
+        "and e-mail addresses, which people do share; hold for all others.",
+    )
     junk: list[str] = Attribute(
         default=[],
         max_length=MOST_OPTIONS,
@@ -121,8 +130,8 @@ class Field(Strict):
         self._check_options()
         if self.unique and self.type not in UNIQUE_TYPES:
             raise ValueError(f"a {self.type} field cannot be unique; a {', '.join(UNIQUE_TYPES)} field can")
-        if not self.unique and (self.key or self.own_space or self.junk):
-            raise ValueError("`key`, `own_space` and `junk` belong to a unique field; set `unique` too")
+        if not self.unique and (self.key or self.own_space or self.junk or self.if_taken):
+            raise ValueError("`key`, `own_space`, `junk` and `if_taken` belong to a unique field; set `unique` too")
         if self.case_sensitive and not (self.unique and self.type is FieldType.TEXT):
             raise ValueError(
                 "`case_sensitive` belongs to a unique text field; numbers, phones and e-mails have one form each"
@@ -149,6 +158,11 @@ class Field(Strict):
     def folds(self) -> bool:
         """Whether its values are compared without regard to case, as keys; see `schemas.key_text`."""
         return self.type is FieldType.TEXT and not self.case_sensitive
+
+    @property
+    def when_taken(self) -> IfTaken:
+        """What happens to an event that brings the value of another lead."""
+        return self.if_taken or ("share" if self.type in SHARED else "hold")
 
     @property
     def choices(self) -> list[str]:

@@ -5,7 +5,7 @@ Nothing is checked here; see `schemas.checking`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -24,6 +24,9 @@ from schemas.standard import completed
 from schemas.transform import Constant
 
 LEAD_SOURCE = "lead.lead_source"
+
+# What becomes of activities where an event must leave an existing lead as it is.
+WITHOUT_CHANGE: Mapping[LeadBehaviour, ActivityBehaviour] = {"nothing": "off", "create": "with_new_lead"}
 
 
 class Joined:
@@ -63,9 +66,15 @@ class Joined:
 
     @cached_property
     def activity_behaviour(self) -> ActivityBehaviour:
-        """What events do to activities and calls."""
-        usual: ActivityBehaviour = "off" if self.preset.kind == "lead" else "capture"
-        return self.settings.sync.activity or self.preset.sync.activity or usual
+        """What events do to activities and calls; where that is not set apart, nothing to a lead that they must not
+        change."""
+        own, its = self.settings.sync, self.preset.sync
+        if own.activity is not None:
+            return own.activity
+        usual = its.activity or ("off" if self.preset.kind == "lead" else "capture")
+        if usual == "off" or (its.activity is not None and own.lead is None):
+            return usual
+        return WITHOUT_CHANGE.get(self.lead_behaviour, usual)
 
     @cached_property
     def blank(self) -> Literal["keep", "clear"]:

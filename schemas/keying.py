@@ -16,6 +16,11 @@ LONGEST_KEY = 200  # characters; an index entry has its limits, and so has what 
 TOO_LONG = f"longer than {LONGEST_KEY} characters; kept, and never a key"
 
 
+def key_of(field: Field, value: Any) -> str:
+    """The value of a unique field as the key that it is."""
+    return key_text(value, field.folds)
+
+
 def junk_of(field: Field, locale: Locale) -> frozenset[str]:
     """The values of a unique field that identify nobody, as keys."""
     coerce = coercer_of(field, field.name, locale)
@@ -37,6 +42,12 @@ def entries_of(connector: Connector, names: Iterable[str]) -> list[Entry]:
     fields = connector.fields["lead"]
     found = ((name, fields[name].key_space(connector.id), fields[name].folds) for name in names)
     return [Entry(name, f"lead.{name}", space, folds) for name, space, folds in found if space is not None]
+
+
+def single_of(connector: Connector, names: Iterable[str]) -> list[tuple[Entry, str]]:
+    """Those of these fields whose values at most one lead may have, and what happens where another has it."""
+    fields = connector.fields["lead"]
+    return [(entry, how) for entry in entries_of(connector, names) if (how := fields[entry.name].when_taken) != "share"]
 
 
 def keys_of(

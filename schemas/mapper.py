@@ -20,7 +20,7 @@ from schemas.connector import Connector
 from schemas.fields import AS_SENT, FieldType
 from schemas.key_source import MADE_UP
 from schemas.key_text import key_text
-from schemas.keying import entries_of, junk_of, keys_of
+from schemas.keying import entries_of, junk_of, key_of, keys_of, single_of
 from schemas.normal.blank import IsBlank
 from schemas.normal.path import ABSENT, finder, is_absent
 from schemas.normal.time import utc_text
@@ -98,6 +98,7 @@ class _Mapper:
         told = dict.fromkeys([target.name for target in self._targets if target.record == "lead"])
         told |= dict.fromkeys(name for names in SPARE.values() for name in names if name in self._fields)
         self._also = entries_of(connector, [name for name in told if name not in connector.keys])
+        self._single = single_of(connector, [*connector.keys, *(name for name in told if name not in connector.keys)])
         self._dated = any(target.past for target in self._targets)
         self._abroad = Abroad(connector)
         self._home = connector.locale.country
@@ -227,6 +228,8 @@ class _Mapper:
             if said.defaults_of[kind] and (kind in spoken_of or "call" in spoken_of):  # a call is an activity too
                 data[f"{kind}_defaults"] = said.defaults_of[kind]
         data["keys"] = keys_of(known, self._search, self._also, said.unsound, notes)
+        if self._single and (taken := self._that_may_be_taken(known, data["keys"])):
+            data["taken"] = taken
         if weak:
             data["unsound"] = weak
         if self._needed and (missing := [n for n in self._needed if lead.get(n) is None and n not in defaults]):
@@ -234,6 +237,17 @@ class _Mapper:
         if self._lead_ids and (id := self._lead_id(document, notes)) is not None:
             data["lead_id"] = id
         return Mapped(data, tuple(notes))
+
+    def _that_may_be_taken(self, known: Mapping[str, Any], keys: Mapping[str, list[list[str]]]) -> list[list[str]]:
+        """The keys of this event that at most one lead may have: space, value, what happens where another has it, and
+        the field."""
+        found = []
+        for entry, how in self._single:
+            if (value := known.get(entry.name)) is not None:
+                key = [entry.space, key_of(self._fields[entry.name], value)]
+                if key in keys["search"] or key in keys["also"]:
+                    found.append([*key, how, entry.name])
+        return found
 
     def _missing(self, document: dict[str, Any]) -> list[Problem]:
         """The members that the source must send, and has not."""

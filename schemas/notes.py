@@ -44,6 +44,8 @@ KINDS: Mapping[str, str] = {
     NO_LEAD_ID: "lead_id_unknown",
     "not UTF-8": "charset_guessed",
     "also that of lead": "key_of_several_leads",
+    "is another lead's, and left out here:": "value_of_another_lead",
+    "it belongs to another lead, and stays there:": "activity_of_another_lead",
 }
 
 LABELS = (*KINDS.values(), OTHER)

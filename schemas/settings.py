@@ -28,7 +28,7 @@ SourcePath = Annotated[str, Attribute(min_length=1, max_length=LONGEST_PATH)]
 BlankWord = Annotated[str, Attribute(min_length=1, max_length=50)]
 
 LeadBehaviour = Literal["capture", "create", "update", "nothing"]
-ActivityBehaviour = Literal["off", "capture", "create", "update"]
+ActivityBehaviour = Literal["off", "capture", "create", "update", "with_new_lead"]
 
 
 class Sync(Strict):
@@ -41,8 +41,9 @@ class Sync(Strict):
     )
     activity: ActivityBehaviour | None = Attribute(
         default=None,
-        description="The same for activities and calls; off: none are attached. Left out: the preset's, else capture "
-        "where the source sends calls or activities, and off where it sends leads.",
+        description="The same for activities and calls; off: none are attached; with_new_lead: only to leads that the "
+        "event makes. Left out: off where `lead` is nothing, with_new_lead where it is create; else the preset's, else "
+        "capture where the source sends calls or activities, and off where it sends leads.",
     )
 
 

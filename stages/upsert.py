@@ -8,8 +8,7 @@ may do at all is its connector's behaviour, see pipeline/store/behaviour.py; one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cache
 from itertools import count
@@ -17,52 +16,74 @@ from typing import Any
 
 from pipeline.engine.outcome import Drop, Forward, Outcome
 from pipeline.engine.stage import stage
-from pipeline.store import activities, applied, calls, history, identity, leads, versions
+from pipeline.lookup import connectors_of
+from pipeline.store import activities, applied, calls, history, identity, leads, releasing, versions
 from pipeline.store.applied import Applied, Known
-from pipeline.store.behaviour import CAPTURE, NEEDS_LEAD, NOTHING, allows, is_idle, reason, sync_of
-from pipeline.store.chosen import chosen
+from pipeline.store.behaviour import reason
+from pipeline.store.chosen import BY_ID
 from pipeline.store.database import Collision, Connection
-from pipeline.store.ids import new_ids
-from pipeline.store.matching import NOBODY, Key, Match, Matcher, Refusal, keys_of
+from pipeline.store.matched import Matched, match
+from pipeline.store.matching import Key, Match
+from pipeline.store.record import Record
 from pipeline.store.text import storable
 from pipeline.store.workspace import Change, Workspace
 from pipeline.tools import Tools
 from schemas.event import Event
+from schemas.fields import Fields
+from schemas.key_text import key_text
 from stages.dedupe import refused
-
-REQUIRED = "a new lead must have a value in each required field"
 
 Names = Callable[[], Mapping[int, str]]  # of connectors, by id
 
 
-@dataclass(slots=True)
-class Matched:
-    """What follows from the keys of a batch: changes, events that nothing comes of, events that are refused."""
+class Later(Exception):
+    """Some events hang on what others of their batch release, and must come after them; nothing was done."""
 
-    changes: list[Change] = field(default_factory=list)
-    nobody: list[Event] = field(default_factory=list)
-    refusals: dict[str, Refusal] = field(default_factory=dict)
-    notes: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by event
+    def __init__(self, events: set[str]) -> None:
+        super().__init__("keys change hands within this batch")
+        self.events = events
 
 
 @stage(after="dedupe", effects="database")
 async def upsert(batch: Sequence[Event], tools: Tools) -> list[Outcome]:
     """A fixed number of statements, whatever the size of the batch; run again as a whole when it collides."""
-    events, names, tries = _storable(batch), cache(tools.catalog.names), count()
+    connectors = await connectors_of(batch, tools.catalog)
+    fields = {each.account: each.fields["lead"] for each in connectors.values() if each is not None}
+    return await _settled(_storable(batch), tools, fields)
+
+
+async def _settled(events: Sequence[Event], tools: Tools, fields: Mapping[int, Fields]) -> list[Outcome]:
+    """The batch in one transaction; events that hang on a key which others of it release come in one of their own."""
+    names, tries, later = cache(tools.catalog.names), count(), set[str]()
 
     async def work(connection: Connection) -> list[Outcome]:
-        return await _apply(connection, events, names, hopeful=next(tries) == 0)
+        return await _apply(connection, now, fields, names, hopeful=next(tries) == 0)
 
-    return await tools.database.transaction(work)
+    while True:
+        now = [event for event in events if event.id not in later] if later else events
+        try:
+            outcomes = await tools.database.transaction(work)
+            break
+        except Later as found:
+            later |= found.events
+    if not later:
+        return outcomes
+    first = iter(outcomes)
+    then = iter(await _settled([event for event in events if event.id in later], tools, fields))
+    return [next(then if event.id in later else first) for event in events]
 
 
-async def _apply(connection: Connection, batch: Sequence[Event], names: Names, *, hopeful: bool) -> list[Outcome]:
+async def _apply(
+    connection: Connection, batch: Sequence[Event], fields: Mapping[int, Fields], names: Names, *, hopeful: bool
+) -> list[Outcome]:
     known = await applied.read(connection, sorted({event.id for event in batch}))
-    matched = await _match(connection, _fresh(batch, known), hopeful)
+    matched = await match(connection, _fresh(batch, known), hopeful)
     changes = await _with_earlier(connection, matched.changes, hopeful)
-    records = await _load(connection, changes, hopeful)
-    done = [_row(change, records, known, names) for change in sorted(changes, key=_when)]
-    done += [_dropped(event, NOBODY, known, names) for event in matched.nobody]
+    records, changes = await _load(connection, changes, hopeful)
+    await _check_found(connection, changes, records, matched)
+    done = _rows(changes, records, known, matched, names)
+    done += [_dropped(event, match, known, names, why) for event, match, why in matched.nobody]
+    await _release(connection, records.leads.values(), matched, fields)
     await leads.save(connection, list(records.leads.values()), datetime.now(UTC))
     await history.save(connection, records.leads.values())
     await calls.save(connection, records.touched_calls())
@@ -77,65 +98,9 @@ def _fresh(batch: Sequence[Event], known: Known) -> list[Event]:
     return list({run.id: run for run in reversed(runs) if not known.settles(run.id, run.replay)}.values())
 
 
-async def _match(connection: Connection, events: Sequence[Event], hopeful: bool) -> Matched:
-    """Whose event each one is, with every key given away for good; raises Collision if somebody else was faster.
-
-    Events that may make a lead come first, and of those the ones with more keys, so that those which share only one
-    of them find the same lead. The hopeful way does not look again for whom dedupe did not find: giving the keys away
-    tells if that still holds.
-    """
-    search = {event.id: keys_of(event.account, event.data["keys"]["search"]) for event in events}
-    also = {event.id: keys_of(event.account, event.data["keys"]["also"]) for event in events}
-    asked = [search[event.id] for event in events if not (hopeful and _is_stranger(event))]
-    keys: set[Key] = set().union(*asked, *also.values())
-    owners = await identity.find(connection, keys)
-    matcher = Matcher(owners, owners.shared)
-    decided = await chosen(connection, events)
-    syncs = {event.id: sync_of(event)["lead"] for event in events}
-    ids = new_ids(len(events))
-    matched = Matched()
-    for event in sorted(events, key=lambda e: (syncs[e.id] in NEEDS_LEAD, -len(search[e.id]), -len(also[e.id]))):
-        behaviour = syncs[event.id]
-        found = matcher.match(search[event.id], decided.get(event.id))
-        if behaviour == NOTHING and is_idle(event):
-            matched.nobody.append(event)
-        elif isinstance(found, Refusal):
-            matched.refusals[event.id] = found
-        elif found.lead is None and behaviour in NEEDS_LEAD:
-            matched.nobody.append(event)
-        elif found.lead is None and "required" in event.data:
-            matched.refusals[event.id] = _incomplete(event)
-        else:
-            speaks = behaviour == CAPTURE or allows(behaviour, there=found.lead is not None)
-            lead = found.lead or next(ids)
-            change = Change.of(event, found, lead, event.occurred_at or event.received_at, speaks)
-            if speaks:
-                matcher.give(lead, search[event.id], also[event.id])
-            if found.lead is not None and (notes := matcher.notes(lead, search[event.id])):
-                matched.notes[event.id] = notes
-            matched.changes.append(change)
-    lost = await identity.claim(connection, matcher.claims, hopeful=hopeful)
-    if lost & matcher.decisive:
-        raise Collision("another transaction met the same person")
-    await identity.share(connection, matcher.shares)
-    return matched
-
-
 def _when(change: Change) -> tuple[datetime, datetime, str]:
     """The order in which the changes of a batch are told: as they count."""
     return change.at, change.event.received_at, change.event.id
-
-
-def _is_stranger(event: Event) -> bool:
-    """Whether dedupe found nobody for this event, which will in any case claim the keys it was searched by."""
-    match, certain = event.data.get("match"), sync_of(event)["lead"] == CAPTURE and "required" not in event.data
-    return certain and match is not None and match["lead"] is None
-
-
-def _incomplete(event: Event) -> Refusal:
-    """A new lead would lack a field that the account requires."""
-    name = event.data["required"][0]
-    return Refusal(f"a new lead needs a value in {name}, and this event has none", REQUIRED, f"lead.{name}")
 
 
 async def _with_earlier(connection: Connection, changes: Sequence[Change], hopeful: bool) -> Sequence[Change]:
@@ -150,23 +115,88 @@ async def _with_earlier(connection: Connection, changes: Sequence[Change], hopef
     return [change.after(made.get(thing or "")) for change, thing in zip(changes, things, strict=True)]
 
 
-async def _load(connection: Connection, changes: Sequence[Change], hopeful: bool) -> Workspace:
-    """The records that the events are about, the leads locked. The hopeful way looks for no activity that must be new:
-    writing it tells if it is."""
+async def _load(connection: Connection, changes: Sequence[Change], hopeful: bool) -> tuple[Workspace, Sequence[Change]]:
+    """The records that the events are about, the leads locked; and the changes, about activities where those are.
+
+    The hopeful way looks for no activity that must be new: writing it tells if it is.
+    """
     wanted = [change for change in changes if not hopeful or change.may_be_stored()]
     new = {change.lead for change in changes if change.match.lead is None}
-    return Workspace(
-        await leads.lock(connection, {change.lead for change in changes} - new),
-        await calls.load(connection, {change.call for change in changes if change.call}),
-        await activities.load(connection, {change.activity for change in wanted if change.activity}),
-    )
+    locked = await leads.lock(connection, {change.lead for change in changes} - new)
+    stored = await activities.load(connection, {change.activity for change in wanted if change.activity})
+    sought = {
+        change.event.id: found
+        for change in wanted
+        if change.activity is not None and change.activity not in stored and (found := change.sought()) is not None
+    }
+    if sought:
+        elsewhere = await activities.elsewhere(connection, set(sought.values()))
+        stored |= await activities.load(connection, set(elsewhere.values()))
+        places = {event: elsewhere[found] for event, found in sought.items() if found in elsewhere}
+        changes = [change if (id := places.get(change.event.id)) is None else change.at_place(id) for change in changes]
+    loaded = await calls.load(connection, {change.call for change in changes if change.call})
+    return Workspace(locked, loaded, stored), changes
 
 
-def _row(change: Change, records: Workspace, known: Known, names: Names) -> Applied:
+async def _check_found(connection: Connection, changes: Sequence[Change], records: Workspace, matched: Matched) -> None:
+    """Raise Collision if a lead has lost the key that it was found by before it was locked.
+
+    A key that the lead says itself was not lost: only a change of the lead, under its lock, takes it away.
+    """
+    asked: dict[Key, str] = {}
+    for change in changes:
+        lead = records.leads.get(change.lead)
+        if lead is None or change.match.by in (None, BY_ID):
+            continue
+        key = next(key for key in matched.search[change.event.id] if key.space == change.match.by)
+        if key.value not in lead.state.values.values() and key not in matched.matcher.claims:
+            asked[key] = change.lead
+    if asked:
+        owners = await identity.find(connection, asked)
+        if any(owners.get(key) != lead for key, lead in asked.items()):
+            raise Collision("a lead has lost the key that it was found by")
+
+
+def _rows(changes: Sequence[Change], records: Workspace, known: Known, matched: Matched, names: Names) -> list[Applied]:
+    """Change the records in hand, one event after the other. Raises Later."""
+    done: list[Applied] = []
+    later: set[str] = set()
+    gone: dict[str, set[str]] = {}  # values that leads do not have any more
+    for change in sorted(changes, key=_when):
+        values = gone.get(change.lead)
+        search = matched.search[change.event.id]
+        if values is not None and matched.matcher.hangs_on(change.event.id, change.lead, search, values):
+            later.add(change.event.id)
+            continue
+        done.append(_row(change, records, known, matched, names))
+        lead = records.leads.get(change.lead)
+        if lead is not None and lead.replaced:
+            gone[change.lead] = {key_text(old, folds) for _, old, _, _ in lead.replaced for folds in (False, True)}
+    if later:
+        raise Later(later)
+    return done
+
+
+async def _release(
+    connection: Connection, records: Collection[Record], matched: Matched, fields: Mapping[int, Fields]
+) -> None:
+    """Let the leads that had values before keep the keys that they say now, and no others."""
+    contested = [record for record in records if record.contested and record.account in fields]
+    if not contested:
+        return
+    ids = {record.id for record in contested}
+    claims = {key: lead for key, lead in matched.matcher.claims.items() if lead in ids}
+    if claims or any(record.replaced for record in contested):
+        await releasing.settle(connection, contested, claims, fields)
+
+
+def _row(change: Change, records: Workspace, known: Known, matched: Matched, names: Names) -> Applied:
     """Change the records in hand, and tell what changed."""
     effect = records.apply(change)
     if effect is None:
         return _dropped(change.event, change.match, known, names)
+    if effect.notes:
+        matched.notes[change.event.id] = matched.notes.get(change.event.id, ()) + effect.notes
     created = change.match.lead is None
     return Applied(
         event=change.event,
@@ -181,18 +211,20 @@ def _row(change: Change, records: Workspace, known: Known, names: Names) -> Appl
     )
 
 
-def _dropped(event: Event, match: Match, known: Known, names: Names) -> Applied:
+def _dropped(event: Event, match: Match, known: Known, names: Names, why: str | None = None) -> Applied:
     """The decision that there is nothing to do, which is remembered as any other."""
-    why = reason(event, found=match.lead is not None, connector=_name(event, names), lead=False, activity=False)
-    return Applied(event, _day(event, known), "dropped", match.lead, by=match.by, reason=why)
+    told = reason(event, match, connector=_name(event, names), lead=False, activity=False)
+    if why is not None:
+        told = f"{why}; {told}"
+    return Applied(event, _day(event, known), "dropped", match.lead, by=match.by, reason=told)
 
 
 def _reason(change: Change, attached: bool, names: Names) -> str | None:
     """What the behaviours left undone of an event that did something else."""
     if change.speaks and (attached or change.activity is None):
         return None
-    found, name = change.match.lead is not None, _name(change.event, names)
-    return reason(change.event, found=found, connector=name, lead=change.speaks, activity=attached)
+    name = _name(change.event, names)
+    return reason(change.event, change.match, connector=name, lead=change.speaks, activity=attached)
 
 
 def _name(event: Event, names: Names) -> str:

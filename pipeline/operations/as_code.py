@@ -65,12 +65,16 @@ class _Unsaid(Joined):
 
 
 def _own_sync(settings: ConnectorSettings, base: Preset) -> Sync:
-    unsaid = _Unsaid(settings.model_copy(update={"sync": Sync()}), base)
     lead, activity = settings.sync.lead, settings.sync.activity
-    return Sync(
-        lead=None if lead == unsaid.lead_behaviour else lead,
-        activity=None if activity == unsaid.activity_behaviour else activity,
-    )
+    if lead == _without(settings, base, Sync()).lead_behaviour:
+        lead = None
+    if activity == _without(settings, base, Sync(lead=lead)).activity_behaviour:
+        activity = None
+    return Sync(lead=lead, activity=activity)
+
+
+def _without(settings: ConnectorSettings, base: Preset, sync: Sync) -> _Unsaid:
+    return _Unsaid(settings.model_copy(update={"sync": sync}), base)
 
 
 def _own_rows(settings: ConnectorSettings, base: Preset) -> list[MapRow]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.store import attached, bulk
 from pipeline.store.database import Collision, Connection, Database
@@ -22,12 +22,21 @@ COLUMNS = "id, account_id, connector_id, lead_id, type, external_id, occurred_at
 UPDATE = """
 UPDATE activity SET
     lead_id = new.lead_id, type = new.type, external_id = new.external_id, occurred_at = new.occurred_at,
-    fields = new.fields, stamps = new.stamps, event_id = new.event_id, version = new.version
+    fields = new.fields, stamps = new.stamps, version = new.version
 FROM unnest(
-    $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::jsonb[], $7::jsonb[], $8::uuid[], $9::int[]
-) AS new (id, lead_id, type, external_id, occurred_at, fields, stamps, event_id, version)
+    $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::jsonb[], $7::jsonb[], $8::int[]
+) AS new (id, lead_id, type, external_id, occurred_at, fields, stamps, version)
 WHERE activity.id = new.id AND activity.version = new.version - 1
 RETURNING activity.id
+"""
+
+# By the index on the leads' activities: ids at a source have none, for the sake of what each new activity costs.
+ELSEWHERE = """
+SELECT DISTINCT ON (sought.lead_id, sought.name, sought.is_call) sought.lead_id, sought.name, sought.is_call, a.id
+FROM unnest($1::uuid[], $2::text[], $3::boolean[]) AS sought (lead_id, name, is_call)
+JOIN activity AS a ON a.lead_id = sought.lead_id LEFT JOIN call AS c ON c.id = a.id
+WHERE CASE WHEN sought.is_call THEN c.call_id = sought.name ELSE c.id IS NULL AND a.external_id = sought.name END
+ORDER BY sought.lead_id, sought.name, sought.is_call, a.occurred_at DESC, a.id
 """
 
 OF_LEAD = """
@@ -37,6 +46,14 @@ WHERE a.lead_id = $2 AND a.account_id = $1
 ORDER BY a.occurred_at DESC, a.id
 LIMIT $3
 """
+
+
+class Sought(NamedTuple):
+    """A call or an activity, by its lead and by its id at a source."""
+
+    lead: str
+    name: str
+    is_call: bool
 
 
 def id_of(account: int, connector: int, external_id: str) -> str:
@@ -52,6 +69,16 @@ async def load(connection: Connection, ids: Collection[str]) -> dict[str, Record
     return {
         str(row["id"]): attached.in_hand(row, **{attached.AT: attached.text_of(row["occurred_at"])}) for row in rows
     }
+
+
+async def elsewhere(connection: Connection, sought: Collection[Sought]) -> dict[Sought, str]:
+    """The activities that are with these leads under these names, whichever connector brought them; the latest of
+    several."""
+    if not sought:
+        return {}
+    ordered = sorted(sought)
+    rows = await connection.fetch(ELSEWHERE, *map(list, zip(*ordered, strict=True)))
+    return {Sought(str(row["lead_id"]), row["name"], row["is_call"]): str(row["id"]) for row in rows}
 
 
 async def save(connection: Connection, records: Sequence[Record]) -> None:
@@ -93,7 +120,6 @@ async def _update(connection: Connection, ordered: Sequence[Record]) -> None:
         [datetime.fromisoformat(record.state.values[attached.AT]) for record in ordered],
         values,
         [record.state.grouped() for record in ordered],
-        [event_of(record.state.stamps[attached.AT]) for record in ordered],
         [record.version + 1 for record in ordered],
     )
     if len(written) < len(ordered):

@@ -1,7 +1,7 @@
 """What calls and activities have in common: each belongs to a lead and has its place in time. Out: those two.
 
-Both are kept like fields, under names that no field can have, so that they too end the same in any order of events:
-the newest event says whose it is, the earliest says when it was.
+Both are kept like fields, under names that no field can have. It belongs to the lead that it was first attached to; the
+newest event whose source tells a time says when it was, and without one the first to arrive.
 """
 
 from __future__ import annotations

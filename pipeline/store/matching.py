@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from schemas.event import FailureKind
+from schemas.event import Event, FailureKind
 
 NO_KEY = "an event needs a valid search key"
 ONE_LEAD = "the search keys of an event must name one lead"
+ONE_EACH = "at most one lead has a value of a unique field"
 SHARED = "also that of lead"
+LEFT_OUT = "is another lead's, and left out here:"
+HOLD = "hold"
 LONGEST = 500  # characters; an index entry of PostgreSQL holds about 2,700 bytes
 
 
@@ -42,6 +45,24 @@ class Refusal:
     field: str | None = None
     value: str | None = None
     kind: FailureKind = "rejected"
+
+
+class Taken(NamedTuple):
+    """A value of a unique field that another lead has. `how`: what the field says of that, see `schemas.fields`."""
+
+    key: Key
+    owner: str
+    how: str
+    field: str
+
+    def refusal(self) -> Refusal:
+        """Why a person must decide whose event it is."""
+        why = f"{self.field} is that of lead {self.owner}, which the search keys do not name"
+        return Refusal(why, ONE_EACH, f"lead.{self.field}", self.key.value, "conflict")
+
+    def note(self) -> str:
+        """What is said where the event goes on without the value."""
+        return f"lead.{self.field}: this value {LEFT_OUT} lead {self.owner}"
 
 
 def keys_of(account: int, pairs: Iterable[Sequence[str]]) -> list[Key]:
@@ -92,13 +113,25 @@ class Matcher:
         self._shared = shared or {}
         self.shares: dict[Key, str] = {}  # keys of others, and the leads that say the same value
         self.claims: dict[Key, str] = {}  # keys that nobody has yet, and whose they shall be
+        self._claimed_by: dict[Key, str] = {}  # and by which event
         self.decisive: set[Key] = set()  # keys that a match rests on
 
     def match(self, search: Sequence[Key], chosen: Match | None = None) -> Match | Refusal:
         """The lead of an event with these search keys, see `match`."""
         return match(search, self._owners, chosen)
 
-    def give(self, lead: str, search: Sequence[Key], also: Sequence[Key]) -> None:
+    def taken(self, event: Event, lead: str | None) -> list[Taken]:
+        """The values of unique fields that this event brings, and that another lead than this one has."""
+        found = []
+        for space, value, how, field in event.data["taken"]:
+            key = Key(event.account, space, value)
+            self.decisive.add(key)
+            owner = self._owners.get(key, lead)
+            if owner is not None and owner != lead:
+                found.append(Taken(key, owner, how, field))
+        return found
+
+    def give(self, lead: str, event: str, search: Sequence[Key], also: Sequence[Key]) -> None:
         """Let a lead have the keys that are still free. Of those that are not, it is kept that it says the same."""
         self.decisive.update(search)
         for key in (*search, *also):
@@ -106,8 +139,14 @@ class Matcher:
             if owner is None:
                 if len(key.value) <= LONGEST:
                     self._owners[key] = self.claims[key] = lead
+                    self._claimed_by[key] = event
             elif owner != lead and lead not in self._shared.get(key, ()):
                 self.shares[key] = lead
+
+    def hangs_on(self, event: str, lead: str, search: Sequence[Key], values: Collection[str]) -> bool:
+        """Whether it is by these values alone that the keys of an event name this lead."""
+        named = [key for key in search if self._owners.get(key) == lead and self._claimed_by.get(key) != event]
+        return bool(named) and all(key.value in values for key in named)
 
     def notes(self, lead: str, search: Sequence[Key]) -> tuple[str, ...]:
         """What is to be said of a match with this lead: which other leads have the same values."""

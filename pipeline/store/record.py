@@ -21,11 +21,13 @@ class Record:
     version: int = 0
     touched: bool = False  # something must be written, be it only a stamp
     visible: bool = False  # a value changed
+    contested: bool = False  # it had values before, so that not all that was said needs to have won
     replaced: list[Replaced] = field(default_factory=list)  # values that gave way to others, or to blanks
 
     def apply(self, said: Fields) -> list[str]:
         """Merge what an event says; returns the names of the fields that show another value."""
         before, self.state = self.state, merge(self.state, said)
+        self.contested = self.contested or before is not EMPTY
         if self.state is before:
             return []
         self.touched = True

@@ -12,6 +12,7 @@ from pipeline.store import connectors, journal, leads
 from pipeline.store.database import Database
 from schemas.connector import ConnectorSettings
 from schemas.event import Event
+from schemas.fields import Field
 from stages.dedupe import dedupe
 from stages.log import log
 from stages.upsert import upsert
@@ -19,7 +20,7 @@ from tests.support.events import ACCOUNT, CONNECTOR, mapped, result_of, results,
 
 PHONE, EMAIL, THIRD = "+919611795983", "asha@example.com", "pan-1"
 LEAD = ("capture", "create", "update", "nothing")
-ACTIVITY = ("off", "capture", "create", "update")
+ACTIVITY = ("off", "capture", "create", "update", "with_new_lead")
 KEPT = {
     "activity": "SELECT fields ->> 'notes' AS notes FROM activity WHERE fields ->> 'external_id' = $1",
     "call": "SELECT fields ->> 'notes' AS notes FROM call WHERE call_id = $1",
@@ -34,8 +35,8 @@ MEETINGS: dict[str, tuple[tuple[str, ...], tuple[str, ...], str | None]] = {
 }
 LEAD_ENDS = {
     "capture": {True: "updated", False: "created"},
-    "create": {True: "the lead is there already, and connector web only creates leads", False: "created"},
-    "update": {True: "updated", False: "no lead found, and connector web only updates leads"},
+    "create": {True: "lead {lead} was found by {by}, and connector web only creates leads", False: "created"},
+    "update": {True: "updated", False: "no lead was found, and connector web only updates leads"},
 }
 
 
@@ -58,7 +59,9 @@ async def chain(database: Database, event: Event) -> Outcome:
 @pytest.fixture(autouse=True)
 async def connector(database: Database) -> None:
     """The one that all events come by."""
-    applied = await connectors.apply(database, ACCOUNT, ConnectorSettings(name="web", preset="generic-json"))
+    pan = Field(name="pan", label="PAN", unique=True)
+    settings = ConnectorSettings(name="web", preset="generic-json", fields=[pan])
+    applied = await connectors.apply(database, ACCOUNT, settings)
     assert applied.id == CONNECTOR
 
 
@@ -87,14 +90,17 @@ async def test_what_each_behaviour_for_leads_does(database: Database) -> None:
         outcome = await chain(database, event)
 
         if behaviour == "nothing":
-            assert told(outcome) == "no lead found, and connector web leaves leads alone", case
+            assert told(outcome).endswith("and connector web leaves leads as they are"), case
+            assert meeting == "no key" or all(lead in told(outcome) for lead in known), case  # it says whom it found
+            assert (f"found by {by}" in told(outcome)) == (by is not None), case
         elif meeting == "conflict":
             assert isinstance(outcome, DeadLetter) and outcome.kind == "conflict", case
             assert all(lead in outcome.reason for lead in known), case
         elif meeting == "no key":
             assert isinstance(outcome, DeadLetter) and outcome.rule == "an event needs a valid search key", case
         else:
-            assert told(outcome) == LEAD_ENDS[behaviour][bool(known)], case
+            ending = LEAD_ENDS[behaviour][bool(known)]
+            assert told(outcome) == ending.format(lead="".join(known), by=by), case
         if isinstance(outcome, Forward):
             assert (result_of(outcome)["by"], "city" in result_of(outcome)["changed"]) == (by, True), case
 
@@ -132,6 +138,7 @@ async def test_what_each_behaviour_for_activities_does(database: Database) -> No
 
         has_lead = found or leads_are in ("capture", "create")
         attached = has_lead and (activities_are == "capture" or activities_are == ("update" if there else "create"))
+        attached |= activities_are == "with_new_lead" and not found and has_lead
         spoken = leads_are in ("capture", "update" if found else "create")
         rows = await database.fetch(KEPT[kind], next(iter(said.values())))
         assert len(rows) == (1 if there or attached else 0), case
@@ -149,9 +156,9 @@ async def test_what_each_behaviour_for_activities_does(database: Database) -> No
 
 async def test_the_journal_says_what_a_behaviour_left_undone(database: Database) -> None:
     first = mapped({"phone": PHONE, "city": "Pune"}, call={"call_id": "c1"})
-    await results(upsert, database, first)
+    [made] = await results(upsert, database, first)
     for behaviours, why in (
-        (("create", "capture"), "the lead is there already, and connector web only creates leads"),
+        (("create", "capture"), f"lead {made['lead']} was found by phone, and connector web only creates leads"),
         (("capture", "create"), "connector web only creates activities, and this one is there already"),
     ):
         event = synced(*behaviours, {"phone": PHONE, "city": "Goa"}, minute=1, call={"call_id": "c1", "notes": "n"})
@@ -215,7 +222,7 @@ async def test_a_new_lead_has_what_is_required(database: Database) -> None:
 
 async def test_any_number_of_keys_count_in_their_order(database: Database) -> None:
     def event(*search: tuple[str, str], **more: Any) -> Event:
-        made = mapped({"city": "Goa"}, **more)
+        made = mapped({"city": "Goa", **dict(search)}, **more)
         return made.evolve(data={**made.data, "keys": {"search": [list(key) for key in search], "also": []}})
 
     pan, phone, email = ("pan", THIRD), ("phone", PHONE), ("email", EMAIL)

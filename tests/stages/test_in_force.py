@@ -33,7 +33,7 @@ async def test_what_the_rules_reject_says_what_was_in_force(database: Database) 
     [event] = cut(live, JSON, orjson.dumps({"email": "a@example.com", "score": "maybe"}), Limits()).events
     [dead] = await walk(TOPOLOGY, tools, [event])
     assert isinstance(dead.to, Dead) and dead.event.result is None
-    row = {"outcome": "failed", "revision": 1, "lead_sync": "create", "activity_sync": "capture"}
+    row = {"outcome": "failed", "revision": 1, "lead_sync": "create", "activity_sync": "with_new_lead"}
     assert await in_force(database, event.id) == row
 
     await saved(database, {**SITE, "sync": {"lead": "update", "activity": "off"}})

@@ -217,7 +217,7 @@ async def test_an_activity_with_an_id_at_the_source_is_one_activity(database: Da
     )
     [other] = await results(upsert, database, mapped({"phone": PHONE}, activity={"type": "visit"}, minute=2))
     assert first["activity"] == second["activity"] != other["activity"]
-    assert second["changed"] == ["activity.subject"]
+    assert second["changed"] == ["activity.occurred_at", "activity.subject"]
     lead = await stored(database, first["lead"])
     assert [(row["type"], row["external_id"]) for row in lead["activities"]] == [("visit", None), ("enquiry", "q1")]
 
