@@ -172,6 +172,9 @@ def _rows(changes: Sequence[Change], records: Workspace, known: Known, matched: 
         lead = records.leads.get(change.lead)
         if lead is not None and lead.replaced:
             gone[change.lead] = {key_text(old, folds) for _, old, _, _ in lead.replaced for folds in (False, True)}
+    if gone and matched.refusals:
+        values = set().union(*gone.values())
+        later |= {id for id in matched.refusals if any(key.value in values for key in matched.search[id])}
     if later:
         raise Later(later)
     return done

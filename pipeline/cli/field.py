@@ -80,6 +80,13 @@ def set_(
             help="Whether values of a unique text field that differ by case are two keys.",
         ),
     ] = None,
+    if_taken: Annotated[
+        str | None,
+        typer.Option(
+            "--if-taken",
+            help="What happens to an event that brings another lead's value of a unique field: hold, leave_out, share.",
+        ),
+    ] = None,
     junk: Annotated[
         list[str] | None, typer.Option("--junk", help="A value of a unique field that identifies nobody.")
     ] = None,
@@ -100,7 +107,7 @@ def set_(
 
     kind = _kind(record)
     given = {"type": type, "label": label, "options": option, "required": required, "unique": unique, "junk": junk}
-    given["case_sensitive"] = case_sensitive
+    given |= {"case_sensitive": case_sensitive, "if_taken": if_taken}
     said = {what: value for what, value in given.items() if value is not None}
 
     async def run(opened: Database, actor: Actor) -> tuple[str, Listed]:

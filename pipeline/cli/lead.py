@@ -8,11 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli import answer
+from pipeline.cli import answer, lead_key
 from pipeline.cli.options import DEFAULT_ACCOUNT, DEFAULT_LIMIT, Account, After, AsJson, Limit
 from pipeline.cli.session import in_account
 
 app = typer.Typer(help="Find people, and see what is known of them.", no_args_is_help=True)
+app.add_typer(lead_key.app, name="key")
 COLUMNS = ("name", "phone", "email", "city", "lead source", "updated")
 Lead = Annotated[str, typer.Argument(help="The lead's id.")]
 

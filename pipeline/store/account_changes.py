@@ -17,6 +17,7 @@ What = Literal[
     "key created",
     "key rotated",
     "key revoked",
+    "lead key released",
 ]
 COLUMNS = "id, at, by, key_id, what, subject, user_id, details"
 
@@ -42,7 +43,7 @@ async def note(
     user: int | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Keep a change. `subject`: the user's address, the field's name, or what the key begins with."""
+    """Keep a change. `subject`: the user's address, the field's name, what the key begins with, or the lead."""
     await connection.execute(
         "INSERT INTO account_change (account_id, by, key_id, what, subject, user_id, details)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7)",

@@ -13,14 +13,14 @@ from typing import Any, Literal
 
 from pipeline.store import identity, leads, merging
 from pipeline.store.database import Connection, Database
-from pipeline.store.matching import Key, keys_of
+from pipeline.store.matching import HOLD, Key, keys_of
 from pipeline.store.where import Where
 
 State = Literal["open", "decided", "discarded", "superseded", "any"]
 
 COLUMNS = """
     id, event_id, account_id, connector_id, stage, reason, died_at, status, changed_at, replay, decision,
-    event -> 'data' -> 'keys' -> 'search' AS keys
+    event -> 'data' -> 'keys' -> 'search' AS search, event -> 'data' -> 'taken' AS taken
 """
 ONE = f"SELECT {COLUMNS} FROM dead_letter WHERE account_id = $1 AND id = $2 AND kind = 'conflict'"
 LOCK = f"""
@@ -111,7 +111,7 @@ async def decide(
         raise Undecidable(f"conflict {id} was decided by {made['by']} at {made['at']}: {how_told(made)}")
     if rows[id]["status"] != "dead":
         raise Undecidable(f"conflict {id} was {rows[id]['status']} without a decision")
-    lead = await _chosen(connection, account, rows[id]["keys"], use, merge, by)
+    lead = await _chosen(connection, account, keys_told(rows[id]), use, merge, by)
     at = datetime.now(UTC).isoformat(timespec="seconds")
     decision = {"conflict": id, "how": how, "lead": lead, "by": by, "at": at}
     await connection.execute(DECIDE, account, list(rows), decision)
@@ -121,6 +121,12 @@ async def decide(
 def how_told(decision: dict[str, Any]) -> str:
     """What was decided, in words."""
     return f"{'merge the leads into' if decision['how'] == 'merge' else 'use lead'} {decision['lead']}"
+
+
+def keys_told(row: Any) -> list[Sequence[str]]:
+    """The keys that a conflict is about: those that the event is searched by, and those that one lead at most has."""
+    single = [[space, value] for space, value, how, _ in row["taken"] or () if how == HOLD]
+    return [*row["search"], *(key for key in single if key not in row["search"])]
 
 
 async def _chosen(
@@ -143,11 +149,12 @@ async def _chosen(
 
 async def _with_leads(database: Database, rows: Sequence[Any]) -> list[dict[str, Any]]:
     """The rows, each with the lead that each of its keys names."""
-    keys: set[Key] = {key for row in rows for key in keys_of(row["account_id"], row["keys"])}
+    keys: set[Key] = {key for row in rows for key in keys_of(row["account_id"], keys_told(row))}
     owners = await identity.find(database, keys)
     shown = []
     for row in rows:
-        named = [Named(key.space, key.value, owners.get(key)) for key in keys_of(row["account_id"], row["keys"])]
+        named = [Named(key.space, key.value, owners.get(key)) for key in keys_of(row["account_id"], keys_told(row))]
         ids = list(dict.fromkeys(name.lead for name in named if name.lead is not None))
-        shown.append({**row, "event_id": str(row["event_id"]), "keys": named, "leads": ids})
+        told = {name: value for name, value in row.items() if name not in ("search", "taken")}
+        shown.append({**told, "event_id": str(row["event_id"]), "keys": named, "leads": ids})
     return shown

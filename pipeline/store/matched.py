@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from pipeline.store import identity
@@ -38,8 +39,8 @@ async def match(connection: Connection, events: Sequence[Event], hopeful: bool) 
     """Whose event each one is, with every key given away for good; raises Collision if somebody else was faster.
 
     Events that may make a lead come first, and of those the ones with more keys, so that those which share only one
-    of them find the same lead. The hopeful way does not look again for whom dedupe did not find: giving the keys away
-    tells if that still holds.
+    of them find the same lead; then the earlier ones. The hopeful way does not look again for whom dedupe did not find:
+    giving the keys away tells if that still holds.
     """
     search = {event.id: keys_of(event.account, event.data["keys"]["search"]) for event in events}
     also = {event.id: keys_of(event.account, event.data["keys"]["also"]) for event in events}
@@ -51,7 +52,12 @@ async def match(connection: Connection, events: Sequence[Event], hopeful: bool) 
     syncs = {event.id: sync_of(event)["lead"] for event in events}
     ids = new_ids(len(events))
     matched = Matched(matcher, search)
-    for event in sorted(events, key=lambda e: (syncs[e.id] in NEEDS_LEAD, -len(search[e.id]), -len(also[e.id]))):
+
+    def place(event: Event) -> tuple[bool, int, int, datetime]:
+        id, at = event.id, event.occurred_at or event.received_at
+        return syncs[id] in NEEDS_LEAD, -len(search[id]), -len(also[id]), at
+
+    for event in sorted(events, key=place):
         behaviour = syncs[event.id]
         found = matcher.match(search[event.id], decided.get(event.id))
         if is_idle(event):

@@ -12,7 +12,7 @@ from pipeline.api.route import Table
 from pipeline.operations import fields
 from pipeline.store.fields import Listed
 from schemas.access import Scope
-from schemas.fields import LONGEST_LABEL, NAME, Field, FieldType, RecordKind
+from schemas.fields import LONGEST_LABEL, NAME, Field, FieldType, IfTaken, RecordKind
 from schemas.strict import Strict
 
 api = Table()
@@ -40,6 +40,10 @@ class FieldShown(Shown):
     own_space: bool
     case_sensitive: bool = Attribute(
         description="whether values of a unique text field that differ by case are two keys"
+    )
+    if_taken: IfTaken | None = Attribute(
+        description="what happens to an event that brings another lead's value of a unique field; null: share for "
+        "phone numbers and e-mail addresses, hold for all others"
     )
     junk: list[str] = Attribute(description="values of a unique field that identify nobody")
 

@@ -11,7 +11,8 @@ from pydantic import Field, computed_field
 from pipeline.api.call import Call
 from pipeline.api.listing import FORMER, After, Limit, Page, Shown, next_page
 from pipeline.api.route import Table, Uuid
-from pipeline.operations import leads
+from pipeline.operations import lead_keys, leads
+from pipeline.store.matching import LONGEST
 from schemas.access import Scope
 from schemas.fields import NAME
 from schemas.strict import Strict
@@ -186,6 +187,37 @@ class Merged(Shown):
     fields: list[str] = Field(description="the winner's fields that took another value")
 
 
+class LeadKeyShown(Shown):
+    """A value that a lead is found by."""
+
+    key: str = Field(description="its key space: phone, email, or a unique field")
+    value: str
+    fields: list[str] = Field(description="the lead's fields that say it; none: it came with a merge")
+    others: list[str] = Field(description="other leads that say the same")
+
+
+class LeadKeys(Shown):
+    """The keys of a lead."""
+
+    items: list[LeadKeyShown]
+
+
+class KeyNamed(Strict):
+    """A key of the lead."""
+
+    key: Annotated[str, Field(min_length=1, max_length=100, description="its key space, as the lead's keys show it")]
+    value: Annotated[str, Field(min_length=1, max_length=LONGEST, description="its value")]
+
+
+class KeyReleased(Shown):
+    """A key that was taken from a lead."""
+
+    lead: str
+    key: str
+    value: str
+    owner: str | None = Field(description="the lead that is found by it now; null: nobody")
+
+
 @api.route("GET", "/leads", scope=Scope.LEADS_READ, tag=TAG)
 async def find_leads(call: Call, query: LeadQuery) -> LeadPage:
     """Find leads by phone number, e-mail address, id or text."""
@@ -222,3 +254,16 @@ async def merge_leads(call: Call, lead: Uuid, body: Loser) -> Merged:
 async def unmerge_lead(call: Call, lead: Uuid) -> Merged:
     """Take a lead out of the one that it was merged into. What arrived since stays there."""
     return Merged(**await leads.unmerge(call.database, call.actor, str(lead)))
+
+
+@api.route("GET", "/leads/{lead}/keys", scope=Scope.LEADS_READ, tag=TAG)
+async def list_lead_keys(call: Call, lead: Uuid) -> LeadKeys:
+    """List the values that a lead is found by, the fields that say each, and the other leads that say the same."""
+    return LeadKeys(items=[LeadKeyShown(**row) for row in await lead_keys.page(call.database, call.actor, str(lead))])
+
+
+@api.route("POST", "/leads/{lead}/keys/release", scope=Scope.LEADS_WRITE, tag=TAG)
+async def release_lead_key(call: Call, lead: Uuid, body: KeyNamed) -> KeyReleased:
+    """Take a key from a lead: the next event with this value is about another lead. The lead's fields stay."""
+    done = await lead_keys.release(call.database, call.actor, str(lead), body.key, body.value)
+    return KeyReleased(**done)
