@@ -18,7 +18,7 @@ from pipeline.operations.errors import Problem
 from pipeline.store.text import REFUSED
 from schemas.words import rule
 
-LARGEST = 2 * 1024 * 1024  # bytes of a body
+BIG = 64 * 1024  # bytes; a larger body is read by a thread, not by the loop that takes events in
 SLOWEST = 30.0  # seconds for a body to arrive
 DEEPEST = 100  # levels of a document
 QUERY_FIELDS = 50
@@ -31,11 +31,11 @@ def segments(request: web.Request) -> list[str]:
     return [unquote(part, errors="surrogateescape") for part in parts]
 
 
-def query_values(route: Route, request: web.Request) -> Any:
-    """The query as the route's model."""
+def query_values(route: Route, query: str) -> Any:
+    """The query, as it was sent, as the route's model."""
     try:
         pairs = parse_qsl(
-            request.rel_url.raw_query_string,
+            query,
             keep_blank_values=True,
             errors="strict",
             max_num_fields=QUERY_FIELDS,
@@ -55,13 +55,23 @@ def query_values(route: Route, request: web.Request) -> Any:
         raise Refusal(422, "the query is not valid", problems_of(error, route.query)) from None
 
 
-async def body_value(route: Route, request: web.Request) -> Any:
-    """The body as the route's model."""
+async def body_sent(route: Route, request: web.Request) -> bytes | None:
+    """The body as it was sent, as far as the route takes it; None: the route has none."""
     if route.body is None:
-        raise AssertionError(f"{route.name} has no body")
+        return None
     if request.content_type != "application/json" or "Content-Encoding" in request.headers:
         raise Refusal(415, "send application/json, not compressed", headers={"Accept": "application/json"})
-    text = await _received(request)
+    return await _received(request, route.largest)
+
+
+async def body_value(route: Route, text: bytes) -> Any:
+    """The body as the route's model."""
+    return _value(route, text) if len(text) <= BIG else await asyncio.to_thread(_value, route, text)
+
+
+def _value(route: Route, text: bytes) -> Any:
+    if route.body is None:
+        raise AssertionError(f"{route.name} has no body")
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -95,16 +105,16 @@ def _problem(each: ErrorDetails, model: Any) -> Problem:
     return Problem(where, rule(each, model), each["input"] if told else None)
 
 
-async def _received(request: web.Request) -> bytes:
-    large = Refusal(413, f"the body is larger than {LARGEST} bytes")
-    if (request.content_length or 0) > LARGEST:
+async def _received(request: web.Request, largest: int) -> bytes:
+    large = Refusal(413, f"the body is larger than {largest} bytes, which is the most that this call takes")
+    if (request.content_length or 0) > largest:
         raise large
     body = bytearray()
     try:
         async with asyncio.timeout(SLOWEST):
             async for chunk in request.content.iter_any():
                 body += chunk
-                if len(body) > LARGEST:
+                if len(body) > largest:
                     raise large
     except TimeoutError:
         raise Refusal(408, f"the body did not arrive within {SLOWEST:g} seconds") from None

@@ -24,6 +24,9 @@ from schemas.access import Scope
 BASE = "/api/v1"
 ALWAYS = (401, 403, 422, 429, 503)  # statuses that every route can answer with
 OF_A_PATH, OF_A_BODY = (404,), (400, 408, 413, 415)
+SMALL, ONE, SEVERAL = 128 * 1024, 512 * 1024, 1024 * 1024  # bytes of a body: of a few values, of one or more settings
+DOCUMENT = 2 * 1024 * 1024  # bytes of a body that holds what a source sends
+SOON, LONG = 15.0, 60.0  # seconds that a call may take aside
 Work = Callable[..., Awaitable[Any]]
 
 
@@ -73,6 +76,8 @@ class Route:
     returns: type[BaseModel] | None
     example: Any = None  # of a body
     free: bool = False  # its body may hold U+0000, as the documents of sources may
+    largest: int = SMALL  # bytes of its body
+    aside: float | None = None  # seconds that it may take, where it is done in a process of its own
 
     @cached_property
     def pattern(self) -> Sequence[str]:
@@ -127,8 +132,13 @@ class Table:
         errors: Sequence[int] = (),
         free: bool = False,
         example: Any = None,
+        largest: int = SMALL,
+        aside: float | None = None,
     ) -> Callable[[Work], Work]:
-        """Have a function answer this method of this path. `errors`: statuses beside those that go without saying."""
+        """Have a function answer this method of this path. `errors`: statuses beside those that go without saying.
+
+        What can take long by what is sent is done `aside`, in so many seconds at most; it publishes nothing.
+        """
 
         def add(work: Work) -> Work:
             hints = get_type_hints(work, include_extras=True)
@@ -156,6 +166,8 @@ class Table:
                     returns=returns if inspect.isclass(returns) and issubclass(returns, BaseModel) else None,
                     free=free,
                     example=example,
+                    largest=largest,
+                    aside=aside,
                 )
             )
             return work

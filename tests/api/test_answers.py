@@ -10,7 +10,7 @@ import aiohttp
 import orjson
 import pytest
 
-from pipeline.api.read import LARGEST
+from pipeline.api.route import DOCUMENT
 from pipeline.api.routes import table
 from pipeline.operations import keys
 from pipeline.store.database import DatabaseUnavailable
@@ -41,7 +41,7 @@ BODIES: list[tuple[int, str, bytes, dict[str, str]]] = [
     (400, "Malformed", b'{"email": "\xff"}', {}),
     (400, "Malformed", b'{"email": NaN}', {}),
     (400, "Malformed", b"[" * 200 + b"]" * 200, {}),
-    (413, "Too large", b'"' + b"x" * LARGEST + b'"', {}),
+    (413, "Too large", b'"' + b"x" * DOCUMENT + b'"', {}),
     (415, "Unsupported content", b"email=sam@example.com", FORM),
     (415, "Unsupported content", orjson.dumps(GOOD), GZIP),
     (422, "Not valid", b"[]", {}),

@@ -11,7 +11,8 @@ from pipeline.api.call import Call
 from pipeline.api.connector import EXAMPLE, Difference, Given, Note, Saved, author, saved
 from pipeline.api.draft import Draft, Judged, wish_of
 from pipeline.api.listing import Shown
-from pipeline.api.route import Table
+from pipeline.api.route import SEVERAL as TOGETHER
+from pipeline.api.route import SOON, Table
 from pipeline.operations import connectors, plan
 from pipeline.operations.as_code import to_toml
 from pipeline.operations.errors import Forbidden
@@ -65,14 +66,32 @@ class AppliedShown(Shown):
     removed: list[str]
 
 
-@api.route("POST", "/connector-settings/plan", scope=Scope.CONNECTORS_READ, tag=TAG, errors=[409], example=SEVERAL)
+@api.route(
+    "POST",
+    "/connector-settings/plan",
+    scope=Scope.CONNECTORS_READ,
+    tag=TAG,
+    errors=[409],
+    example=SEVERAL,
+    largest=TOGETHER,
+    aside=SOON,
+)
 async def plan_connectors(call: Call, body: Planning) -> PlanShown:
     """Show what applying these settings would do, connector by connector; nothing is written."""
     made = await _plan(call, body)
     return PlanShown(changes=made.changes, entries=[_planned(entry) for entry in made.entries])
 
 
-@api.route("POST", "/connector-settings/apply", scope=Scope.CONNECTORS_WRITE, tag=TAG, errors=[409], example=SEVERAL)
+@api.route(
+    "POST",
+    "/connector-settings/apply",
+    scope=Scope.CONNECTORS_WRITE,
+    tag=TAG,
+    errors=[409],
+    example=SEVERAL,
+    largest=TOGETHER,
+    aside=SOON,
+)
 async def apply_connectors(call: Call, body: Wanted) -> AppliedShown:
     """Put connectors in force, all of these or none; what does not differ stays as it is."""
     made = await _plan(call, body)
@@ -82,7 +101,9 @@ async def apply_connectors(call: Call, body: Wanted) -> AppliedShown:
     return AppliedShown(entries=done, removed=gone)
 
 
-@api.route("GET", "/connectors/{connector}/export", scope=Scope.CONNECTORS_READ, tag=TAG, media="application/toml")
+@api.route(
+    "GET", "/connectors/{connector}/export", scope=Scope.CONNECTORS_READ, tag=TAG, media="application/toml", aside=SOON
+)
 async def export_connector(call: Call, connector: Given) -> str:
     """Show a connector's settings as its file: TOML that, applied, changes nothing. Secrets are not in it."""
     name = await named(call.database, call.actor, connector)

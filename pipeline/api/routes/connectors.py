@@ -13,7 +13,7 @@ from pipeline.api.call import Call
 from pipeline.api.connector import EXAMPLE, ConnectorShown, Given, Note, Saved, author, row_of, saved
 from pipeline.api.draft import Draft, Judged, settings_of, wish_of
 from pipeline.api.listing import FORMER, After, Limit, Moment, Page, Shown, Sync, next_page
-from pipeline.api.route import Table
+from pipeline.api.route import ONE, SOON, Table
 from pipeline.operations import connectors, noted, plan
 from pipeline.operations.as_code import canonical
 from pipeline.operations.checking import standing_problems
@@ -127,7 +127,17 @@ async def list_connectors(call: Call, query: ConnectorQuery) -> ConnectorPage:
     )
 
 
-@api.route("POST", "/connectors", scope=Scope.CONNECTORS_WRITE, tag=TAG, status=201, errors=[409], example=EXAMPLE)
+@api.route(
+    "POST",
+    "/connectors",
+    scope=Scope.CONNECTORS_WRITE,
+    tag=TAG,
+    status=201,
+    errors=[409],
+    example=EXAMPLE,
+    largest=ONE,
+    aside=SOON,
+)
 async def create_connector(call: Call, body: Draft) -> Saved:
     """Set a connector up.
 
@@ -139,7 +149,15 @@ async def create_connector(call: Call, body: Draft) -> Saved:
     return await _save(call, body)
 
 
-@api.route("POST", "/connector-settings/validate", scope=Scope.CONNECTORS_READ, tag=TAG, example=EXAMPLE)
+@api.route(
+    "POST",
+    "/connector-settings/validate",
+    scope=Scope.CONNECTORS_READ,
+    tag=TAG,
+    example=EXAMPLE,
+    largest=ONE,
+    aside=SOON,
+)
 async def validate_connector(call: Call, body: Judged) -> Verdict:
     """Check settings without saving them."""
     made = await plan.plan(call.database, call.account, [wish_of(body, "the settings")])
@@ -183,7 +201,16 @@ async def list_notes(call: Call, connector: Given, query: NotesQuery) -> NotesSh
     return NotesShown(**asdict(found), problems=[TroubleShown(**asdict(each)) for each in problems])
 
 
-@api.route("PUT", "/connectors/{connector}", scope=Scope.CONNECTORS_WRITE, tag=TAG, errors=[409], example=EXAMPLE)
+@api.route(
+    "PUT",
+    "/connectors/{connector}",
+    scope=Scope.CONNECTORS_WRITE,
+    tag=TAG,
+    errors=[409],
+    example=EXAMPLE,
+    largest=ONE,
+    aside=SOON,
+)
 async def replace_connector(call: Call, connector: Given, body: Draft) -> Saved:
     """Save a connector's settings, in the place of all those it had. Workers take them without a restart."""
     name = await named(call.database, call.actor, connector)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from pipeline.api.call import Call
 from pipeline.api.listing import After, Limit, Moment, Page, Shown, next_page
-from pipeline.api.route import Id, Table
+from pipeline.api.route import DOCUMENT, Id, Table
 from pipeline.operations import dead
 from pipeline.store.dead_letters import Filter
 from schemas.access import Scope
@@ -175,7 +175,9 @@ async def replay_letter(call: Call, id: Id, query: From) -> Count:
     return Count(letters=1)
 
 
-@api.route("POST", "/dead-letters/{id}/edit", scope=Scope.DEAD_WRITE, tag=TAG, status=202, errors=[409])
+@api.route(
+    "POST", "/dead-letters/{id}/edit", scope=Scope.DEAD_WRITE, tag=TAG, status=202, errors=[409], largest=DOCUMENT
+)
 async def edit_letter(call: Call, id: Id, body: Edited) -> Count:
     """Send one dead letter through again with another document, from the first stage, as the same event.
 

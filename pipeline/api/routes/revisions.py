@@ -10,7 +10,7 @@ from pydantic import Field
 from pipeline.api.call import Call
 from pipeline.api.connector import ConnectorShown, Difference, Given, Note, author, row_of
 from pipeline.api.listing import Page, Shown
-from pipeline.api.route import Table
+from pipeline.api.route import SOON, Table
 from pipeline.operations import connectors, revisions
 from pipeline.operations.visible import may_save, named
 from schemas.access import Scope
@@ -74,7 +74,7 @@ async def show_revision(call: Call, connector: Given, revision: Revision) -> Who
     return WholeRevisionShown.model_validate(await revisions.revision(call.database, call.account, name, revision))
 
 
-@api.route("GET", "/connectors/{connector}/differences", scope=Scope.CONNECTORS_READ, tag=TAG)
+@api.route("GET", "/connectors/{connector}/differences", scope=Scope.CONNECTORS_READ, tag=TAG, aside=SOON)
 async def list_differences(call: Call, connector: Given, query: Between) -> Differences:
     """Show what differs between two revisions."""
     name = await named(call.database, call.actor, connector)
@@ -89,6 +89,7 @@ async def list_differences(call: Call, connector: Given, query: Between) -> Diff
     tag=TAG,
     errors=[409],
     example={"revision": 1, "note": "as it was"},
+    aside=SOON,
 )
 async def restore_revision(call: Call, connector: Given, body: Restored) -> ConnectorShown:
     """Save an old revision's settings as a new revision."""

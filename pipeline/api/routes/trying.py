@@ -13,7 +13,7 @@ from pipeline.api.connector import EXAMPLE as CONNECTOR
 from pipeline.api.connector import Given
 from pipeline.api.draft import Draft, Said, settings_of
 from pipeline.api.listing import FORMER, Page, Shown
-from pipeline.api.route import Table, Uuid
+from pipeline.api.route import DOCUMENT, LONG, ONE, SOON, Table, Uuid
 from pipeline.operations import connectors, journal
 from pipeline.operations.capture import capture
 from pipeline.operations.compare import compare
@@ -168,7 +168,16 @@ class CaseShown(Shown):
     faithful: bool = Field(description="whether it ends as the real event did, apart from the values")
 
 
-@api.route("POST", "/connectors/{connector}/try", scope=Scope.CONNECTORS_READ, tag=TAG, free=True, example=EXAMPLE)
+@api.route(
+    "POST",
+    "/connectors/{connector}/try",
+    scope=Scope.CONNECTORS_READ,
+    tag=TAG,
+    free=True,
+    example=EXAMPLE,
+    largest=DOCUMENT,
+    aside=LONG,
+)
 async def try_connector(call: Call, connector: Given, body: Payload) -> Trials:
     """Show what would become of a payload: stage by stage, the lead that would match, and field by field.
 
@@ -178,10 +187,9 @@ async def try_connector(call: Call, connector: Given, body: Payload) -> Trials:
     if (body.body is None) == ("document" not in body.model_fields_set):
         raise Invalid("nothing is tried", [Problem("document", "give either `document` or `body`")])
     text = orjson.dumps(body.document) if body.body is None else sent(body.body, body.content_type)
-    async with call.alone():
-        tried = await _connector(call, name, body.draft)
-        headers = {"Content-Type": body.content_type}
-        trials = await try_body(call.database, call.core.topology, tried, headers, text, anew=body.anew)
+    tried = await _connector(call, name, body.draft)
+    headers = {"Content-Type": body.content_type}
+    trials = await try_body(call.database, call.core.topology, tried, headers, text, anew=body.anew)
     return Trials(items=[TrialShown.model_validate(trial) for trial in trials])
 
 
@@ -191,18 +199,19 @@ async def try_connector(call: Call, connector: Given, body: Payload) -> Trials:
     scope=Scope.CONNECTORS_READ,
     tag=TAG,
     example={"draft": CONNECTOR, "last": 100},
+    largest=ONE,
+    aside=LONG,
 )
 async def compare_connector(call: Call, connector: Given, body: Comparing) -> ComparisonShown:
     """Run a connector's latest events through its settings and through a draft, and show what differs."""
     name = await named(call.database, call.actor, connector)
-    async with call.alone():
-        live = await connectors.find(call.database, call.account, name)
-        draft = await _connector(call, name, body.draft)
-        found = await compare(call.database, call.core.topology, live, draft, last=body.last, show=body.first)
+    live = await connectors.find(call.database, call.account, name)
+    draft = await _connector(call, name, body.draft)
+    found = await compare(call.database, call.core.topology, live, draft, last=body.last, show=body.first)
     return ComparisonShown.model_validate(found.shown())
 
 
-@api.route("POST", "/journal/{event}/capture", scope=Scope.JOURNAL_READ, tag=TAG, errors=[409])
+@api.route("POST", "/journal/{event}/capture", scope=Scope.JOURNAL_READ, tag=TAG, errors=[409], aside=SOON)
 async def capture_event(call: Call, event: Uuid, body: Case) -> CaseShown:
     """Make a test case of a real event, with personal data replaced by made-up data."""
     await journal.show(call.database, call.actor, str(event))
