@@ -5,7 +5,6 @@ The route is called in this process, so a list is the same list, in the same pag
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -33,7 +32,7 @@ def asked(account: str, work: Work, given: Mapping[str, Any] | None = None, /, *
 
         async with database(settings) as opened:
             actor = await acting(opened, account)
-            call = Call(actor, _core(settings, opened), opened, asyncio.Lock())
+            call = Call(actor, _core(settings, opened), opened)
             return await work(call, **parts, **_query(work, given))
 
     return play(run)
