@@ -116,7 +116,7 @@ def _keys(draft: Draft) -> Iterator[Problem]:
     ]
     for place, key in named:
         if key is not None and not is_key(draft.fields["lead"].get(key)):
-            what = "is not unique" if key in draft.fields["lead"] else "is no field of a lead"
+            what = "is not unique" if key in draft.fields["lead"] else "is not a field of leads"
             yield Problem(place, f"{key!r} {what}, so it cannot be a search key; it must be one of {able(draft)}")
     if not {row.field for row in draft.rows if row.record == "lead"} & set(draft.keys):
         keys = ", ".join(draft.keys)

@@ -185,7 +185,7 @@ def field_problems(record: str, field: Field, others: Fields) -> list[str]:
         return problems
     parent = others.get(field.parent)
     if parent is None or parent.type not in CHOICES:
-        found = "there is none of that name" if parent is None else f"that is a {parent.type} field"
+        found = "there is no field of that name" if parent is None else f"that is a {parent.type} field"
         return [*problems, f"{field.name}: its parent {field.parent!r} must be a dropdown of the same record; {found}"]
     seen, above = {field.name}, parent
     while above.name not in seen and above.parent is not None and above.parent in others:

@@ -13,7 +13,7 @@ from schemas.normal.locale import Locale
 
 LONGEST_KEY = 200  # characters; an index entry has its limits, and so has what identifies a person
 
-TOO_LONG = f"longer than {LONGEST_KEY} characters; kept, and never a key"
+TOO_LONG = f"longer than {LONGEST_KEY} characters; kept, and identifies nobody"
 
 
 def key_of(field: Field, value: Any) -> str:

@@ -39,7 +39,7 @@ KINDS: Mapping[str, str] = {
     said.WENT_TO: "several_values",
     said.NO_ROOM: "several_values_no_field",
     UNLISTED: "value_unlisted",
-    TOO_LONG: "key_too_long",
+    TOO_LONG.partition(", and")[0]: "key_too_long",
     MADE_UP: "key_not_sent",
     NO_LEAD_ID: "lead_id_unknown",
     "not UTF-8": "charset_guessed",

@@ -41,7 +41,7 @@ def list_(
     from pipeline.operations import conflicts
 
     if state not in STATES:
-        raise typer.BadParameter(f"{state!r} is not a state; they are {', '.join(STATES)}")
+        raise typer.BadParameter(f"{state!r} is not a state; the states are {', '.join(STATES)}")
 
     if json:
         from pipeline.api.routes.conflicts import list_conflicts

@@ -100,7 +100,7 @@ def groups(
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
-    """Count dead letters by what they died of."""
+    """Count dead letters by their cause."""
     from pipeline.cli import show
     from pipeline.operations import dead
 
@@ -254,7 +254,7 @@ def _filter(stage: str | None, error: str | None, since: str | None, until: str 
     from pipeline.store.dead_letters import Filter
 
     if status not in STATUSES:
-        raise typer.BadParameter(f"{status!r} is not a status; they are {', '.join(STATUSES)}")
+        raise typer.BadParameter(f"{status!r} is not a status; the statuses are {', '.join(STATUSES)}")
     return Filter(
         stage=stage,
         error=error,

@@ -181,7 +181,7 @@ def _kind(record: str) -> RecordKind:
     from schemas.fields import RecordKind
 
     if record not in get_args(RecordKind):
-        raise typer.BadParameter(f"{record!r} is no record; there are {', '.join(get_args(RecordKind))}")
+        raise typer.BadParameter(f"{record!r} is not a record; the records are {', '.join(get_args(RecordKind))}")
     return cast(RecordKind, record)
 
 

@@ -60,7 +60,7 @@ def list_(
     from pipeline.operations.cursor import packed
 
     if outcome is not None and outcome not in journal.OUTCOMES:
-        raise typer.BadParameter(f"{outcome!r} is not an outcome; they are {', '.join(journal.OUTCOMES)}")
+        raise typer.BadParameter(f"{outcome!r} is not an outcome; the outcomes are {', '.join(journal.OUTCOMES)}")
 
     async def run(opened: Database, actor: Actor) -> Page:
         return await journal.page(

@@ -44,7 +44,7 @@ def create(
     from schemas.access import Scope
 
     if unknown := [text for text in scope or () if text not in set(Scope)]:
-        raise typer.BadParameter(f"{unknown[0]!r} is not a scope; they are {', '.join(Scope)}")
+        raise typer.BadParameter(f"{unknown[0]!r} is not a scope; the scopes are {', '.join(Scope)}")
     scopes = None if scope is None else [Scope(text) for text in scope]
 
     until = None if days is None else datetime.now(UTC) + timedelta(days=days)

@@ -33,7 +33,7 @@ def up(
         typer.Option(
             "--demo",
             help="Apply the connectors (*.toml) of this folder, send its sample events (events/NAME.ndjson) through "
-            "the HTTP door, and show what became of them.",
+            "the ingress, and show what became of them.",
             file_okay=False,
             exists=True,
         ),

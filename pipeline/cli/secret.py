@@ -77,10 +77,10 @@ def reseal() -> None:
         async with database(settings) as opened:
             done, troubles = await secrets.reseal(opened, settings)
             if troubles:
-                raise Failed("\n".join([f"{done} sealed anew; these are as they were:", *troubles]))
+                raise Failed("\n".join([f"{done} sealed with the first key; these are not:", *troubles]))
             return done
 
-    print(f"{play(run)} sealed anew; every secret is sealed with the first key")
+    print(f"{play(run)} sealed anew; every secret is now sealed with the first key")
 
 
 def _value() -> bytes:

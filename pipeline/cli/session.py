@@ -151,7 +151,7 @@ async def account_id(database: Database, name: str) -> int:
 
     found = await accounts.find(database, name)
     if found is None:
-        raise NotFound(f"no account {name!r}; `leadpipe account list` shows those there are")
+        raise NotFound(f"no account {name!r}; `leadpipe account list` lists the accounts")
     return found
 
 

@@ -126,7 +126,7 @@ def add_field(
     from schemas.access import UserField, UserFieldType
 
     if type not in set(UserFieldType):
-        raise typer.BadParameter(f"{type!r} is not a type; they are {', '.join(UserFieldType)}")
+        raise typer.BadParameter(f"{type!r} is not a type; the types are {', '.join(UserFieldType)}")
     try:
         wanted = UserField(name=name, label=label or name, type=UserFieldType(type))
     except ValidationError as error:
@@ -192,7 +192,7 @@ def _role(text: str) -> Role:
     try:
         return Role(text)
     except ValueError:
-        raise WrongUse(f"{text!r} is not a role; they are {', '.join(Role)}") from None
+        raise WrongUse(f"{text!r} is not a role; the roles are {', '.join(Role)}") from None
 
 
 def _values(given: list[str] | None, known: list[UserField]) -> dict[str, Any]:

@@ -224,7 +224,7 @@ def _check(stage: Stage, events: Sequence[Event], outcomes: Sequence[object]) ->
             if outcome.event.id != event.id:
                 raise RuntimeError(f"stage {stage.name!r} forwarded another event in the place of {event.id}")
         elif not isinstance(outcome, Retry | DeadLetter | Drop):
-            raise TypeError(f"stage {stage.name!r} returned {type(outcome).__name__}, which is no outcome")
+            raise TypeError(f"stage {stage.name!r} returned {type(outcome).__name__}, which is not an outcome")
 
 
 def _transient_in(error: Exception) -> Transient | None:

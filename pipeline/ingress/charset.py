@@ -138,6 +138,6 @@ def _not_in(charset: Charset, where: str, error: UnicodeDecodeError) -> Refusal:
     byte = f"byte {error.start} (0x{rest[0]:02X})" if rest else f"its end, byte {error.start},"
     return malformed(
         "Not in its charset",
-        f"{where} cannot be read in the charset that is named, {charset.label}: {byte} is no character of it; "
+        f"{where} cannot be read in the charset that is named, {charset.label}: {byte} is not a character of it; "
         "send that charset, or name the one that is sent",
     )

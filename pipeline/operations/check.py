@@ -99,7 +99,9 @@ def _mappings(loaded: Sequence[Connector]) -> Finding:
     """Whether what identifies comes from the source, also in mappings that were saved before that was asked."""
     told = [f"{each.name}: {found}" for each in loaded for found in standing_problems(each)]
     found = "; ".join(told) if told else "what identifies a lead comes from the source"
-    return Finding("mappings", not told, found, "until then such a row fills its field, and what it writes is no key")
+    return Finding(
+        "mappings", not told, found, "correct these rows; until then they fill their fields, but identify nobody"
+    )
 
 
 async def _secrets(settings: Settings, database: Database) -> Finding:
@@ -118,7 +120,7 @@ async def _secrets(settings: Settings, database: Database) -> Finding:
 async def _arriving(database: Database, loaded: Sequence[Connector]) -> Finding:
     """Whether what arrives can be read as the connectors are set."""
     told = [f"{each.name}: {trouble}" for each in loaded for trouble in await troubles(database, each.account, each.id)]
-    found = "; ".join(told) if told else "no more than a few events in a hundred hold what could not be read"
+    found = "; ".join(told) if told else "what arrives can be read, but for a few events in a hundred"
     return Finding("arriving", not told, found, "see: leadpipe connector notes NAME")
 
 

@@ -1,4 +1,4 @@
-"""What a draft would do otherwise than what is in force. In: a connector, a draft of it, its latest events. Out: what
+"""What a draft would do differently. In: a connector, a draft of it, its latest events. Out: what
 differs.
 
 The journalled requests go through the real stages twice, as far as these promise to change nothing (`effects="none"`),
@@ -35,9 +35,9 @@ HARMLESS: tuple[Effects, ...] = ("none",)
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """One thing that the draft does otherwise with one event. `place`: a field, `match`, `sync.lead`, `failure`, …"""
+    """One thing that the draft does differently with one event. `place`: a field, `match`, `sync.lead`, `failure`, …"""
 
-    kind: str  # fails, passes, fails otherwise, set, not set, other value, …
+    kind: str  # failed, no longer failed, failed with another reason, set, not set, other value, …
     place: str
     live: Any = None
     draft: Any = None
@@ -45,7 +45,7 @@ class Departure:
 
 @dataclass(frozen=True, slots=True)
 class Differing:
-    """One event that the draft takes otherwise, field by field."""
+    """One event that the draft takes differently, field by field."""
 
     id: str
     received_at: datetime
@@ -151,7 +151,7 @@ def _departures(live: Mapping[str, Any], draft: Mapping[str, Any]) -> list[Depar
     if before in ENDED or after in ENDED:
         if (before, live.get("failure")) == (after, draft.get("failure")):
             return []
-        kind = f"{after} otherwise" if before == after else after if after in ENDED else f"{before} no more"
+        kind = f"{after} with another reason" if before == after else after if after in ENDED else f"no longer {before}"
         place = str(draft.get("failure") if after in ENDED else live.get("failure"))
         return [Departure(kind, place, live.get("failure", before), draft.get("failure", after))]
     return [

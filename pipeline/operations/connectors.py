@@ -105,7 +105,9 @@ def _of_this_version(name: str, stored: Mapping[str, Any]) -> ConnectorSettings:
     try:
         return parsed(stored)
     except Invalid as error:
-        detail = f"connector {name!r} was saved by another version and has {counted(error.problems)} now; apply it anew"
+        detail = (
+            f"connector {name!r} was saved by another version and has {counted(error.problems)}; correct and apply it"
+        )
         raise Invalid(detail, error.problems) from error
 
 

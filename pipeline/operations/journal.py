@@ -72,7 +72,7 @@ async def page(
 async def show(database: Database, actor: Actor, event: str) -> dict[str, Any]:
     """The whole row of one event, with its connector's name. Raises NotFound.
 
-    `failures` are all that it died of, the oldest first, as FAILURE names it; `versions` the other versions of the
+    `failures` are its failures, the oldest first, as FAILURE names it; `versions` the other versions of the
     thing that it is about, the latest first: event_id, received_at, outcome. Each of its `stages` has the number of its
     `replay`, see `pipeline.operations.runs`.
     """
@@ -119,10 +119,10 @@ def _not_waiting(event: str, letters: Sequence[dict[str, Any]]) -> str:
     superseded = [letter["id"] for letter in letters if letter["status"] == "superseded"]
     if superseded:
         return (
-            f"a later version of what event {event} is about has reached the records since; "
-            f"`leadpipe dead replay {superseded[-1]}` sends it again all the same"
+            f"a later version of event {event} has reached the records since; "
+            f"`leadpipe dead replay {superseded[-1]}` sends this one all the same"
         )
-    return f"event {event} was sent again already, or its dead letter was set aside, or is not stored yet"
+    return f"event {event} has no dead letter to send: it was sent already or discarded, or is not stored yet"
 
 
 def _anew(row: dict[str, Any]) -> Event:

@@ -45,7 +45,7 @@ async def _notify(database: Database, account: int, notify: Notify) -> list[Prob
     if user is not None and user["active"]:
         return []
     what = "no user has this address" if user is None else "this user is inactive"
-    return [Problem("notify.user", f"{what}; `leadpipe user list` shows those there are", notify.user)]
+    return [Problem("notify.user", f"{what}; `leadpipe user list` lists the users", notify.user)]
 
 
 async def _access(database: Database, account: int, access: Access) -> list[Problem]:

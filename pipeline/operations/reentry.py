@@ -55,7 +55,7 @@ def stage_for(death: Death, topology: Topology, wish: str | None) -> str:
         return topology.entry
     if death.stage not in topology.stages:
         raise StageGone(
-            f"dead letter {death.letter} died in stage {death.stage!r}, which the chain does not have any more; its "
+            f"dead letter {death.letter} died in stage {death.stage!r}, which no longer exists; the "
             f"stages are {', '.join(topology.stages)}; from {topology.entry!r} it can begin anew"
         )
     if wish is None or wish == death.stage or wish in topology.downstream(death.stage):

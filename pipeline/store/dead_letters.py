@@ -236,7 +236,7 @@ def _applied(event: Event) -> dict[str, Any] | None:
 def _row(event: Event) -> tuple[Any, ...]:
     failure = event.failure
     if failure is None:
-        raise ValueError(f"event {event.id} is no dead letter: it has no failure")
+        raise ValueError(f"event {event.id} is not a dead letter: it has no failure")
     texts = storable((failure.reason, failure.field, failure.value, failure.rule, failure.error, failure.trace))
     return (
         event.id,

@@ -20,7 +20,7 @@ from schemas.keying import LONGEST_KEY, junk_of
 from schemas.normal.choices import coercer_of
 
 PORTION = 5_000  # keys
-SEVERAL = "several leads have it, and a unique field belongs to one"
+SEVERAL = "several leads have it, and a value of a unique field belongs to one lead"
 ALIKE = "it differs by case alone from that of another lead, and would be one key with it"
 
 # The keys of leads that were merged into others belong to those.

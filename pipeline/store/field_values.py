@@ -81,7 +81,7 @@ async def convert(connection: Connection, account: int, record: str, old: Field 
             if value is ABSENT:
                 breaking.add(row["value"], "it stands for no time at all")
             elif value is None:
-                breaking.add(row["value"], "it says nothing, and a field that says nothing is empty")
+                breaking.add(row["value"], "it counts as blank, and a blank is not stored")
             elif says_more(row["value"], new.type, NOWHERE):
                 breaking.add(row["value"], f"it holds more than one value, and a {new.type} field takes one")
             elif value != row["value"] or type(value) is not type(row["value"]):

@@ -64,7 +64,7 @@ class Rehearsal(Database):
                 if not self._read_only or not isinstance(error.__cause__, asyncpg.ReadOnlySQLTransactionError):
                     raise
                 self.breached = True
-                raise Breach("it writes to the database, and had promised to change nothing") from error
+                raise Breach("it writes to the database, though it declares effects='none'") from error
             finally:
                 self._holder = None
 

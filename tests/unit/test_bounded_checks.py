@@ -32,7 +32,9 @@ def rows(to: str) -> list[dict[str, str]]:
 def test_what_is_wrong_in_thousands_of_places_is_told_in_a_few_hundred(more: dict[str, Any]) -> None:
     settings, problems = checked({**BASE, **more}, STANDARD)
     assert settings is None
-    assert len(problems) == MOST + 1 and problems[-1].rule == f"there are more than {MOST} problems; mend these first"
+    assert (
+        len(problems) == MOST + 1 and problems[-1].rule == f"there are more than {MOST} problems; correct these first"
+    )
     assert all(len(each.rule) < 2_000 for each in problems)
 
 

@@ -166,7 +166,7 @@ def test_all_problems_are_told_at_once_with_the_numbers_that_the_rows_have_in_th
     ("changes", "told"),
     [
         ({"primary_key": "city"}, "primary_key: 'city' is not unique"),
-        ({"secondary_key": "nothing"}, "secondary_key: 'nothing' is no field of a lead"),
+        ({"secondary_key": "nothing"}, "secondary_key: 'nothing' is not a field of leads"),
         ({"further_keys": ["pan", "score"]}, "further_keys 2: 'score' is not unique"),
         ({"preset": "generic-jsn"}, "preset: no preset is called 'generic-jsn'; did you mean 'generic-json'"),
         ({"fields": [{"name": "score", "label": "Score"}]}, "fields row 1 (score): the account has this field already"),

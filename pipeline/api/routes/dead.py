@@ -153,7 +153,7 @@ async def list_letters(call: Call, query: LetterFilter) -> LetterPage:
 
 @api.route("GET", "/dead-letters/groups", scope=Scope.DEAD_READ, tag=TAG, errors=[404])
 async def group_letters(call: Call, query: Which) -> Groups:
-    """Count dead letters by what they died of, the largest group first."""
+    """Count dead letters by their cause, the largest group first."""
     rows = await dead.groups(call.database, call.actor, query.filter(), query.connector)
     return Groups(items=[Group(**row) for row in rows])
 

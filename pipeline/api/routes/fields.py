@@ -81,8 +81,8 @@ async def list_fields(call: Call, query: FieldQuery) -> Fields:
 async def create_field(call: Call, record: RecordKind, body: Field) -> FieldShown:
     """Add a field to a record.
 
-    A unique one of a lead can be a search key; a dependent dropdown names its parent and the options for each of the
-    parent's.
+    A unique field of leads can be a search key. A dependent dropdown names its parent, and its options for each option
+    of the parent.
     """
     return _shown(await fields.create(call.database, call.account, record, body))
 

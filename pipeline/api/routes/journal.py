@@ -58,7 +58,7 @@ class EventShown(Shown):
 
 
 class FailureShown(Shown):
-    """What an event died of, in one of its runs: a dead letter."""
+    """A failure of an event in one of its runs: a dead letter."""
 
     id: int
     stage: str
@@ -87,7 +87,7 @@ class WholeEventShown(EventShown):
 
     revision: int = Field(description="of the connector, which it was processed with")
     failure: dict[str, Any] | None
-    failures: list[FailureShown] = Field(description="all that it died of, the oldest first")
+    failures: list[FailureShown] = Field(description="its failures, the oldest first")
     versions: list[VersionShown] = Field(
         description="other versions of the thing that it is about, which came with the same id, the latest first"
     )
@@ -152,7 +152,7 @@ async def show_event(call: Call, event: Uuid) -> WholeEventShown:
 async def retry_event(call: Call, event: Uuid) -> Sent:
     """Send an event that failed or was dropped through again.
 
-    Do this when what it failed of is mended: what a rule refused begins at the first stage, with the mapping as it is
-    now. Look at its journal row for what becomes of it.
+    First correct the cause of the failure. What a rule rejected begins at the first stage, with the mapping that is in
+    force now. The event's journal row says what becomes of it.
     """
     return Sent(letter=await journal.retry(call.database, call.chain, call.actor, str(event)))

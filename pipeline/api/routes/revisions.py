@@ -44,8 +44,8 @@ class Revisions(Page[RevisionShown]):
 class Between(Strict):
     """Two revisions."""
 
-    old: Revision = Field(description="the number of one")
-    new: Revision | None = Field(default=None, description="none: the newest")
+    old: Revision = Field(description="the number of one revision")
+    new: Revision | None = Field(default=None, description="the number of the other one; left out: the newest")
 
 
 class Differences(Page[Difference]):

@@ -111,7 +111,7 @@ async def keep_secret(call: Call, name: SecretName, body: NewSecret) -> None:
     """Store a secret; one of the same name is replaced at once.
 
     To change a secret without a gap, store the new one under another name, and name both in the connector's `auth`
-    until the source has changed over.
+    until the source uses the new one.
     """
     value = body.value.get_secret_value().encode()
     await secrets.put(call.database, call.settings, call.account, name, value)

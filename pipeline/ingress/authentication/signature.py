@@ -171,7 +171,7 @@ def _public_key(text: bytes) -> Ed25519PublicKey:
     try:
         return Ed25519PublicKey.from_public_bytes(base64.b64decode(text, validate=True))
     except ValueError:
-        raise BadSecret("the secret is no Ed25519 public key of 32 bytes in base64") from None
+        raise BadSecret("the secret is not an Ed25519 public key of 32 bytes in base64") from None
 
 
 def _verifies(key: Ed25519PublicKey, given: str, text: bytes) -> bool:
