@@ -46,7 +46,7 @@ class Captured:
 
 
 async def capture(database: Database, account: int, event: str, name: str | None = None) -> Captured:
-    """Make a case of an event. Raises NotFound; InUse (its connector is removed); Invalid (a personal value is left)."""
+    """Make a case of an event. Raises NotFound; InUse (its connector is removed); Invalid (personal data is left)."""
     if name is not None and not NAME.fullmatch(name):
         raise Invalid("the name becomes a file's: letters, digits, hyphens and underscores, at most 100")
     found = await requests.one(database, account, event)
