@@ -16,6 +16,7 @@ from pipeline.cli import (
     connector_try,
     connector_url,
 )
+from pipeline.cli.asking import sure
 from pipeline.cli.author import Note, author
 from pipeline.cli.options import DEFAULT_ACCOUNT, DEFAULT_LIMIT, Account, After, AsJson, ConnectorName, Limit, Yes
 from pipeline.cli.session import in_account
@@ -98,11 +99,10 @@ def remove(
     yes: Yes = False,
 ) -> None:
     """Remove a connector; its URL stops working at once, its journal stays."""
-    from pipeline.operations import connectors
+    from pipeline.operations import connectors, leaving
 
     if not yes:
-        typer.confirm(f"Remove the connector {name!r}?", abort=True)
-
+        sure(in_account(account, lambda opened, actor: leaving.connector(opened, actor, name)), yes=yes)
     in_account(account, lambda opened, actor: connectors.remove(opened, actor.account, name))
     print(f"removed {name}")
 

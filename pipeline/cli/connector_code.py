@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.cli.asking import sure
 from pipeline.cli.author import Note, author
 from pipeline.cli.files import write
 from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson
@@ -160,7 +161,7 @@ def schema_text() -> str:
 def _confirm(made: Plan) -> None:
     gone = [str(entry.name) for entry in made.entries if entry.state == "remove"]
     if gone and not made.refused:
-        typer.confirm(f"Remove {len(gone)} connector(s) that have no file: {', '.join(gone)}?", abort=True)
+        sure(f"Remove {len(gone)} connector(s) that have no file: {', '.join(gone)}?", yes=False)
 
 
 SIGNS = {"create": "+", "change": "~", "unchanged": "=", "refused": "!", "remove": "-"}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from pipeline.cli import answer
+from pipeline.cli.asking import sure
 from pipeline.cli.options import (
     DEFAULT_ACCOUNT,
     DEFAULT_LIMIT,
@@ -21,6 +22,7 @@ from pipeline.cli.options import (
     OfConnector,
     Since,
     Until,
+    Yes,
 )
 from pipeline.cli.progress import progress
 from pipeline.cli.session import Failed, in_account, in_chain
@@ -241,11 +243,16 @@ def edit(
 @app.command()
 def discard(
     letters: Annotated[list[int], typer.Argument(help="Ids of dead letters.", min=1, max=LARGEST_ID)],
+    yes: Yes = False,
     account: Account = DEFAULT_ACCOUNT,
 ) -> None:
     """Set dead letters aside for good; they stay in the store, and in the journal as failed."""
-    from pipeline.operations import dead
+    from pipeline.operations import dead, leaving
 
+    if not yes:
+        sure(
+            in_account(account, lambda opened, actor: leaving.letters(opened, actor, letters)), yes=yes, demanded=False
+        )
     count = in_account(account, lambda opened, actor: dead.discard(opened, actor, letters, unreadable=True))
     print(f"discarded {count:,}")
 

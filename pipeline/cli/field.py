@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.cli import answer
+from pipeline.cli.asking import sure
 from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson, Yes
 from pipeline.cli.session import WrongUse, in_account, told
 
@@ -149,12 +150,11 @@ def remove(
     account: Account = DEFAULT_ACCOUNT,
 ) -> None:
     """Remove a field of the account's own, or reset a standard field to how it ships. Stored values stay stored."""
-    from pipeline.operations import fields
+    from pipeline.operations import fields, leaving
 
     kind = _kind(record)
     if not yes:
-        typer.confirm(f"Remove the field {record}.{name}?", abort=True)
-
+        sure(in_account(account, lambda opened, actor: leaving.field(opened, actor, kind, name)), yes=yes)
     done = in_account(account, lambda opened, actor: fields.remove(opened, actor.account, kind, name))
     print(f"{done} {record}.{name}")
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli import answer
-from pipeline.cli.options import DEFAULT_ACCOUNT, DEFAULT_LIMIT, LARGEST_ID, Account, After, AsJson, Limit
+from pipeline.cli.asking import sure
+from pipeline.cli.options import DEFAULT_ACCOUNT, DEFAULT_LIMIT, LARGEST_ID, Account, After, AsJson, Limit, Yes
 from pipeline.cli.session import in_account
 
 if TYPE_CHECKING:
@@ -106,10 +107,12 @@ def rotate(
 
 
 @app.command()
-def revoke(key: Key, account: Account = DEFAULT_ACCOUNT) -> None:
+def revoke(key: Key, yes: Yes = False, account: Account = DEFAULT_ACCOUNT) -> None:
     """Revoke a key: it stops working at once, for good."""
-    from pipeline.operations import keys
+    from pipeline.operations import keys, leaving
 
+    if not yes:
+        sure(in_account(account, lambda opened, actor: leaving.key(opened, actor, key)), yes=yes, demanded=False)
     in_account(account, lambda opened, actor: keys.revoke(opened, actor, key))
     print(f"revoked key {key}")
 

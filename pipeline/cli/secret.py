@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli import answer
-from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson
+from pipeline.cli.asking import sure
+from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson, Yes
 from pipeline.cli.session import Failed, account_id, database, in_account, play
 
 if TYPE_CHECKING:
@@ -52,10 +53,12 @@ def list_(account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
 
 
 @app.command()
-def remove(name: Name, account: Account = DEFAULT_ACCOUNT) -> None:
+def remove(name: Name, yes: Yes = False, account: Account = DEFAULT_ACCOUNT) -> None:
     """Delete a stored secret that no connector uses."""
-    from pipeline.operations import secrets
+    from pipeline.operations import leaving, secrets
 
+    if not yes:
+        sure(in_account(account, lambda opened, actor: leaving.secret(opened, actor, name)), yes=yes, demanded=False)
     in_account(account, lambda opened, actor: secrets.remove(opened, actor.account, name))
     print(f"removed {name}")
 

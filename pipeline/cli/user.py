@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.cli import answer
+from pipeline.cli.asking import sure
 from pipeline.cli.options import DEFAULT_ACCOUNT, DEFAULT_LIMIT, Account, After, AsJson, Limit, Yes
 from pipeline.cli.session import WrongUse, in_account, told
 
@@ -162,11 +163,10 @@ def remove_field(
     account: Account = DEFAULT_ACCOUNT,
 ) -> None:
     """Remove a field from the account's users, with its values."""
-    from pipeline.operations import users
+    from pipeline.operations import leaving, users
 
     if not yes:
-        typer.confirm(f"Remove the user field {name!r} and its values?", abort=True)
-
+        sure(in_account(account, lambda opened, actor: leaving.user_field(opened, actor, name)), yes=yes)
     in_account(account, lambda opened, actor: users.remove_field(opened, actor, name))
     print(f"removed user field {name}")
 

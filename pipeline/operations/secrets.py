@@ -48,6 +48,14 @@ async def listed(database: Database, account: int) -> list[dict[str, Any]]:
     return [{**row, "used_by": used.get(row["name"], [])} for row in await secrets.list_all(database, account)]
 
 
+async def check_unused(database: Database, account: int, name: str) -> None:
+    """Raises NotFound, and InUse while a connector names it: what removing it would raise."""
+    if name not in {row["name"] for row in await secrets.list_all(database, account)}:
+        raise NotFound(f"no secret {name!r}; `leadpipe secret list` lists them")
+    if users := (await _used(database, account)).get(name):
+        raise InUse(f"secret {name!r} is named by {', '.join(users)}; take {STORED}{name} out of their [auth] first")
+
+
 async def remove(database: Database, account: int, name: str) -> None:
     """Forget a secret. Raises NotFound, and InUse while a connector names it."""
     if users := (await _used(database, account)).get(name):
