@@ -100,7 +100,7 @@ class Page(BaseModel, Generic[T]):
 
     items: list[T]
     next: str | None = Field(
-        default=None, description="where there may be more: give it as `after`, with the same filter"
+        default=None, description="given where there may be more: send it as `after`, with the same filter"
     )
 
 

@@ -36,7 +36,7 @@ def list_(lead: Lead, account: Account = DEFAULT_ACCOUNT, json: AsJson = False) 
 def release(
     lead: Lead,
     key: Annotated[str, typer.Argument(help="The key, as `list` shows it: phone, email, …")],
-    value: Annotated[str, typer.Argument(help="Its value.")],
+    value: Annotated[str, typer.Argument(help="The value of the key.")],
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:

@@ -16,7 +16,8 @@ MOST = 1000  # rows of a page, as of the API's
 DEFAULT_LIMIT = 50
 Limit = Annotated[int, typer.Option("--limit", help="How many at most.", min=1, max=MOST)]
 After = Annotated[
-    str | None, typer.Option("--after", help="Continue where a page ended: the text that it ended with, or its `next`.")
+    str | None,
+    typer.Option("--after", help="Continue where a page ended: the text after `more: --after`, or `next` in JSON."),
 ]
 Since = Annotated[
     str | None,

@@ -18,9 +18,7 @@ import orjson
 
 LONGEST: Final = 300  # characters
 PATTERN: Final = r"^[A-Za-z0-9_-]+$"
-RULE: Final = (
-    "is not what a page ended with; give the `next` of the page before as it is, or leave it out to begin anew"
-)
+RULE: Final = "is not the end of a page; give the `next` of the page before as it is, or leave it out to begin anew"
 CHECK = 5  # bytes of the checksum
 LARGEST_ID = 2**63 - 1
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"

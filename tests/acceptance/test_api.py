@@ -156,7 +156,7 @@ async def test_a_dead_letter_is_edited_by_command(leadpipe: Leadpipe, tmp_path: 
     assert row["event_id"] == failed["id"] and any(note.startswith("edited by") for note in row["notes"])
     assert leadpipe.json("journal", "list", "--connector", "website", "--outcome", "failed")["items"] == []
     assert "no connector" in leadpipe.run("dead", "list", "--connector", "nope", code=1)
-    assert "what a page ended with" in leadpipe.run("journal", "list", "--after", "x", code=2)
+    assert "the end of a page" in leadpipe.run("journal", "list", "--after", "x", code=2)
 
 
 async def eventually_some(leadpipe: Leadpipe, *command: str) -> list[Any]:

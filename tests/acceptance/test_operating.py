@@ -105,7 +105,7 @@ def test_wrong_use_is_said_in_one_line(leadpipe: Leadpipe, tmp_path: Path) -> No
         (("work", "normalise"), "no stage 'normalise'"),
         (("connector", "apply", str(bad)), "no-such-preset"),
         (("send", str(text), "--connector", "website"), "line 2 is not JSON"),
-        (("journal", "list", "--after", "there"), "'there' is not what a page ended with"),
+        (("journal", "list", "--after", "there"), "'there' is not the end of a page"),
     ):
         [line] = leadpipe.run(*arguments, code=2).splitlines()
         assert line.startswith("leadpipe: ") and told in line
@@ -145,7 +145,7 @@ async def test_a_frame_that_nobody_can_read_is_listed_shown_and_discarded(leadpi
     id = str(letter["id"])
     assert "a later version" in leadpipe.run("dead", "show", id)
     assert leadpipe.json("dead", "show", id)["unreadable"] == '{"v": 99, "from": "a later version"}'
-    assert "can be read" in leadpipe.run("dead", "replay", id, code=1)
+    assert "could not be read" in leadpipe.run("dead", "replay", id, code=1)
     assert leadpipe.run("dead", "discard", id) == "discarded 1\n"
     assert leadpipe.json("dead", "list", "--unreadable")["items"] == []
 

@@ -16,7 +16,7 @@ from pipeline.operations.errors import Invalid, Problem
         ("name", "", "must have a character", "name '': must have a character"),
         ("name", " ", "must have a character", "name ' ': must have a character"),
         ("days", 0, "must be 10 or more", "days 0: must be 10 or more"),
-        ("after", "x", "'x' is not what a page ended with", "after: 'x' is not what a page ended with"),
+        ("after", "x", "'x' is not the end of a page", "after: 'x' is not the end of a page"),
         ("scopes", ["a", "b"], "the role does not allow a, b", "scopes: the role does not allow a, b"),
         ("auth", None, "names no secret", "auth: names no secret"),
         (None, "x", "it is no TOML", "it is no TOML"),

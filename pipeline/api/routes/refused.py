@@ -32,7 +32,7 @@ class RefusedShown(Shown):
     connector_id: int
     connector: str | None
     refused_at: datetime
-    status: int = Field(description="the status of the refusal: the error behind the answer")
+    status: int = Field(description="the status of the refusal")
     answered: int | None = Field(
         description="the status that its sender was sent, which differs where the preset has an answer of its own; "
         "null: not known, of a request from an earlier version"

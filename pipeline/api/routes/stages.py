@@ -33,7 +33,7 @@ class SpoolShown(Shown):
     events: int
     bytes: int
     oldest_s: float = Field(description="how long the oldest has waited")
-    heard_s: float = Field(description="how long ago the process last told")
+    heard_s: float = Field(description="how long ago the process last reported")
 
 
 class Stages(Shown):

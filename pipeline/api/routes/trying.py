@@ -66,7 +66,7 @@ class StepShown(Shown):
     stage: str
     outcome: Annotated[Literal["forward", "retry", "dead_letter", "drop", "not_run"], BeforeValidator(_as_counted)] = (
         Field(
-            description="as the metric `leadpipe_stage_events_total` names it; not_run: the stage does not say it has"
+            description="as the metric `leadpipe_stage_events_total` names it; not_run: it does not declare its effects"
         )
     )
     data: dict[str, Any] | None = Field(description="what it handed on")
