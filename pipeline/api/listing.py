@@ -26,7 +26,7 @@ from schemas.normal.moment import FORMS, LONGEST, moment
 T = TypeVar("T")
 MOST = 1000
 
-Limit = Annotated[int, WHOLE, Field(ge=1, le=MOST, description="how many at most")]
+Limit = Annotated[int, Field(ge=1, le=MOST, description="how many at most"), WHOLE]
 DEFAULT = 50  # rows of a page, where nobody says
 
 
@@ -85,7 +85,7 @@ class Shown(BaseModel):
     model_config = ConfigDict(extra="ignore", from_attributes=True, populate_by_name=True)
 
 
-class Sync(Shown):
+class SyncShown(Shown):
     """What is done with a lead, and with an activity, by the names of the settings."""
 
     lead: str | None = Field(description="`sync.lead`: capture, create, update or nothing; null: it was never asked")

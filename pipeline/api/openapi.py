@@ -5,17 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
+from zoneinfo import available_timezones
 
+import phonenumbers
 from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
 from pipeline import __version__
-from pipeline.api.answer import MEANING, PROBLEM, ErrorAnswer
+from pipeline.api.answer import EXAMPLE, MEANING, PROBLEM, ErrorAnswer
+from pipeline.api.examples import Examples
 from pipeline.api.route import BASE, Route, Table
 from schemas.access import ALLOWED, Role, Scope
+from schemas.presets import presets
 
 ERROR = "error"
+AS_TOML = 'name = "website-leads"\npreset = "generic-json"\ndefault_country = "IN"\n'
 REF = "#/components/schemas/{model}"
 HEADERS = {
     401: {"WWW-Authenticate": "how to present a key"},
@@ -37,6 +43,7 @@ def document(table: Table, url: str) -> dict[str, Any]:
     """The document of these routes, served at `url`."""
     drawn, defined = TypeAdapter.json_schemas(list(_models(table)), ref_template=REF)
     schemas = defined.get("$defs", {})
+    _offer(schemas["ConnectorSettings"]["properties"])
     paths: dict[str, Any] = {}
     for route in table:
         operation = _operation(route, _Drawn(drawn, schemas))
@@ -61,12 +68,32 @@ def document(table: Table, url: str) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
+def _offer(settings: dict[str, dict[str, Any]]) -> None:
+    """Say which presets, countries and time zones there are, which the models leave to their validators."""
+    for name, choices in (
+        ("preset", list(presets())),
+        ("default_country", sorted(phonenumbers.SUPPORTED_REGIONS)),
+        ("time_zone", sorted(available_timezones())),
+    ):
+        member = settings[name]
+        member.pop("type", None)
+        if "anyOf" in member:
+            member["anyOf"] = [{"type": "string", "enum": choices}, {"type": "null"}]
+        else:
+            member |= {"type": "string", "enum": choices}
+
+
+@dataclass
 class _Drawn:
     """The schemas of all bodies, queries and answers, and the definitions that they refer to."""
 
     of: Mapping[tuple[str, JsonSchemaMode], dict[str, Any]]
     defined: Mapping[str, dict[str, Any]]
+
+    @cached_property
+    def examples(self) -> Examples:
+        """Of bodies and answers."""
+        return Examples(self.defined)
 
     def query(self, route: Route) -> dict[str, Any]:
         """The schema of a query, as it is and not by reference."""
@@ -96,7 +123,8 @@ def _operation(route: Route, drawn: _Drawn) -> dict[str, Any]:
     }
     if route.body is not None:
         schema = drawn.of[f"body {route.name}", "validation"]
-        content = {"schema": schema} if route.example is None else {"schema": schema, "example": route.example}
+        example = drawn.examples.of(schema) if route.example is None else route.example
+        content = {"schema": schema, "example": example}
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}
     for status in route.statuses:
         operation["responses"][str(status)] = {"$ref": f"#/components/responses/{status}"}
@@ -131,10 +159,11 @@ def _not_null(member: dict[str, Any]) -> dict[str, Any]:
 def _success(route: Route, drawn: _Drawn) -> dict[str, Any]:
     if route.returns is not None:
         schema = drawn.of[f"answer {route.name}", "serialization"]
-        return {"description": "Done.", "content": {route.media: {"schema": schema}}}
+        content = {"schema": schema, "example": drawn.examples.of(schema)}
+        return {"description": "Done.", "content": {route.media: content}}
     if route.status == 204:
         return {"description": "Done; there is nothing to say."}
-    return {"description": "Done.", "content": {route.media: {"schema": {"type": "string"}}}}
+    return {"description": "Done.", "content": {route.media: {"schema": {"type": "string"}, "example": AS_TOML}}}
 
 
 def _error(status: int, schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,7 +171,10 @@ def _error(status: int, schema: Mapping[str, Any]) -> dict[str, Any]:
     headers = {
         name: {"description": told, "schema": {"type": "string"}} for name, told in HEADERS.get(status, {}).items()
     }
-    content = {PROBLEM: {"schema": schema}}
+    why: dict[str, Any] = {"title": title, "detail": meaning, "problems": []}
+    if status == 422:
+        why = EXAMPLE
+    content = {PROBLEM: {"schema": schema, "example": {**why, "status": status, "error": why}}}
     return {"description": f"{title}. {meaning}", "headers": headers, "content": content}
 
 

@@ -37,8 +37,8 @@ def _digits(value: Any) -> Any:
     return value
 
 
-WHOLE = BeforeValidator(_digits)
-Id = Annotated[int, WHOLE, Attribute(ge=1, le=2**63 - 1)]
+WHOLE = BeforeValidator(_digits)  # last in an Annotated: before the bounds, and the document would not tell them
+Id = Annotated[int, Attribute(ge=1, le=2**63 - 1), WHOLE]
 
 
 def _written(value: Any) -> Any:

@@ -12,7 +12,7 @@ from pipeline.api.answer import ProblemShown, problem
 from pipeline.api.call import Call
 from pipeline.api.connector import EXAMPLE, ConnectorShown, Given, Note, Saved, author, row_of, saved
 from pipeline.api.draft import Draft, Judged, settings_of, wish_of
-from pipeline.api.listing import FORMER, After, Limit, Moment, Page, Shown, Sync, next_page
+from pipeline.api.listing import FORMER, After, Limit, Moment, Page, Shown, SyncShown, next_page
 from pipeline.api.route import ONE, SOON, Table
 from pipeline.operations import connectors, noted, plan
 from pipeline.operations.as_code import canonical
@@ -59,9 +59,9 @@ class WholeConnectorShown(ConnectorShown):
 
     @computed_field  # type: ignore[prop-decorator]
     @property
-    def sync(self) -> Sync:
+    def sync(self) -> SyncShown:
         """The settings `sync.lead` and `sync.activity` in force."""
-        return Sync(lead=self.lead_behaviour, activity=self.activity_behaviour)
+        return SyncShown(lead=self.lead_behaviour, activity=self.activity_behaviour)
 
 
 class NoteShown(Shown):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, computed_field
 
 from pipeline.api.call import Call
-from pipeline.api.listing import FORMER, After, Limit, Moment, Page, Shown, Sync
+from pipeline.api.listing import FORMER, After, Limit, Moment, Page, Shown, SyncShown
 from pipeline.api.route import Table, Uuid
 from pipeline.api.routes.dead import Status
 from pipeline.operations import journal
@@ -52,9 +52,9 @@ class EventShown(Shown):
 
     @computed_field  # type: ignore[prop-decorator]
     @property
-    def sync(self) -> Sync:
+    def sync(self) -> SyncShown:
         """The settings `sync.lead` and `sync.activity` that were in force."""
-        return Sync(lead=self.lead_sync, activity=self.activity_sync)
+        return SyncShown(lead=self.lead_sync, activity=self.activity_sync)
 
 
 class FailureShown(Shown):

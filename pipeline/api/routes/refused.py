@@ -22,7 +22,7 @@ TAG = "Refused requests"
 MOST_AT_ONCE = 500
 
 Text = Annotated[str, Field(max_length=200)]
-Status = Annotated[int, WHOLE, Field(ge=400, le=499, description="as it was refused: 400, 401, 403, 413, 415, 422")]
+Status = Annotated[int, Field(ge=400, le=499, description="as it was refused: 400, 401, 403, 413, 415, 422"), WHOLE]
 
 
 class RefusedShown(Shown):
