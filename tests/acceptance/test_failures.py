@@ -248,7 +248,7 @@ async def test_what_a_behaviour_drops_says_so_and_a_retry_decides_anew(leadpipe:
     url = in_force(leadpipe, tmp_path, text.format("update"))["url"]
     dropped = await ended(url, {"event_id": "u1", "email": "unknown@example.com"})
     assert dropped["outcome"] == "dropped"
-    assert dropped["reason"].startswith("no lead found, and connector updates only updates leads")
+    assert dropped["reason"].startswith("no lead was found, and connector updates only updates leads")
     row = leadpipe.json("journal", "show", dropped["id"])
     assert (row["lead_sync"], row["activity_sync"]) == ("update", "capture")
     assert "only updated" in leadpipe.run("journal", "show", dropped["id"])
