@@ -59,10 +59,14 @@ def url(
     if json:
         from pipeline.api.routes.webhooks import Urls, UrlShown
 
-        answer.print_answer(Urls(items=[UrlShown.model_validate(each) for each in working], steps=told))
+        answer.print_answer(
+            Urls(items=[UrlShown.model_validate(each) for each in working], steps=told, warnings=urls.warnings(working))
+        )
         return
     for each in working:
         until = f"  until {each.valid_until:%Y-%m-%d %H:%M:%S} UTC" if each.valid_until else ""
         show.copyable(f"{each.url}{until}")
     for number, step in enumerate(told, 1):
         show.copyable(f"{number}. {step}")
+    for warning in urls.warnings(working) if steps else ():
+        show.copyable(f"warning: {warning}")

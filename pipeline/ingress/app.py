@@ -18,7 +18,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from pipeline.engine.frame import Bounds
 from pipeline.engine.topology import Topology, Work
 from pipeline.engine.transport import Message, Transport
-from pipeline.ingress import cors, metrics, reply
+from pipeline.ingress import cors, front, metrics, reply
 from pipeline.ingress.authentication.guards import Guards
 from pipeline.ingress.commit import Committer
 from pipeline.ingress.health import Health
@@ -210,7 +210,7 @@ class Ingress:
 
 
 def build_app(ingress: Ingress, further: Sequence[web.RouteDef] = ()) -> web.Application:
-    """The routes: `/in/{token}`, `/healthz`, `/readyz`, `/metrics`, and what else the process serves on this port."""
+    """The routes: `/`, `/in/{token}`, `/healthz`, `/readyz`, `/metrics`, and what else this port serves."""
 
     async def healthz(_: web.Request) -> web.Response:
         return reply.respond(200, {"alive": True})
@@ -237,6 +237,7 @@ def build_app(ingress: Ingress, further: Sequence[web.RouteDef] = ()) -> web.App
             web.get("/readyz", readyz),
             web.get("/metrics", exposition),
             *further,
+            *front.routes(with_api=bool(further)),
         ]
     )
     return app

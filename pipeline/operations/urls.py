@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pipeline.operations.connectors import find, webhook_url
 from pipeline.operations.errors import Invalid, NotFound, Problem
+from pipeline.operations.reach import unreachable
 from pipeline.settings import Settings
 from pipeline.store import tokens
 from pipeline.store.database import Database
@@ -57,6 +59,12 @@ async def rotate(database: Database, settings: Settings, account: int, name: str
 async def withdraw(database: Database, account: int, name: str) -> int:
     """Have every URL but the newest work no more; returns how many. Raises NotFound."""
     return await tokens.withdraw(database, (await find(database, account, name)).id)
+
+
+def warnings(found: Sequence[Url]) -> list[str]:
+    """What keeps sources elsewhere from reaching the newest of these URLs, and what to do; nothing: no warning."""
+    told = unreachable(found[0].url) if found else None
+    return [] if told is None else [told]
 
 
 async def steps(database: Database, settings: Settings, account: int, name: str) -> list[str]:

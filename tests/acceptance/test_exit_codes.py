@@ -43,6 +43,8 @@ NOT_FOUND: dict[str, tuple[str, ...]] = {
     "lead show": (NOBODY,),
     "lead explain": (NOBODY,),
     "lead history": (NOBODY,),
+    "lead key list": (NOBODY,),
+    "lead key release": (NOBODY, "phone", "+919822012345"),
     "lead merge": (NOBODY, str(UUID(int=2))),
     "lead unmerge": (NOBODY,),
     "dead list": ("--connector", "nope"),

@@ -45,6 +45,7 @@ SAME: dict[str, tuple[str, str]] = {
     "lead find": ("+919822012345", "/leads?query=%2B919822012345"),
     "lead show": ("{lead}", "/leads/{lead}"),
     "lead explain": ("{lead} --field phone", "/leads/{lead}/explain?field=phone"),
+    "lead key list": ("{lead}", "/leads/{lead}/keys"),
     "lead history": ("{lead}", "/leads/{lead}/history"),
 }
 APART = {

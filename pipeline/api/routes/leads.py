@@ -196,10 +196,8 @@ class LeadKeyShown(Shown):
     others: list[str] = Field(description="other leads that say the same")
 
 
-class LeadKeys(Shown):
+class LeadKeys(Page[LeadKeyShown]):
     """The keys of a lead."""
-
-    items: list[LeadKeyShown]
 
 
 class KeyNamed(Strict):

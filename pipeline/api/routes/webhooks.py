@@ -34,6 +34,7 @@ class Urls(Page[UrlShown]):
     """The URLs that work, the newest first."""
 
     steps: list[str] = Field(description="how the newest gets into the source, in order; empty where none works")
+    warnings: list[str] = Field(description="what keeps sources elsewhere from reaching it, and what to do")
 
 
 class UrlRotation(Strict):
@@ -126,4 +127,5 @@ async def remove_secret(call: Call, name: SecretName) -> None:
 async def _urls(call: Call, name: str) -> Urls:
     found = await urls.in_force(call.database, call.settings, call.account, name)
     steps = await urls.steps(call.database, call.settings, call.account, name) if found else []
-    return Urls(items=[UrlShown.model_validate(each) for each in found], steps=steps)
+    warnings = urls.warnings(found)
+    return Urls(items=[UrlShown.model_validate(each) for each in found], steps=steps, warnings=warnings)
