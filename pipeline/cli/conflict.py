@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from pipeline.cli import answer
+from pipeline.cli import answer, complete
 from pipeline.cli.options import (
     DEFAULT_ACCOUNT,
     DEFAULT_LIMIT,
@@ -29,7 +29,10 @@ Conflict = Annotated[int, typer.Argument(help="The conflict's id.", min=1, max=L
 
 @app.command(name="list")
 def list_(
-    state: Annotated[str, typer.Option("--state", help="open, decided, discarded, superseded, or any.")] = "open",
+    state: Annotated[
+        str,
+        typer.Option("--state", help="open, decided, discarded, superseded, or any.", autocompletion=complete.states),
+    ] = "open",
     connector: OfConnector = None,
     after: After = None,
     limit: Limit = DEFAULT_LIMIT,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.cli import complete
 from pipeline.cli.asking import sure
 from pipeline.cli.author import Note, author
 from pipeline.cli.files import write
@@ -105,7 +106,9 @@ async def _warn_of_secrets(opened: Database, settings: Settings, owner: int, mad
 
 
 def export(
-    name: Annotated[str | None, typer.Argument(help="The connector's name.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="The connector's name.", autocompletion=complete.connectors)
+    ] = None,
     all_: Annotated[bool, typer.Option("--all", help="Every connector of the account.")] = False,
     into: Into = None,
     account: Account = DEFAULT_ACCOUNT,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli import files
+from pipeline.cli import complete, files
 from pipeline.cli.author import Note, author
 from pipeline.cli.options import DEFAULT_ACCOUNT, Account, ConnectorName
 from pipeline.cli.session import in_account
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from pipeline.store.database import Database
     from schemas.settings import ConnectorSettings
 
-Target = Annotated[str, typer.Argument(metavar="RECORD.FIELD", help="Such as lead.budget.")]
+Target = Annotated[
+    str, typer.Argument(metavar="RECORD.FIELD", help="Such as lead.budget.", autocompletion=complete.targets)
+]
 Planned = Annotated[bool, typer.Option("--plan", help="Only show what would change.")]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from pipeline.cli import answer
+from pipeline.cli import answer, complete
 from pipeline.cli.asking import sure
 from pipeline.cli.options import (
     DEFAULT_ACCOUNT,
@@ -38,12 +38,26 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Look at dead letters, and send them through again.", no_args_is_help=True)
 
-Stage = Annotated[str | None, typer.Option("--stage", help="Only those that died in this stage.")]
+Stage = Annotated[
+    str | None, typer.Option("--stage", help="Only those that died in this stage.", autocompletion=complete.stages)
+]
 Error = Annotated[str | None, typer.Option("--error", help="Only with this text in the reason, the rule or the error.")]
+Kind = Annotated[
+    str | None,
+    typer.Option(
+        "--kind", help="Only of this kind: rejected (by a rule), conflict or poison.", autocompletion=complete.kinds
+    ),
+]
 Status = Annotated[
-    str, typer.Option("--status", help="dead, replayed, discarded, superseded (by a later version), or any.")
+    str,
+    typer.Option(
+        "--status",
+        help="dead, replayed, discarded, superseded (by a later version), or any.",
+        autocompletion=complete.statuses,
+    ),
 ]
 STATUSES = ("dead", "replayed", "discarded", "superseded", "any")
+KINDS = ("rejected", "conflict", "poison")
 COLUMNS = ("stage", "kind", "attempts", "event_id")
 FRAME = 2_000  # characters shown of a frame that cannot be read
 Letter = Annotated[int, typer.Argument(help="The dead letter's id.", min=1, max=LARGEST_ID)]
@@ -53,6 +67,7 @@ Letter = Annotated[int, typer.Argument(help="The dead letter's id.", min=1, max=
 def list_(
     stage: Stage = None,
     connector: OfConnector = None,
+    kind: Kind = None,
     error: Error = None,
     since: Since = None,
     until: Until = None,
@@ -71,12 +86,14 @@ def list_(
     from pipeline.cli import show
     from pipeline.operations import dead
 
-    given = replace(_filter(stage, error, since, until, status), unreadable=unreadable)
+    if kind is not None and kind not in KINDS:
+        raise typer.BadParameter(f"{kind!r} is not a kind; they are {', '.join(KINDS)}")
+    given = replace(_filter(stage, error, since, until, status), kind=kind, unreadable=unreadable)
     last = answer.page_after("dead-letters", after)
     if json and not unreadable:
         from pipeline.api.routes.dead import list_letters
 
-        which = {"stage": stage, "connector": connector, "error": error, "since": since, "until": until}
+        which = {"stage": stage, "connector": connector, "kind": kind, "error": error, "since": since, "until": until}
         answer.print_route(account, list_letters, {**which, "status": status, "after": after, "limit": limit})
         return
     rows = in_account(
@@ -175,6 +192,7 @@ def replay(
         typer.Option(
             "--from-stage",
             help="Begin at this stage: the first stage, the stage that they died in, or a later one.",
+            autocompletion=complete.stages,
         ),
     ] = None,
     account: Account = DEFAULT_ACCOUNT,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli import answer
+from pipeline.cli import answer, complete
 from pipeline.cli.asking import sure
 from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson, Yes
 from pipeline.cli.session import WrongUse, in_account, told
@@ -20,16 +20,23 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Define the fields of leads, calls and activities.", no_args_is_help=True)
 Name = Annotated[
-    str, typer.Argument(help="The field's name: lower-case letters, digits and underscores. It cannot be changed.")
+    str,
+    typer.Argument(
+        help="The field's name: lower-case letters, digits and underscores. It cannot be changed.",
+        autocompletion=complete.fields,
+    ),
 ]
 COLUMNS = ("label", "type", "unique", "required")
-Record = Annotated[str, typer.Option("--record", help="lead, call or activity.")]
+Record = Annotated[str, typer.Option("--record", help="lead, call or activity.", autocompletion=complete.records)]
 
 
 @app.command(name="list")
 def list_(
     record: Annotated[
-        str | None, typer.Option("--record", help="Only the fields of this record: lead, call or activity.")
+        str | None,
+        typer.Option(
+            "--record", help="Only the fields of this record: lead, call or activity.", autocompletion=complete.records
+        ),
     ] = None,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
@@ -60,7 +67,11 @@ def set_(
     name: Name,
     type: Annotated[
         str | None,
-        typer.Option("--type", help="text, number, boolean, phone, email, date, datetime, dropdown, user, …"),
+        typer.Option(
+            "--type",
+            help="text, number, boolean, phone, email, date, datetime, dropdown, user, …",
+            autocompletion=complete.types,
+        ),
     ] = None,
     label: Annotated[str | None, typer.Option("--label", help="What people see.")] = None,
     option: Annotated[list[str] | None, typer.Option("--option", help="An option of a dropdown.")] = None,

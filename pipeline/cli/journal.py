@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli import answer
+from pipeline.cli import answer, complete
 from pipeline.cli.options import (
     DEFAULT_ACCOUNT,
     DEFAULT_LIMIT,
@@ -44,7 +44,10 @@ BEHAVIOUR = {
 def list_(
     connector: OfConnector = None,
     outcome: Annotated[
-        str | None, typer.Option("--outcome", help="created, updated, unchanged, dropped or failed.")
+        str | None,
+        typer.Option(
+            "--outcome", help="created, updated, unchanged, dropped or failed.", autocompletion=complete.outcomes
+        ),
     ] = None,
     search: Annotated[str | None, typer.Option("--search", help="An event's or lead's id, or a text.")] = None,
     since: Since = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli import answer
+from pipeline.cli import answer, complete
 from pipeline.cli.asking import sure
 from pipeline.cli.options import DEFAULT_ACCOUNT, DEFAULT_LIMIT, LARGEST_ID, Account, After, AsJson, Limit, Yes
 from pipeline.cli.session import in_account
@@ -18,17 +18,26 @@ if TYPE_CHECKING:
     from pipeline.store.database import Database
 
 app = typer.Typer(help="Make, list, rotate and revoke keys of the API.", no_args_is_help=True)
-Key = Annotated[int, typer.Argument(help="The key's id, as the list shows it.", min=1, max=LARGEST_ID)]
+Key = Annotated[
+    int, typer.Argument(help="The key's id, as the list shows it.", min=1, max=LARGEST_ID, autocompletion=complete.keys)
+]
 COLUMNS = ("id", "prefix", "user_email", "name", "scopes", "expires_at", "last_used_at", "revoked_at")
 
 
 @app.command()
 def create(
-    user: Annotated[str, typer.Option("--user", help="The e-mail address of the user whose key it is.")],
+    user: Annotated[
+        str,
+        typer.Option("--user", help="The e-mail address of the user whose key it is.", autocompletion=complete.users),
+    ],
     name: Annotated[str, typer.Option("--name", help="What the key is for.")] = "",
     scope: Annotated[
         list[str] | None,
-        typer.Option("--scope", help="A scope of the key, such as journal:read; left out: all that the role allows."),
+        typer.Option(
+            "--scope",
+            help="A scope of the key, such as journal:read; left out: all that the role allows.",
+            autocompletion=complete.scopes,
+        ),
     ] = None,
     days: Annotated[
         int | None,

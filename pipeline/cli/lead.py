@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli import answer, lead_key
+from pipeline.cli import answer, complete, lead_key
 from pipeline.cli.options import DEFAULT_ACCOUNT, DEFAULT_LIMIT, Account, After, AsJson, Limit
 from pipeline.cli.session import in_account
 
@@ -82,7 +82,9 @@ def show_(lead: Lead, account: Account = DEFAULT_ACCOUNT, json: AsJson = False) 
 @app.command()
 def explain(
     lead: Lead,
-    field: Annotated[str | None, typer.Option("--field", help="Only this field.")] = None,
+    field: Annotated[
+        str | None, typer.Option("--field", help="Only this field.", autocompletion=complete.fields)
+    ] = None,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
@@ -131,7 +133,9 @@ def number_told(number: Mapping[str, Any]) -> str:
 @app.command()
 def history(
     lead: Lead,
-    field: Annotated[str | None, typer.Option("--field", help="Only this field.")] = None,
+    field: Annotated[
+        str | None, typer.Option("--field", help="Only this field.", autocompletion=complete.fields)
+    ] = None,
     limit: Limit = DEFAULT_LIMIT,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,

@@ -6,11 +6,18 @@ from typing import Annotated
 
 import typer
 
+from pipeline.cli import complete
+
 DEFAULT_ACCOUNT = "default"
 LARGEST_ID = 2**63 - 1
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-Account = Annotated[str, typer.Option("--account", envvar="LEADPIPE_CLI_ACCOUNT", help="The account to work in.")]
+Account = Annotated[
+    str,
+    typer.Option(
+        "--account", envvar="LEADPIPE_CLI_ACCOUNT", help="The account to work in.", autocompletion=complete.accounts
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 MOST = 1000  # rows of a page, as of the API's
 DEFAULT_LIMIT = 50
@@ -22,9 +29,16 @@ After = Annotated[
 Since = Annotated[
     str | None,
     typer.Option(
-        "--since", help="From this time on: today, yesterday, 24h, 7d, 2026-08-10, or 2026-08-10T12:00+05:30."
+        "--since",
+        help="From this time on: today, yesterday, 24h, 7d, 2026-08-10, or 2026-08-10T12:00+05:30.",
+        autocompletion=complete.moments,
     ),
 ]
-Until = Annotated[str | None, typer.Option("--until", help="Before this time, written as for --since.")]
-ConnectorName = Annotated[str, typer.Argument(help="The connector's name.")]
-OfConnector = Annotated[str | None, typer.Option("--connector", help="Only this connector's.")]
+Until = Annotated[
+    str | None,
+    typer.Option("--until", help="Before this time, written as for --since.", autocompletion=complete.moments),
+]
+ConnectorName = Annotated[str, typer.Argument(help="The connector's name.", autocompletion=complete.connectors)]
+OfConnector = Annotated[
+    str | None, typer.Option("--connector", help="Only this connector's.", autocompletion=complete.connectors)
+]

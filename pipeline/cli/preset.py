@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli import answer
+from pipeline.cli import answer, complete
 from pipeline.cli.options import AsJson
 from pipeline.cli.session import clear_errors
 
@@ -28,7 +28,10 @@ def list_(json: AsJson = False) -> None:
 
 
 @app.command(name="show")
-def show_(name: Annotated[str, typer.Argument(help="The preset's name.")], json: AsJson = False) -> None:
+def show_(
+    name: Annotated[str, typer.Argument(help="The preset's name.", autocompletion=complete.presets)],
+    json: AsJson = False,
+) -> None:
     """Show a preset: its fields, its default mapping, its search keys, how its webhook is set up."""
     from pipeline.cli import show
     from pipeline.operations import presets

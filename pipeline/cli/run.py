@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli import complete
 from pipeline.cli.options import AsJson
 from pipeline.cli.session import Failed, WrongUse, clear_errors, loop_run, play
 from pipeline.daemon import heap
@@ -88,7 +89,9 @@ def ingress(supervised: Supervised = False) -> None:
 
 
 def work(
-    stages: Annotated[list[str], typer.Argument(help="Names of stages, such as: normalize map.")],
+    stages: Annotated[
+        list[str], typer.Argument(help="Names of stages, such as: normalize map.", autocompletion=complete.stages)
+    ],
     port: Annotated[
         int | None, typer.Option("--port", help="Serve /healthz, /readyz and /metrics here.", min=1, max=65535)
     ] = None,

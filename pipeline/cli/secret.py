@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli import answer
+from pipeline.cli import answer, complete
 from pipeline.cli.asking import sure
 from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson, Yes
 from pipeline.cli.session import Failed, account_id, database, in_account, play
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.settings import Settings
 
 app = typer.Typer(help="Store the secrets that connectors name as stored:NAME.", no_args_is_help=True)
-Name = Annotated[str, typer.Argument(help="The secret's name.")]
+Name = Annotated[str, typer.Argument(help="The secret's name.", autocompletion=complete.secrets)]
 
 
 @app.command(name="set")

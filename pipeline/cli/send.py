@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.cli import complete
 from pipeline.cli.files import write
 from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson
 from pipeline.cli.progress import progress
@@ -25,7 +26,10 @@ def register(app: typer.Typer) -> None:
 
 def send(
     file: Annotated[Path, typer.Argument(help="Events: .json, .ndjson, .jsonl or .csv.", exists=True, dir_okay=False)],
-    connector: Annotated[str | None, typer.Option("--connector", help="Name of the connector to post to.")] = None,
+    connector: Annotated[
+        str | None,
+        typer.Option("--connector", help="Name of the connector to post to.", autocompletion=complete.connectors),
+    ] = None,
     url: Annotated[str | None, typer.Option("--url", help="Webhook URL to post to, instead of a connector.")] = None,
     batch: Annotated[
         int, typer.Option(help="Events in one request; 1 posts each event alone.", min=1, max=10_000)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli import answer
+from pipeline.cli import answer, complete
 from pipeline.cli.asking import sure
 from pipeline.cli.options import DEFAULT_ACCOUNT, DEFAULT_LIMIT, Account, After, AsJson, Limit, Yes
 from pipeline.cli.session import WrongUse, in_account, told
@@ -20,9 +20,9 @@ app = typer.Typer(help="Make users, give them roles, and list them.", no_args_is
 fields = typer.Typer(help="Define the fields of the account's users.", no_args_is_help=True)
 app.add_typer(fields, name="field")
 
-Email = Annotated[str, typer.Argument(help="The user's e-mail address.")]
+Email = Annotated[str, typer.Argument(help="The user's e-mail address.", autocompletion=complete.users)]
 ROLES = "admin, editor, operator or viewer."
-RoleOption = Annotated[str | None, typer.Option("--role", help=ROLES)]
+RoleOption = Annotated[str | None, typer.Option("--role", help=ROLES, autocompletion=complete.roles)]
 Values = Annotated[
     list[str] | None,
     typer.Option("--field", help="A user field and its value, such as is_employee=true; region= removes the value."),
@@ -33,7 +33,7 @@ COLUMNS = ("id", "email", "name", "role", "active", "fields")
 @app.command()
 def create(
     email: Email,
-    role: Annotated[str, typer.Option("--role", help=ROLES)] = "viewer",
+    role: Annotated[str, typer.Option("--role", help=ROLES, autocompletion=complete.roles)] = "viewer",
     name: Annotated[str, typer.Option("--name", help="The user's name; left out: the address.")] = "",
     field: Values = None,
     account: Account = DEFAULT_ACCOUNT,
@@ -116,7 +116,10 @@ def add_field(
     ],
     label: Annotated[str | None, typer.Option("--label", help="What people see.")] = None,
     type: Annotated[
-        str, typer.Option("--type", help="text, number, boolean, date, datetime, phone or email.")
+        str,
+        typer.Option(
+            "--type", help="text, number, boolean, date, datetime, phone or email.", autocompletion=complete.user_types
+        ),
     ] = "text",
     account: Account = DEFAULT_ACCOUNT,
 ) -> None:
@@ -138,7 +141,7 @@ def add_field(
 
 @fields.command(name="relabel")
 def relabel_field(
-    name: Annotated[str, typer.Argument(help="The field's name.")],
+    name: Annotated[str, typer.Argument(help="The field's name.", autocompletion=complete.user_fields)],
     label: Annotated[str, typer.Argument(help="What people see.")],
     account: Account = DEFAULT_ACCOUNT,
 ) -> None:
@@ -158,7 +161,7 @@ def relabel_field(
 
 @fields.command(name="remove")
 def remove_field(
-    name: Annotated[str, typer.Argument(help="The field's name.")],
+    name: Annotated[str, typer.Argument(help="The field's name.", autocompletion=complete.user_fields)],
     yes: Yes = False,
     account: Account = DEFAULT_ACCOUNT,
 ) -> None:
