@@ -19,7 +19,6 @@ app = typer.Typer(help="Make accounts, list them, and see who changed their user
 @app.command()
 def create(name: Annotated[str, typer.Argument(help="The account's name.")], json: AsJson = False) -> None:
     """Make an account. Everything else belongs to one; the account `default` is always there."""
-    from pipeline.cli import show
     from pipeline.operations import users
 
     async def run(settings: Settings) -> dict[str, Any]:
@@ -28,7 +27,9 @@ def create(name: Annotated[str, typer.Argument(help="The account's name.")], jso
 
     row = play(run)
     if json:
-        show.as_json(row)
+        from pipeline.api.routes.account import AccountShown
+
+        answer.print_answer(AccountShown(**row))
     else:
         print(f"created account {row['name']}, id {row['id']}")
 

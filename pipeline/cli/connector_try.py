@@ -86,8 +86,10 @@ def try_(
 def compare(
     name: ConnectorName,
     draft: Annotated[Path, typer.Option("--draft", help="The file whose settings to compare.", exists=True)],
-    last: Annotated[int, typer.Option("--last", help="How many of the latest events.", min=1)] = 1_000,
-    first: Annotated[int, typer.Option("--show", help="How many differing events to show field by field.", min=0)] = 5,
+    last: Annotated[int, typer.Option("--last", help="How many of the latest events.", min=1, max=10_000)] = 1_000,
+    first: Annotated[
+        int, typer.Option("--show", help="How many differing events to show field by field.", min=0, max=100)
+    ] = 10,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:

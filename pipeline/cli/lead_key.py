@@ -46,7 +46,9 @@ def release(
 
     done = in_account(account, lambda opened, actor: lead_keys.release(opened, actor, lead, key, value))
     if json:
-        show.as_json(done)
+        from pipeline.api.routes.leads import KeyReleased
+
+        answer.print_answer(KeyReleased(**done))
         return
     now = f"lead {done['owner']} is found by it now" if done["owner"] else "nobody is found by it now"
     show.copyable(f"took {done['key']} {done['value']} from lead {done['lead']}; {now}")
