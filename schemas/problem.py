@@ -20,13 +20,15 @@ NAMED = {"map": "to", "fields": "name", "source_fields": "path"}  # what tells t
 class Problem:
     """One thing that is wrong: the place, as a person finds it, and what to do.
 
-    `row` is the mapping's, from 1; `value` what stands there, where it is one value and no secret.
+    `row` is the mapping's, from 1; `value` what stands there, where it is one value and no secret. `stored`: it is one
+    that records hold, and so of people.
     """
 
     place: str
     message: str
     row: int | None = None
     value: str | int | float | bool | None = None
+    stored: bool = False
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message}"

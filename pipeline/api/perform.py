@@ -17,6 +17,7 @@ from pipeline.api.read import body_value, query_values
 from pipeline.api.route import Route
 from pipeline.engine.outcome import Transient
 from pipeline.engine.transport import Unroutable
+from pipeline.operations import masked
 from pipeline.operations.errors import Refused
 from pipeline.store.database import UNFIT
 
@@ -33,7 +34,11 @@ async def performed(
         arguments["query"] = found
     if body is not None:
         arguments["body"] = await body_value(route, body)
-    return _shown(route, await route.work(call, **arguments))
+    try:
+        done = await route.work(call, **arguments)
+    except Refused as error:
+        raise masked.refusal(call.actor, error) from None
+    return _shown(route, done)
 
 
 def answer_to(error: Exception) -> web.Response:

@@ -128,7 +128,7 @@ def set_(
         except NotFound:
             old = {"label": name}
         wanted = _field({**({} if file else old), **said, "name": name}, file)
-        state = await fields.put(opened, actor.account, kind, wanted)
+        state = await fields.put(opened, actor, kind, wanted)
         return state, await fields.get(opened, actor.account, kind, name)
 
     state, row = in_account(account, run)
@@ -166,7 +166,7 @@ def remove(
     kind = _kind(record)
     if not yes:
         sure(in_account(account, lambda opened, actor: leaving.field(opened, actor, kind, name)), yes=yes)
-    done = in_account(account, lambda opened, actor: fields.remove(opened, actor.account, kind, name))
+    done = in_account(account, lambda opened, actor: fields.remove(opened, actor, kind, name))
     print(f"{done} {record}.{name}")
 
 

@@ -43,5 +43,5 @@ def checked(document: Mapping[str, Any], fields: RecordFields) -> tuple[Connecto
 
 def _told(found: Sequence[PlacedProblem]) -> list[Problem]:
     """The problems as they are told; of very many the first ones, and that there are more."""
-    told = [Problem(each.place, each.message, each.value) for each in found[:MOST]]
+    told = [Problem(each.place, each.message, each.value, each.stored) for each in found[:MOST]]
     return [*told, Problem(None, f"there are more than {MOST} problems; correct these first")] if found[MOST:] else told

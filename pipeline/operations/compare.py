@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from pipeline.engine.outcome import DeadLetter, Drop, Retry
 from pipeline.engine.stage import Effects
 from pipeline.engine.topology import Topology
 from pipeline.operations.errors import Invalid
+from pipeline.operations.masked import NOBODYS, stranger, told
 from pipeline.operations.walk import Way, tools_of, walk
 from pipeline.store import requests
 from pipeline.store.database import Database
@@ -84,23 +85,33 @@ async def compare(
     *,
     last: int = 1_000,
     show: int = 10,
+    people: bool = True,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Comparison:
     """The last events of `live` through both, the newest first; `show` of those that differ are kept whole.
+
+    `people`: whether the caller may see people. If not, the events are compared with made-up values in the place of
+    people's, as those of somebody whom the account does not know, and no single event is shown.
 
     Raises Invalid if `last` is out of bounds. A secret or a token is never asked for: the events are past the door.
     """
     if not 1 <= last <= MOST:
         raise Invalid(f"a comparison takes 1 to {MOST} events")
     found = Comparison()
-    async for page in requests.latest(database, live.account, live.id, last):
+    account = live.account
+    live, draft = (each if people else replace(each, account=NOBODYS) for each in (live, draft))
+    async for page in requests.latest(database, account, live.id, last):
+        page = page if people else [stranger(event, live) for event in page]
         ways = []
         async with rehearsal(database, read_only=True) as trial:
             for connector in (live, draft):
                 events = [event.evolve(connector=connector.id) for event in page]
                 ways.append(await walk(topology, tools_of(trial, connector), trial, events, HARMLESS))
         for event, one, other in zip(page, *ways, strict=True):
-            _count(found, event, _said(live, event, one), _said(draft, event, other), show)
+            before, after = _said(live, event, one), _said(draft, event, other)
+            if not people:
+                before, after = _of_a_stranger(before), _of_a_stranger(after)
+            _count(found, event, before, after, show if people else 0)
         on_progress(len(page))
     return found
 
@@ -130,6 +141,13 @@ def _said(connector: Connector, event: Event, way: Way) -> dict[str, Any]:
     for record in ("call", "activity"):
         said |= {f"{record}.{name}": value for name, value in (data.get(record) or {}).items()}
     return said
+
+
+def _of_a_stranger(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Without whom it finds; a failure without what may quote a value."""
+    left = {name: value for name, value in said.items() if not name.startswith("match")}
+    failure = {"failure": told(said["failure"])} if "failure" in said else {}
+    return left | failure | {"outcome": "goes on" if said["outcome"] in ("found", "new") else said["outcome"]}
 
 
 def _count(found: Comparison, event: Event, live: Mapping[str, Any], draft: Mapping[str, Any], show: int) -> None:

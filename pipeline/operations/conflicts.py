@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from pipeline.operations import masked
 from pipeline.operations.access import Actor
 from pipeline.operations.chain import Chain
 from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
@@ -40,7 +41,7 @@ async def page(
     seen = await visible(database, actor)
     ids = seen.ids if connector is None else [seen.id_of(connector)]
     rows = await conflicts.page(database, actor.account, state, connectors=ids, after=after, limit=limit)
-    return [seen.named(row) for row in rows]
+    return masked.rows(actor, [seen.named(row) for row in rows])
 
 
 async def show(database: Database, actor: Actor, id: int) -> dict[str, Any]:
@@ -50,7 +51,7 @@ async def show(database: Database, actor: Actor, id: int) -> dict[str, Any]:
     if row is None or not seen.holds(row):
         raise NotFound(f"no conflict {id}")
     found = [await leads.show(database, actor.account, lead) for lead in row["leads"]]
-    return {**seen.named(row), "leads": [lead for lead in found if lead]}
+    return masked.row(actor, {**seen.named(row), "leads": [lead for lead in found if lead]})
 
 
 async def resolve(
@@ -77,9 +78,10 @@ async def resolve(
     except NoSuchConflict as error:
         raise NotFound(str(error)) from error
     except (Undecidable, MergeRefused) as error:
-        raise InUse(str(error)) from error
+        why = str(error) if masked.sees_people(actor) else f"conflict {id} cannot be decided like this, or was already"
+        raise InUse(why) from error
     letter = await dead_letters.letter(database, id, actor.account)
     if letter is None:
         raise AssertionError("a conflict is a readable dead letter")
     await replay_one(database, chain, letter)
-    return decision
+    return masked.row(actor, decision)

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from pipeline.operations import replay
+from pipeline.operations import masked, replay
 from pipeline.operations.access import Actor
 from pipeline.operations.chain import Chain
 from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
@@ -43,13 +43,15 @@ async def page(
     """
     seen = await visible(database, actor)
     filtered = _narrowed(seen, actor, given, connector)
-    return [seen.named(row) for row in await dead_letters.page(database, filtered, after=after, limit=limit)]
+    rows = await dead_letters.page(database, filtered, after=after, limit=limit)
+    return masked.rows(actor, [seen.named(row) for row in rows])
 
 
 async def groups(database: Database, actor: Actor, given: Filter, connector: str | None = None) -> list[dict[str, Any]]:
     """How many died of what, the most first."""
     seen = await visible(database, actor)
-    return [seen.named(row) for row in await dead_letters.groups(database, _narrowed(seen, actor, given, connector))]
+    rows = await dead_letters.groups(database, _narrowed(seen, actor, given, connector))
+    return masked.rows(actor, [seen.named(row) for row in rows])
 
 
 async def show(database: Database, actor: Actor, id: int, *, unreadable: bool = False) -> dict[str, Any]:
@@ -61,7 +63,7 @@ async def show(database: Database, actor: Actor, id: int, *, unreadable: bool = 
     row = await dead_letters.show(database, id, actor.account, unreadable=unreadable)
     if row is None or not seen.holds(row):
         raise _unknown(id)
-    return seen.named(row)
+    return masked.row(actor, seen.named(row))
 
 
 async def replay_letter(database: Database, chain: Chain, actor: Actor, id: int, from_stage: str | None = None) -> None:
@@ -132,6 +134,8 @@ async def _letter(database: Database, actor: Actor, id: int) -> Letter:
 
 
 def _narrowed(seen: Visible, actor: Actor, given: Filter, connector: str | None) -> Filter:
+    if given.error:
+        masked.need_people(actor, "a search for a text")
     account = None if given.unreadable else actor.account
     narrowed = replace(given, account=account, connectors=seen.ids)
     return narrowed if connector is None else replace(narrowed, connector=seen.id_of(connector))

@@ -14,11 +14,15 @@ LONGEST = 80  # characters of a value that a line names
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong: where, what was given, and which rule it breaks. `value` never holds a secret."""
+    """One thing that is wrong: where, what was given, and which rule it breaks. `value` never holds a secret.
+
+    `stored`: the value is one that records or journalled requests hold, and so of people.
+    """
 
     field: str | None
     rule: str
     value: Any = None
+    stored: bool = False
 
     def __str__(self) -> str:
         return self.rule if self.field is None else f"{self.field}{self._given()}: {self.rule}"

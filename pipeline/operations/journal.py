@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from pipeline.operations import masked
 from pipeline.operations.access import Actor
 from pipeline.operations.chain import Chain
 from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
@@ -53,12 +54,17 @@ async def page(
     The id of a lead also finds the rows of those that were merged into it: they keep the ids that they were written
     with, and each of those shows the lead that it is now.
 
-    Raises NotFound (the connector), Invalid (`after` is not what a page ended with).
+    Without `leads:read` the rows are masked, and only the id of an event can be searched for.
+
+    Raises NotFound (the connector), Forbidden (a search), Invalid (`after` is not what a page ended with).
     """
     seen = await visible(database, actor)
     wanted = Filter(outcome=outcome, since=since, until=until, search=search, connectors=seen.ids)
-    if lead := canonical((search or "").strip()):
-        wanted = replace(wanted, merged=await leads.merged_into(database, actor.account, lead))
+    event = canonical((search or "").strip())
+    if search and event is None:
+        masked.need_people(actor, "a search for a text")
+    if event is not None and masked.sees_people(actor):
+        wanted = replace(wanted, merged=await leads.merged_into(database, actor.account, event))
     if connector is not None:
         wanted = replace(wanted, connector=seen.id_of(connector))
     try:
@@ -66,7 +72,8 @@ async def page(
     except ValueError as error:
         rule = f"{after!r} is not the end of a page; take `next` of the page before"
         raise Invalid("the events are not listed", [Problem("after", rule, after)]) from error
-    return Page([seen.named(row) for row in found.rows], found.next)
+    rows = [seen.named(row) for row in found.rows if masked.sees_people(actor) or event in (None, row["event_id"])]
+    return Page(masked.rows(actor, rows), found.next)
 
 
 async def show(database: Database, actor: Actor, event: str) -> dict[str, Any]:
@@ -74,8 +81,12 @@ async def show(database: Database, actor: Actor, event: str) -> dict[str, Any]:
 
     `failures` are its failures, the oldest first, as FAILURE names it; `versions` the other versions of the
     thing that it is about, the latest first: event_id, received_at, outcome. Each of its `stages` has the number of its
-    `replay`, see `pipeline.operations.runs`.
+    `replay`, see `pipeline.operations.runs`. Without `leads:read` it is masked.
     """
+    return masked.row(actor, await _whole(database, actor, event))
+
+
+async def _whole(database: Database, actor: Actor, event: str) -> dict[str, Any]:
     seen = await visible(database, actor)
     row = await journal.show(database, actor.account, event)
     if row is None or not seen.holds(row):
@@ -97,7 +108,7 @@ async def retry(database: Database, chain: Chain, actor: Actor, event: str) -> i
     `pipeline.operations.reentry` says. Raises NotFound, InUse (it reached the records, was sent again already, or a
     later version of the same thing took its place).
     """
-    row = await show(database, actor, event)
+    row = await _whole(database, actor, event)
     if row["outcome"] == "dropped":
         await start(database, chain, _anew(row))
         return None

@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 from dataclasses import asdict
 from typing import Any
 
+from pipeline.operations import masked
 from pipeline.operations.access import Actor
 from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
 from pipeline.operations.explain import explain, lead_of
@@ -58,7 +59,8 @@ async def merge(database: Database, actor: Actor, winner: str, loser: str) -> di
     The winner's history is kept, and per field the newest value stays; the loser's id goes on showing the winner.
     Raises NotFound, Invalid, InUse (one of them was merged before, or they are one).
     """
-    return await _done(merging.merge(database, actor.account, _id(winner, "winner"), _id(loser, "loser"), who(actor)))
+    work = merging.merge(database, actor.account, _id(winner, "winner"), _id(loser, "loser"), who(actor))
+    return await _done(actor, work)
 
 
 async def unmerge(database: Database, actor: Actor, loser: str) -> dict[str, Any]:
@@ -68,16 +70,20 @@ async def unmerge(database: Database, actor: Actor, loser: str) -> dict[str, Any
     """
     lost = _id(loser, "lead")
     await lead_of(database, actor, lost)
-    return await _done(merging.unmerge(database, actor.account, lost, who(actor)))
+    return await _done(actor, merging.unmerge(database, actor.account, lost, who(actor)))
 
 
-async def _done(work: Awaitable[Merge]) -> dict[str, Any]:
+async def _done(actor: Actor, work: Awaitable[Merge]) -> dict[str, Any]:
     try:
-        return asdict(await work)
+        done = asdict(await work)
+        return {**done, "keys": masked.keys(actor, done["keys"])}
     except UnknownLead as error:
         raise NotFound(str(error)) from error
     except MergeRefused as error:
-        raise InUse(str(error)) from error
+        why = (
+            str(error) if masked.sees_people(actor) else "these leads cannot be merged, or taken apart, as they are now"
+        )
+        raise InUse(why) from error
 
 
 def _span(old: str, new: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
+from pipeline.operations import masked
 from pipeline.operations.access import Actor
 from pipeline.operations.visible import visible
 from pipeline.store import noted as store
@@ -72,7 +73,7 @@ async def noted(database: Database, actor: Actor, connector: str, since: datetim
     seen = await visible(database, actor)
     id = seen.id_of(connector)
     since = since or datetime.combine(datetime.now(UTC).date() - USUAL, time.min, UTC)
-    found = [_note(each) for each in await store.notes(database, actor.account, id, since)]
+    found = [_note(actor, each) for each in await store.notes(database, actor.account, id, since)]
     return Noted(seen.names[id], since, await store.events(database, actor.account, id, since), found)
 
 
@@ -97,7 +98,7 @@ async def troubles(database: Database, account: int, connector: int) -> list[Tro
     ]
 
 
-def _note(counted: store.Counted) -> Note:
-    about, _, text = counted.note.partition(": ")
+def _note(actor: Actor, counted: store.Counted) -> Note:
+    about, _, text = masked.note(actor, counted.note).partition(": ")
     kinds = kinds_of(counted.note)
     return Note(kinds[0], about if text else "", text or about, counted.events, counted.latest)

@@ -123,7 +123,7 @@ async def carry_out(database: Database, account: int, made: Plan, author: Author
     try:
         applied = await connectors.apply_all(database, account, wanted, author, removed=gone, alike=alike)
     except BadSettings as bad:  # together they do not fit, such as two that bring one field along differently
-        problems = [Problem(each.place, each.message) for each in bad.problems]
+        problems = [Problem(each.place, each.message, each.value, each.stored) for each in bad.problems]
         raise Invalid(f"together they have {counted(problems)}, so nothing was changed", problems) from bad
     by_name = {settings.name: each for settings, each in zip(wanted, applied, strict=True)}
     return [by_name.get(str(entry.name)) for entry in made.entries]

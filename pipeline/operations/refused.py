@@ -19,6 +19,7 @@ from pipeline.engine.frame import pack_new
 from pipeline.engine.topology import Work
 from pipeline.ingress.limits import Limits
 from pipeline.ingress.redaction import text_of
+from pipeline.operations import masked
 from pipeline.operations.access import Actor
 from pipeline.operations.chain import Chain
 from pipeline.operations.connectors import find
@@ -69,7 +70,8 @@ async def page(
     """Refused requests without their bodies, the newest first, each with its connector's name. Raises NotFound."""
     seen = await visible(database, actor)
     filtered = _narrowed(seen, actor, given, connector)
-    return [seen.named(row) for row in await refused.page(database, filtered, after=after, limit=limit)]
+    rows = await refused.page(database, filtered, after=after, limit=limit)
+    return [_shown(actor, seen.named(row)) for row in rows]
 
 
 async def show(database: Database, actor: Actor, id: int) -> dict[str, Any]:
@@ -82,7 +84,7 @@ async def show(database: Database, actor: Actor, id: int) -> dict[str, Any]:
     text = None if body is None else text_of(body, row["content_type"] or "")
     told = base64.b64encode(body).decode() if text is None and body is not None else text
     encoding = None if body is None else "base64" if text is None else "text"
-    return {**seen.named(row), "body": told, "encoding": encoding}
+    return _shown(actor, {**seen.named(row), "body": told, "encoding": encoding})
 
 
 async def send_one(database: Database, chain: Chain, actor: Actor, id: int, limits: Limits) -> Sent:
@@ -203,6 +205,12 @@ def _leave(sent: Sent, id: int, error: Refused) -> None:
     sent.left += 1
     if len(sent.refused) < TOLD:
         sent.refused.append((id, error))
+
+
+def _shown(actor: Actor, row: dict[str, Any]) -> dict[str, Any]:
+    """As they may see it; the producer's key goes by the name that every face has for it."""
+    shown = masked.row(actor, {**row, "idempotency_key": row["key"]})
+    return {**shown, "key": shown.pop("idempotency_key")}
 
 
 def _narrowed(seen: Visible, actor: Actor, given: Filter, connector: str | None) -> Filter:

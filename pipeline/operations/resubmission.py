@@ -67,5 +67,5 @@ def check_whole(row: Mapping[str, Any]) -> None:
 def still_refused(id: int, refusal: Refusal | None = None) -> Invalid:
     """Why a request cannot be sent in; without a refusal: its key was used for another body since."""
     refusal = refusal or reused()
-    problem = Problem("body", f"{refusal.title}: {refusal.detail}")
+    problem = Problem("body", f"{refusal.title}: {refusal.detail}", stored=True)  # its detail may quote the body
     return Invalid(f"refused request {id} would be refused again with {refusal.status}", [problem])

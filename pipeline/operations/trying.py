@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.engine.outcome import DeadLetter, Drop, Forward, Retry
@@ -22,6 +22,7 @@ from pipeline.ingress.limits import Limits
 from pipeline.ingress.refusal import Refusal
 from pipeline.operations.changes import FieldChange, Records
 from pipeline.operations.errors import Invalid, Problem
+from pipeline.operations.masked import HIDDEN, NOBODYS
 from pipeline.operations.walk import PASSED_BY, Seen, Way, tools_of, walk
 from pipeline.store.database import Database
 from pipeline.store.ids import new_id
@@ -33,6 +34,10 @@ from schemas.event import Event
 UNDOABLE: tuple[Effects, ...] = ("none", "database")
 MOST = 100  # events of one payload: a rehearsal holds locks on the records that it would change
 LONGEST = 30.0  # seconds, for the same reason
+
+
+OF_PEOPLE = ("match", "result")  # members of what a stage hands on
+STRANGER = "tried as for somebody whom the account does not know; who would be found needs leads:read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +78,16 @@ async def try_body(
     *,
     limits: Limits | None = None,
     anew: bool = False,
+    people: bool = True,
 ) -> list[Trial]:
     """What would become of every event of a body. Raises Invalid where the door would refuse it.
 
+    `people`: whether the caller may see people. If not, the events are tried as those of somebody whom the account
+    does not know: who would be found, what is stored of them and how it would end is hidden.
+
     `anew` gives each event an id of its own, so that one which took effect before is tried as if it had not.
     """
+    connector = connector if people else replace(connector, account=NOBODYS)
     try:
         events = cut(connector, headers, body, limits or Limits()).events
     except Refusal as refusal:
@@ -87,9 +97,11 @@ async def try_body(
     try:
         async with asyncio.timeout(LONGEST), rehearsal(database) as trial:
             tools, records = tools_of(trial, connector), Records(database, trial, connector)
-            return [await _try(topology, tools, trial, records, _anew(each) if anew else each) for each in events]
+            events = [_anew(each) if anew or not people else each for each in events]
+            trials = [await _try(topology, tools, trial, records, each) for each in events]
     except TimeoutError:
         raise Invalid(f"it took longer than {LONGEST:g} s, and was taken back; try fewer events at once") from None
+    return trials if people else [_of_a_stranger(each) for each in trials]
 
 
 def sent(text: str, content_type: str) -> bytes:
@@ -103,6 +115,25 @@ def sent(text: str, content_type: str) -> bytes:
 def _would_refuse(refusal: Refusal) -> Invalid:
     problem = Problem("payload", f"{refusal.title}: {refusal.detail}")
     return Invalid(f"the ingress would refuse this with {refusal.status}", [problem])
+
+
+def _of_a_stranger(trial: Trial) -> Trial:
+    """What is true whoever the event is about; that it would fail is told, since that can be mended."""
+    failed = trial.outcome == "failed"
+    steps = [
+        replace(step, data=None if step.data is None else {k: v for k, v in step.data.items() if k not in OF_PEOPLE})
+        for step in trial.steps
+    ]
+    changes = [replace(each, old=HIDDEN, new=HIDDEN, effect="hidden") for each in trial.changes]
+    return replace(
+        trial,
+        outcome=trial.outcome if failed else "hidden",
+        reason=trial.reason if failed else None,
+        steps=steps,
+        match=None,
+        changes=changes,
+        notes=(*trial.notes, STRANGER),
+    )
 
 
 def _anew(event: Event) -> Event:

@@ -219,12 +219,14 @@ async def apply_all(
     return await database.transaction(work)
 
 
-async def broken_by(connection: Connection, account: int, before: RecordFields, after: RecordFields) -> list[str]:
-    """Which connectors would stop working if the account's fields changed so, and why."""
+async def broken_by(
+    connection: Connection, account: int, before: RecordFields, after: RecordFields
+) -> list[tuple[str, str]]:
+    """Which connectors would stop working if the account's fields changed so, by name, and why."""
     rows = await connection.fetch(
         f"SELECT {COLUMNS} FROM connector WHERE account_id = $1 AND removed_at IS NULL ORDER BY name", account
     )
-    broken = []
+    broken: list[tuple[str, str]] = []
     for row in rows:
         try:
             works = _connector(row, before)
@@ -232,15 +234,15 @@ async def broken_by(connection: Connection, account: int, before: RecordFields, 
             continue  # it does not work now either
         gone = [f.name for f in works.settings.fields if f.name in before["lead"] and f.name not in after["lead"]]
         if gone:
-            broken.append(f"connector {row['name']}: it brings {', '.join(gone)} along; take that out of it first")
+            broken.append((row["name"], f"it brings {', '.join(gone)} along; take that out of it first"))
             continue
         try:
             then = _connector(row, after)
         except ValueError as error:
-            broken.append(f"connector {row['name']}: {error}; change its mapping first")
+            broken.append((row["name"], f"{error}; change its mapping first"))
             continue
         already = set(map(str, made_up(works)))
-        broken += [f"connector {row['name']}: {each}" for each in made_up(then) if str(each) not in already]
+        broken += [(row["name"], str(each)) for each in made_up(then) if str(each) not in already]
     return broken
 
 
@@ -319,7 +321,8 @@ async def _bring(
             breaking = await field_keys.new(connection, account, "lead", field)
             if breaking.count:
                 place = f"fields row {numbers[name]} ({name})"
-                raise BadSettings([Problem(place, f"{breaking.told()}; correct them first, or choose another name")])
+                told = f"{breaking.told()}; correct them first, or choose another name"
+                raise BadSettings([Problem(place, told, stored=True)])
             await field_table.put(connection, account, "lead", field)
     return after
 

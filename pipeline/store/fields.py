@@ -6,6 +6,7 @@ keys if the field becomes unique or ceases to be. Events that were mapped a mome
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -30,17 +31,26 @@ class Listed:
 
 
 class FieldRefused(ValueError):
-    """Nothing was changed. `problems` says why, a sentence each; `values` are stored ones, with the rule they break.
+    """Nothing was changed. `problems` says why, a sentence each; `broken` are connectors by name, and why they would
+    stop working; `breaking` tells of stored values that do not fit.
 
     `itself`: the field cannot be like this whatever is stored, and nothing stands in its way beside that.
     """
 
-    def __init__(self, problems: list[str], values: list[tuple[str, str]], count: int, *, itself: bool = False) -> None:
-        super().__init__("\n".join(problems))
+    def __init__(
+        self,
+        problems: list[str],
+        broken: Sequence[tuple[str, str]] = (),
+        breaking: Breaking | None = None,
+        *,
+        itself: bool = False,
+    ) -> None:
         self.problems = problems
+        self.broken = broken
+        self.breaking = breaking or Breaking()
         self.itself = itself
-        self.values = values  # at most ten
-        self.count = count  # of the values that stand in the way
+        values = [f"{self.breaking.told()}; correct them first"] if self.breaking.count else []
+        super().__init__("\n".join([*problems, *(f"connector {name}: {why}" for name, why in broken), *values]))
 
 
 async def list_all(database: Database, account: int) -> list[Listed]:
@@ -118,7 +128,7 @@ async def _put(account: int, record: RecordKind, field: Field, connection: Conne
         return "unchanged"
     after: RecordFields = {**fields, record: {**fields[record], field.name: field}}
     if wrong := field_problems(record, field, after[record]):
-        raise FieldRefused(wrong, [], 0, itself=True)
+        raise FieldRefused(wrong, itself=True)
     if old is None:
         breaking = await field_keys.new(connection, account, record, field)
     else:
@@ -152,11 +162,9 @@ async def _refuse(
         for field in fields.values()
         for problem in field_problems(record, field, fields)
     ]
-    problems += await connectors.broken_by(connection, account, before, after)
-    if breaking.count:
-        problems.append(f"{breaking.told()}; correct them first")
-    if problems:
-        raise FieldRefused(problems, breaking.shown, breaking.count)
+    broken = await connectors.broken_by(connection, account, before, after)
+    if problems or broken or breaking.count:
+        raise FieldRefused(problems, broken, breaking)
 
 
 def _origin(record: str, name: str, own: set[tuple[str, str]]) -> Origin:

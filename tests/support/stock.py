@@ -53,7 +53,7 @@ async def stock(served: Served, tenant: Tenant) -> Stock:
     database, name = served.database, tenant.name
     actor = Actor.local(tenant.id)
     await users.add_field(database, actor, UserField(name=f"{name}_flag", label=name, type=UserFieldType.BOOLEAN))
-    await fields.create(database, tenant.id, "lead", Field(name=f"{name}_pan", label=name, unique=True))
+    await fields.create(database, actor, "lead", Field(name=f"{name}_pan", label=name, unique=True))
     user = await users.create(database, actor, f"one@{name}.example.com", name=name)
     key = await keys.create(database, actor, name, email=user["email"])
     await secrets.put(database, served.core.settings, tenant.id, f"{name}-secret", b"whatever")

@@ -82,9 +82,9 @@ async def test_a_change_that_breaks_stored_values_names_ten_of_them_and_how_many
     ids = [await lead(database, {"budget": text}) for text in ("12", "7 or 8", *(f"about {n}" for n in range(12)))]
     with pytest.raises(FieldRefused) as caught:
         await fields.put(database, ACCOUNT, "lead", Field(name="budget", label="Budget", type="number"))
-    assert caught.value.count == 13
-    assert len(caught.value.values) == field_values.SHOWN
-    assert all("number field" in rule for _, rule in caught.value.values)
+    assert caught.value.breaking.count == 13
+    assert len(caught.value.breaking.shown) == field_values.SHOWN
+    assert all("number field" in rule for _, rule in caught.value.breaking.shown)
     assert "13 stored value(s) do not fit" in str(caught.value) and "3 more" in str(caught.value)
     assert await stored(database, ids[0]) == {"budget": "12"}
     assert (await fields.of_account(database, ACCOUNT))["lead"]["budget"].type == "text"
@@ -164,7 +164,7 @@ async def test_a_field_becomes_unique_only_if_no_two_leads_share_a_value(databas
     first, second = [await lead(database, {"pan": text}) for text in ("ABC", "ABC")]
     with pytest.raises(FieldRefused, match="several leads have it") as caught:
         await fields.put(database, ACCOUNT, "lead", PAN)
-    assert (caught.value.values[0][0], caught.value.count) == ("ABC", 1)
+    assert (caught.value.breaking.shown[0][0], caught.value.breaking.count) == ("ABC", 1)
     assert await of_lead(database, ACCOUNT, first) == []
     await database.execute("UPDATE lead SET merged_into = $1 WHERE id = $2", first, second)
     assert await fields.put(database, ACCOUNT, "lead", PAN) == "changed"

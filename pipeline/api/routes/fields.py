@@ -84,7 +84,7 @@ async def create_field(call: Call, record: RecordKind, body: Field) -> FieldShow
     A unique field of leads can be a search key. A dependent dropdown names its parent, and its options for each option
     of the parent.
     """
-    return _shown(await fields.create(call.database, call.account, record, body))
+    return _shown(await fields.create(call.database, call.actor, record, body))
 
 
 @api.route("GET", "/fields/{record}/{name}", scope=Scope.FIELDS_READ, tag=TAG)
@@ -99,7 +99,7 @@ async def replace_field(call: Call, record: RecordKind, name: FieldName, body: F
 
     What would break stored values or connectors is refused, with the values and connectors that it would break.
     """
-    return _shown(await fields.replace(call.database, call.account, record, name, body))
+    return _shown(await fields.replace(call.database, call.actor, record, name, body))
 
 
 @api.route("PATCH", "/fields/{record}/{name}", scope=Scope.FIELDS_WRITE, tag=TAG, errors=[409])
@@ -114,7 +114,7 @@ async def delete_field(call: Call, record: RecordKind, name: FieldName) -> Remov
 
     Values that are stored stay stored, and show again if the field comes back.
     """
-    done = await fields.remove(call.database, call.account, record, name)
+    done = await fields.remove(call.database, call.actor, record, name)
     return Removed.model_validate({"done": done})
 
 

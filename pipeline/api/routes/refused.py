@@ -11,7 +11,7 @@ from pipeline.api.call import Call
 from pipeline.api.listing import After, Limit, Moment, Page, Shown, next_page
 from pipeline.api.route import WHOLE, Id, Table
 from pipeline.ingress.limits import Limits
-from pipeline.operations import refused
+from pipeline.operations import masked, refused
 from pipeline.operations.refused import Sent
 from pipeline.store.refused import Filter
 from schemas.access import Scope
@@ -167,18 +167,18 @@ async def send_refused(call: Call, body: ToSend) -> SentShown:
             most=refused.MOST,
             unproven=body.unproven,
         )
-    return _shown(sent)
+    return _shown(call, sent)
 
 
 def _limits(call: Call) -> Limits:
     return Limits(event=call.settings.max_event)
 
 
-def _shown(sent: Sent) -> SentShown:
+def _shown(call: Call, sent: Sent) -> SentShown:
     return SentShown(
         requests=sent.requests,
         events=len(sent.events),
         left=sent.left,
-        refused=[StillRefused(id=id, detail=str(error)) for id, error in sent.refused],
+        refused=[StillRefused(id=id, detail=masked.still_refused(call.actor, error)) for id, error in sent.refused],
         unproven=sent.unproven,
     )

@@ -14,7 +14,7 @@ from pipeline.api.connector import Given
 from pipeline.api.draft import Draft, Said, settings_of
 from pipeline.api.listing import FORMER, Page, Shown
 from pipeline.api.route import DOCUMENT, LONG, ONE, SOON, Table, Uuid
-from pipeline.operations import connectors, journal
+from pipeline.operations import connectors, journal, masked
 from pipeline.operations.capture import capture
 from pipeline.operations.compare import compare
 from pipeline.operations.errors import Invalid, Problem
@@ -181,7 +181,8 @@ class CaseShown(Shown):
 async def try_connector(call: Call, connector: Given, body: Payload) -> Trials:
     """Show what would become of a payload: stage by stage, the lead that would match, and field by field.
 
-    The payload goes through the real stages, and what they wrote is taken back.
+    The payload goes through the real stages, and what they wrote is taken back. Without the scope `leads:read` it is
+    tried as for somebody whom the account does not know, and who would be found is hidden.
     """
     name = await named(call.database, call.actor, connector)
     if (body.body is None) == ("document" not in body.model_fields_set):
@@ -189,7 +190,10 @@ async def try_connector(call: Call, connector: Given, body: Payload) -> Trials:
     text = orjson.dumps(body.document) if body.body is None else sent(body.body, body.content_type)
     tried = await _connector(call, name, body.draft)
     headers = {"Content-Type": body.content_type}
-    trials = await try_body(call.database, call.core.topology, tried, headers, text, anew=body.anew)
+    people = masked.sees_people(call.actor)
+    trials = await try_body(
+        call.database, call.core.topology, tried, headers, text, anew=body.anew, people=people
+    )
     return Trials(items=[TrialShown.model_validate(trial) for trial in trials])
 
 
@@ -203,17 +207,28 @@ async def try_connector(call: Call, connector: Given, body: Payload) -> Trials:
     aside=LONG,
 )
 async def compare_connector(call: Call, connector: Given, body: Comparing) -> ComparisonShown:
-    """Run a connector's latest events through its settings and through a draft, and show what differs."""
+    """Run a connector's latest events through its settings and through a draft, and show what differs.
+
+    Without the scope `leads:read` made-up values stand in the place of people's, and no single
+    event is shown.
+    """
     name = await named(call.database, call.actor, connector)
     live = await connectors.find(call.database, call.account, name)
     draft = await _connector(call, name, body.draft)
-    found = await compare(call.database, call.core.topology, live, draft, last=body.last, show=body.first)
+    people = masked.sees_people(call.actor)
+    found = await compare(
+        call.database, call.core.topology, live, draft, last=body.last, show=body.first, people=people
+    )
     return ComparisonShown.model_validate(found.shown())
 
 
 @api.route("POST", "/journal/{event}/capture", scope=Scope.JOURNAL_READ, tag=TAG, errors=[409], aside=SOON)
 async def capture_event(call: Call, event: Uuid, body: Case) -> CaseShown:
-    """Make a test case of a real event, with personal data replaced by made-up data."""
+    """Make a test case of a real event, with personal data replaced by made-up data.
+
+    It needs the scope `leads:read` as well.
+    """
+    masked.need_people(call.actor, "a test case of a real event")
     await journal.show(call.database, call.actor, str(event))
     return CaseShown.model_validate(await capture(call.database, call.account, str(event), body.name))
 
