@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from pipeline.operations import masked
 from pipeline.operations.access import Actor
 from pipeline.operations.errors import NotFound
 from pipeline.operations.explain import lead_of
@@ -45,7 +46,7 @@ async def release(database: Database, actor: Actor, id: str, key: str, value: st
     wanted = await _named(database, actor, lead, key, value)
     work = partial(_released, wanted=wanted, lead=lead["id"], actor=actor)
     owner = await database.transaction(work)
-    return {"lead": lead["id"], "key": wanted.space, "value": wanted.value, "owner": owner}
+    return masked.row(actor, {"lead": lead["id"], "key": wanted.space, "value": wanted.value, "owner": owner})
 
 
 async def _named(database: Database, actor: Actor, lead: dict[str, Any], key: str, value: str) -> Key:

@@ -149,7 +149,7 @@ def _where(place: Any) -> Any:
 
 # Whether there is one is hidden too, where that tells if somebody was found.
 _RULES: Mapping[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("lead_id", "call_id", "activity_id", "matched_by", "lead"), _hidden),
+    **dict.fromkeys(("lead_id", "call_id", "activity_id", "matched_by", "lead", "owner"), _hidden),
     **dict.fromkeys(("value", "reason", "error", "trace", "detail", "body", "query"), _hidden_if_any),
     "idempotency_key": _hidden_if_any,
     **dict.fromkeys(("rule", "cause"), told),

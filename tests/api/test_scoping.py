@@ -59,6 +59,7 @@ BODIES: dict[str, Callable[[Stock], Any]] = {
     "discard_letters": lambda has: {"letters": [has.letter]},
     "send_refused": lambda has: {"ids": [has.refused]},
     "merge_leads": lambda has: {"loser": has.lost},
+    "release_lead_key": lambda has: {"key": "phone", "value": "+919822012345"},
     "resolve_conflict": lambda has: {"use": has.lead},
 }
 ROUTES = list(table())

@@ -102,7 +102,7 @@ async def test_a_change_that_all_values_survive_converts_them(database: Database
 @pytest.mark.parametrize(
     ("type", "text", "rule"),
     [
-        ("number", "N/A", "says nothing"),
+        ("number", "N/A", "counts as blank"),
         ("phone", "+91 98111 22233 / +91 98111 22244", "more than one value"),
         ("phone", "+91 98111 22233 ext. 12", "more than one value"),
         ("email", "asha@example.com, ravi@example.com", "more than one value"),

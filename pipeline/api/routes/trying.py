@@ -191,9 +191,7 @@ async def try_connector(call: Call, connector: Given, body: Payload) -> Trials:
     tried = await _connector(call, name, body.draft)
     headers = {"Content-Type": body.content_type}
     people = masked.sees_people(call.actor)
-    trials = await try_body(
-        call.database, call.core.topology, tried, headers, text, anew=body.anew, people=people
-    )
+    trials = await try_body(call.database, call.core.topology, tried, headers, text, anew=body.anew, people=people)
     return Trials(items=[TrialShown.model_validate(trial) for trial in trials])
 
 
