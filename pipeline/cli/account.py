@@ -60,7 +60,7 @@ def changes(
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
-    """List who made, changed and ended users, user fields and keys, the latest first."""
+    """List who made, changed and ended users, user fields, keys and secrets, the latest first."""
     from pipeline.cli import show
     from pipeline.store import account_changes
 

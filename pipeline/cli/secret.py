@@ -10,7 +10,7 @@ import typer
 from pipeline.cli import answer, complete
 from pipeline.cli.asking import sure
 from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson, Yes
-from pipeline.cli.session import Failed, account_id, database, in_account, play
+from pipeline.cli.session import Failed, acting, database, in_account, play
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings
@@ -32,7 +32,7 @@ def set_(name: Name, account: Account = DEFAULT_ACCOUNT) -> None:
 
     async def run(settings: Settings) -> bool:
         async with database(settings) as opened:
-            return await secrets.put(opened, settings, await account_id(opened, account), name, value)
+            return await secrets.put(opened, settings, await acting(opened, account), name, value)
 
     print(f"{'kept' if play(run) else 'replaced'} {name}; connectors name it as stored:{name}")
 
@@ -48,7 +48,7 @@ def list_(account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
 
         answer.print_route(account, list_secrets)
         return
-    found = in_account(account, lambda opened, actor: secrets.listed(opened, actor.account))
+    found = in_account(account, lambda opened, actor: secrets.listed(opened, actor))
     show.rows(("name", "used_by", "created_at", "updated_at"), found)
 
 
@@ -59,7 +59,7 @@ def remove(name: Name, yes: Yes = False, account: Account = DEFAULT_ACCOUNT) -> 
 
     if not yes:
         sure(in_account(account, lambda opened, actor: leaving.secret(opened, actor, name)), yes=yes, demanded=False)
-    in_account(account, lambda opened, actor: secrets.remove(opened, actor.account, name))
+    in_account(account, lambda opened, actor: secrets.remove(opened, actor, name))
     print(f"removed {name}")
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.operations.access import Actor
 from pipeline.operations.errors import NotFound
 from pipeline.operations.rows import origins
+from pipeline.operations.visible import visible
 from pipeline.store import fields, history, leads, origin, people
 from pipeline.store.database import Database
 from pipeline.store.merge import told
@@ -28,8 +29,12 @@ Rows = Mapping[str, dict[str, Any]]  # mapping rows, by `record.field`
 
 
 async def lead_of(database: Database, actor: Actor, id: str) -> dict[str, Any]:
-    """The lead with this id, or the one that it was merged into. Raises NotFound."""
-    lead = await leads.show(database, actor.account, id)
+    """The lead with this id, or the one that it was merged into. Raises NotFound.
+
+    The lead is the account's; its activities are those that came by connectors which are open to the caller.
+    """
+    seen = await visible(database, actor)
+    lead = await leads.show(database, actor.account, id, connectors=seen.ids)
     if lead is None:
         raise NotFound(f"no lead {id!r}; `leadpipe lead find` finds them by number, address or text")
     return lead
@@ -44,7 +49,8 @@ async def explain(database: Database, actor: Actor, id: str, field: str | None =
     `received_at`, `sound` (it is a valid value), `connector`,
     `revision` and `row`, the mapping row, `occurred_at`, `applied_at`, `default` (it fills a gap, and gives way), and
     `replaced`: `value`, `event`, `connector` and `occurred_at` of what it took the place of. What is not known any
-    more is None. Raises NotFound (the lead, or the field).
+    more is None, and so is what a connector did that is closed to the caller: `connector`, `revision`, `row` and
+    `applied_at`. Raises NotFound (the lead, or the field).
     """
     lead = await lead_of(database, actor, id)
     rows = {row["field"]: row for row in lead["provenance"]}
@@ -52,7 +58,9 @@ async def explain(database: Database, actor: Actor, id: str, field: str | None =
         raise NotFound(f"lead {lead['id']} has never had a value in {field!r}; it has had one in {', '.join(rows)}")
     replaced = await history.last(database, actor.account, lead["id"])
     events = {row["event"] for row in rows.values()} | {told(each["old_stamp"]).event for each in replaced.values()}
-    known = await origin.of_events(database, actor.account, events)
+    seen = await visible(database, actor)
+    found = await origin.of_events(database, actor.account, events)
+    known = {event: each for event, each in found.items() if seen.holds({"connector_id": each.connector})}
     account_fields = await fields.of_account(database, actor.account)
     users = (await people.of_account(database, actor.account, account_fields)).lenient()  # they may have changed since
     mapped = {event: _rows(actor.account, each, account_fields, users) for event, each in known.items()}

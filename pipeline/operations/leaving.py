@@ -64,7 +64,7 @@ async def user_field(database: Database, actor: Actor, name: str) -> str:
 
 async def secret(database: Database, actor: Actor, name: str) -> str:
     """About a secret. Raises InUse where removing it would."""
-    await secrets.check_unused(database, actor.account, name)
+    await secrets.check_unused(database, actor, name)
     return f"Remove the secret {name!r}? No connector names it; its value cannot be brought back."
 
 

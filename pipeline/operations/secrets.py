@@ -10,58 +10,89 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
+from pipeline.operations.access import Actor
+from pipeline.operations.errors import Forbidden, InUse, Invalid, NotFound, Problem
+from pipeline.operations.visible import visible
+from pipeline.operations.who import by
 from pipeline.secrets.references import LARGEST, Secrets
 from pipeline.secrets.seal import SealError, Seals
 from pipeline.settings import Settings
 from pipeline.store import connectors, secrets
 from pipeline.store.database import Database
 from schemas.auth import STORED_NAME, joined
+from schemas.names import DIGITS_ALONE
 from schemas.presets import UnknownPreset, preset
 from schemas.settings import ConnectorSettings
 
 STORED = "stored:"
 
 
-async def put(database: Database, settings: Settings, account: int, name: str, value: bytes) -> bool:
+async def put(database: Database, settings: Settings, actor: Actor, name: str, value: bytes) -> bool:
     """Keep a secret, in place of one of the same name, which stops counting at once; True if there was none.
 
-    Raises Invalid (its name, its size), InUse (there is no key to seal it with).
+    Raises Invalid (its name, its size), Forbidden (a connector that is closed to the caller names it), InUse (there is
+    no key to seal it with).
     """
-    problems = []
-    if not re.fullmatch(STORED_NAME, name):
-        problems.append(Problem("name", "lower-case letters, digits and hyphens, at most 63", name))
-    if not 1 <= len(value) <= LARGEST:
-        problems.append(Problem("value", f"must have 1 to {LARGEST} bytes, and has {len(value)}"))
-    if problems:
+    kept = {row["name"] for row in await secrets.list_all(database, actor.account)}
+    if problems := _problems(name, value, there=name in kept):
         raise Invalid("the secret is not kept", problems)
+    await _open(database, actor, name)
     try:
-        sealed = Seals(settings.secret_key).seal(value, account, name)
+        sealed = Seals(settings.secret_key).seal(value, actor.account, name)
     except SealError as error:
         raise InUse(str(error)) from error
-    return await secrets.put(database, account, name, sealed)
+    return await secrets.put(database, actor.account, name, sealed, by(actor))
 
 
-async def listed(database: Database, account: int) -> list[dict[str, Any]]:
-    """The secrets of an account: name, created_at, updated_at, used_by (connectors). Never a value."""
-    used = await _used(database, account)
-    return [{**row, "used_by": used.get(row["name"], [])} for row in await secrets.list_all(database, account)]
+async def listed(database: Database, actor: Actor) -> list[dict[str, Any]]:
+    """The secrets of an account: name, created_at, updated_at, used_by. Never a value.
+
+    `used_by`: the connectors that name it and are open to the caller.
+    """
+    used, seen = await _used(database, actor.account), set((await visible(database, actor)).live.values())
+    rows = await secrets.list_all(database, actor.account)
+    return [{**row, "used_by": [each for each in used.get(row["name"], []) if each in seen]} for row in rows]
 
 
-async def check_unused(database: Database, account: int, name: str) -> None:
-    """Raises NotFound, and InUse while a connector names it: what removing it would raise."""
-    if name not in {row["name"] for row in await secrets.list_all(database, account)}:
-        raise NotFound(f"no secret {name!r}; `leadpipe secret list` lists them")
-    if users := (await _used(database, account)).get(name):
+async def check_unused(database: Database, actor: Actor, name: str) -> None:
+    """Raises NotFound; InUse while a connector names it; Forbidden where that one is closed: as removing it would."""
+    if name not in {row["name"] for row in await secrets.list_all(database, actor.account)}:
+        raise _unknown(name)
+    if users := await _open(database, actor, name):
         raise InUse(f"secret {name!r} is named by {', '.join(users)}; take {STORED}{name} out of their [auth] first")
 
 
-async def remove(database: Database, account: int, name: str) -> None:
-    """Forget a secret. Raises NotFound, and InUse while a connector names it."""
-    if users := (await _used(database, account)).get(name):
-        raise InUse(f"secret {name!r} is named by {', '.join(users)}; take {STORED}{name} out of their [auth] first")
-    if not await secrets.remove(database, account, name):
-        raise NotFound(f"no secret {name!r}; `leadpipe secret list` lists them")
+async def remove(database: Database, actor: Actor, name: str) -> None:
+    """Forget a secret. Raises NotFound, InUse while a connector names it, Forbidden where that one is closed."""
+    await check_unused(database, actor, name)
+    if not await secrets.remove(database, actor.account, name, by(actor)):
+        raise _unknown(name)
+
+
+def _problems(name: str, value: bytes, *, there: bool) -> list[Problem]:
+    found = []
+    if not re.fullmatch(STORED_NAME, name):
+        found.append(Problem("name", "lower-case letters, digits and hyphens, at most 63", name))
+    elif name.isdecimal() and not there:
+        found.append(Problem("name", DIGITS_ALONE, name))
+    if not 1 <= len(value) <= LARGEST:
+        found.append(Problem("value", f"must have 1 to {LARGEST} bytes, and has {len(value)}"))
+    return found
+
+
+async def _open(database: Database, actor: Actor, name: str) -> list[str]:
+    """The connectors that name a secret. Raises Forbidden if one of them is closed to the caller, and names none."""
+    users = (await _used(database, actor.account)).get(name, [])
+    seen = set((await visible(database, actor)).live.values())
+    if any(each not in seen for each in users):
+        raise Forbidden(
+            f"secret {name!r} is used by a connector that is closed to you; ask an administrator to change it"
+        )
+    return users
+
+
+def _unknown(name: str) -> NotFound:
+    return NotFound(f"no secret {name!r}; `leadpipe secret list` lists them")
 
 
 async def reseal(database: Database, settings: Settings) -> tuple[int, list[str]]:

@@ -1,4 +1,4 @@
-"""Who changed users and keys of an account. In: a change, in the transaction that makes it. Out: rows, latest first."""
+"""Who changed users, keys and secrets of an account. In: a change, in its transaction. Out: rows, latest first."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ What = Literal[
     "key rotated",
     "key revoked",
     "lead key released",
+    "secret created",
+    "secret replaced",
+    "secret removed",
 ]
 COLUMNS = "id, at, by, key_id, what, subject, user_id, details"
 
@@ -43,7 +46,7 @@ async def note(
     user: int | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Keep a change. `subject`: the user's address, the field's name, what the key begins with, or the lead."""
+    """Keep a change. `subject`: a user's address, the name of a field or secret, what a key begins with, a lead."""
     await connection.execute(
         "INSERT INTO account_change (account_id, by, key_id, what, subject, user_id, details)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7)",

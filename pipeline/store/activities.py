@@ -42,7 +42,7 @@ ORDER BY sought.lead_id, sought.name, sought.is_call, a.occurred_at DESC, a.id
 OF_LEAD = """
 SELECT a.id, a.type, a.external_id, a.occurred_at, a.connector_id, a.event_id, a.fields, c.fields AS call
 FROM activity AS a LEFT JOIN call AS c USING (id)
-WHERE a.lead_id = $2 AND a.account_id = $1
+WHERE a.lead_id = $2 AND a.account_id = $1 AND ($4::bigint[] IS NULL OR a.connector_id = ANY ($4))
 ORDER BY a.occurred_at DESC, a.id
 LIMIT $3
 """
@@ -126,6 +126,9 @@ async def _update(connection: Connection, ordered: Sequence[Record]) -> None:
         raise Collision("an activity was changed by another transaction")
 
 
-async def of_lead(database: Database, account: int, lead: str, limit: int = 50) -> list[dict[str, Any]]:
-    """A lead's activities, the latest first; `call` holds the fields of a call."""
-    return [dict(row) for row in await database.fetch(OF_LEAD, account, lead, limit)]
+async def of_lead(
+    database: Database, account: int, lead: str, limit: int = 50, *, connectors: Collection[int] | None = None
+) -> list[dict[str, Any]]:
+    """A lead's activities, the latest first; `call` holds the fields of a call. `connectors`: by these alone."""
+    these = None if connectors is None else list(connectors)
+    return [dict(row) for row in await database.fetch(OF_LEAD, account, lead, limit, these)]

@@ -152,8 +152,12 @@ async def find(
     return [_shown(row) for row in await database.fetch(BY_TEXT, account, query, limit, after)]
 
 
-async def show(database: Database, account: int, id: str) -> dict[str, Any] | None:
+async def show(
+    database: Database, account: int, id: str, *, connectors: Collection[int] | None = None
+) -> dict[str, Any] | None:
     """A lead with its keys, latest activities, and per field which event set it and when; None: no such lead.
+
+    `connectors`: activities that came by these alone.
 
     A lead that was merged is shown as the one it is now, with `redirected_from`, the id that was asked for.
     """
@@ -167,7 +171,7 @@ async def show(database: Database, account: int, id: str) -> dict[str, Any] | No
         "version": row["version"],
         "keys": await identity.of_lead(database, account, shown["id"]),
         "provenance": merge.explain(row["fields"], row["stamps"]),
-        "activities": await activities.of_lead(database, account, shown["id"]),
+        "activities": await activities.of_lead(database, account, shown["id"], connectors=connectors),
     }
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.store.database import Database
+from pipeline.store import account_changes
+from pipeline.store.account_changes import NOBODY, By
+from pipeline.store.database import Connection, Database
 
 # (xmax = 0) holds for a row that this statement inserted
 PUT = """
@@ -19,9 +21,15 @@ RESEAL = "UPDATE secret SET sealed = $4 WHERE account_id = $1 AND name = $2 AND 
 Sealed = dict[tuple[int, str], bytes]  # by account and name
 
 
-async def put(database: Database, account: int, name: str, sealed: bytes) -> bool:
+async def put(database: Database, account: int, name: str, sealed: bytes, by: By = NOBODY) -> bool:
     """Keep a secret, in place of one of the same name; True if there was none."""
-    return bool(await database.fetchval(PUT, account, name, sealed))
+
+    async def work(connection: Connection) -> bool:
+        new = bool(await connection.fetchval(PUT, account, name, sealed))
+        await account_changes.note(connection, account, by, "secret created" if new else "secret replaced", name)
+        return new
+
+    return await database.transaction(work)
 
 
 async def list_all(database: Database, account: int) -> list[dict[str, Any]]:
@@ -29,10 +37,17 @@ async def list_all(database: Database, account: int) -> list[dict[str, Any]]:
     return [dict(row) for row in await database.fetch(LIST, account)]
 
 
-async def remove(database: Database, account: int, name: str) -> bool:
+async def remove(database: Database, account: int, name: str, by: By = NOBODY) -> bool:
     """Forget a secret; False if there is none."""
-    done = await database.execute("DELETE FROM secret WHERE account_id = $1 AND name = $2", account, name)
-    return done != "DELETE 0"
+
+    async def work(connection: Connection) -> bool:
+        done = await connection.execute("DELETE FROM secret WHERE account_id = $1 AND name = $2", account, name)
+        if done == "DELETE 0":
+            return False
+        await account_changes.note(connection, account, by, "secret removed", name)
+        return True
+
+    return await database.transaction(work)
 
 
 async def load_all(database: Database) -> Sealed:

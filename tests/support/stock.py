@@ -56,7 +56,7 @@ async def stock(served: Served, tenant: Tenant) -> Stock:
     await fields.create(database, actor, "lead", Field(name=f"{name}_pan", label=name, unique=True))
     user = await users.create(database, actor, f"one@{name}.example.com", name=name)
     key = await keys.create(database, actor, name, email=user["email"])
-    await secrets.put(database, served.core.settings, tenant.id, f"{name}-secret", b"whatever")
+    await secrets.put(database, served.core.settings, actor, f"{name}-secret", b"whatever")
     connector = await saved(served, tenant, f"{name}-site", access=OPEN)
     good, failed, _, held = await through(
         served,

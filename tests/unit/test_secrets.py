@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pipeline.ingress.authentication.guards import Guards
 from pipeline.ingress.refusal import Refusal
 from pipeline.operations import secrets, urls
+from pipeline.operations.access import Actor
 from pipeline.operations.errors import InUse, Invalid, NotFound
 from pipeline.operations.plan import save
 from pipeline.secrets.references import LARGEST, Secrets, Unresolved
@@ -28,6 +29,7 @@ from schemas.connector import ConnectorSettings
 from tests.support.events import ACCOUNT
 
 KEY, OTHER = new_key(), new_key()
+ADMIN = Actor.local(ACCOUNT)
 SETTINGS = load({"LEADPIPE_SECRET_KEY": KEY, "LEADPIPE_PUBLIC_URL": "https://hooks.example.com/"})
 VALUE = b"a value that nobody may see"
 WEB = ConnectorSettings(name="web", preset="generic-json")
@@ -117,10 +119,10 @@ def test_references_lead_to_secrets_or_say_what_to_do(tmp_path: Path) -> None:
 
 async def test_a_secret_is_kept_listed_replaced_and_never_shown(database: Database) -> None:
     other = await accounts.create(database, "other")
-    assert await secrets.put(database, SETTINGS, ACCOUNT, "acme", VALUE)
-    assert not await secrets.put(database, SETTINGS, ACCOUNT, "acme", VALUE)
-    assert await secrets.put(database, SETTINGS, other, "acme", b"theirs")
-    [row] = await secrets.listed(database, ACCOUNT)
+    assert await secrets.put(database, SETTINGS, ADMIN, "acme", VALUE)
+    assert not await secrets.put(database, SETTINGS, ADMIN, "acme", VALUE)
+    assert await secrets.put(database, SETTINGS, Actor.local(other), "acme", b"theirs")
+    [row] = await secrets.listed(database, ADMIN)
     assert set(row) == {"name", "created_at", "updated_at", "used_by"} and row["used_by"] == []
     kept = await store.load_all(database)
     assert VALUE not in b"".join(kept.values())
@@ -130,10 +132,10 @@ async def test_a_secret_is_kept_listed_replaced_and_never_shown(database: Databa
     assert len(await secrets.problems(database, SETTINGS, other, with_auth("stored:acme"), {})) == 1
     for name, value in (("Bad Name", VALUE), ("", VALUE), ("x" * 64, VALUE), ("ok", b""), ("ok", b"x" * (LARGEST + 1))):
         with pytest.raises(Invalid) as caught:
-            await secrets.put(database, SETTINGS, ACCOUNT, name, value)
+            await secrets.put(database, SETTINGS, ADMIN, name, value)
         assert VALUE.decode() not in str(caught.value)
     with pytest.raises(InUse, match="LEADPIPE_SECRET_KEY"):
-        await secrets.put(database, load({}), ACCOUNT, "ok", VALUE)
+        await secrets.put(database, load({}), ADMIN, "ok", VALUE)
 
 
 async def test_a_connector_cannot_be_saved_without_its_stored_secret_nor_that_be_removed_under_it(
@@ -142,29 +144,29 @@ async def test_a_connector_cannot_be_saved_without_its_stored_secret_nor_that_be
     with pytest.raises(Invalid, match="stored:acme: the account has no such secret; set it first"):
         await save(database, ACCOUNT, with_auth("env:ELSEWHERE", "stored:acme"))
     assert await connectors.list_all(database, ACCOUNT) == []
-    await secrets.put(database, SETTINGS, ACCOUNT, "acme", VALUE)
+    await secrets.put(database, SETTINGS, ADMIN, "acme", VALUE)
     catalog = Catalog(database)
     await catalog.refresh()
     await save(database, ACCOUNT, with_auth("env:ELSEWHERE", "stored:acme"))
     [said] = await secrets.problems(database, SETTINGS, ACCOUNT, with_auth("env:ELSEWHERE", "stored:acme"), {})
     assert said.startswith("env:ELSEWHERE")
-    assert [row["used_by"] for row in await secrets.listed(database, ACCOUNT)] == [["web"]]
+    assert [row["used_by"] for row in await secrets.listed(database, ADMIN)] == [["web"]]
     with pytest.raises(InUse, match="web"):
-        await secrets.remove(database, ACCOUNT, "acme")
+        await secrets.remove(database, ADMIN, "acme")
     before = catalog.sealed(ACCOUNT, "acme")
-    await secrets.put(database, SETTINGS, ACCOUNT, "acme", b"another")
+    await secrets.put(database, SETTINGS, ADMIN, "acme", b"another")
     await catalog.refresh()
     assert catalog.sealed(ACCOUNT, "acme") != before  # the ingress hears of it as of a changed connector
     await connectors.remove(database, ACCOUNT, "web")
-    await secrets.remove(database, ACCOUNT, "acme")
+    await secrets.remove(database, ADMIN, "acme")
     with pytest.raises(NotFound):
-        await secrets.remove(database, ACCOUNT, "acme")
+        await secrets.remove(database, ADMIN, "acme")
     await catalog.refresh()
     assert catalog.sealed(ACCOUNT, "acme") is None
 
 
 async def test_a_secret_that_was_replaced_counts_from_the_next_look_of_the_ingress_on(database: Database) -> None:
-    await secrets.put(database, SETTINGS, ACCOUNT, "acme", b"first")
+    await secrets.put(database, SETTINGS, ADMIN, "acme", b"first")
     applied = await connectors.apply(database, ACCOUNT, with_auth("stored:acme"))
     catalog = Catalog(database)
     guards = Guards(Secrets(Seals(KEY), catalog.sealed), known=catalog.names)
@@ -179,7 +181,7 @@ async def test_a_secret_that_was_replaced_counts_from_the_next_look_of_the_ingre
             return False
 
     assert [await admitted(b"first"), await admitted(b"second")] == [True, False]
-    await secrets.put(database, SETTINGS, ACCOUNT, "acme", b"second")
+    await secrets.put(database, SETTINGS, ADMIN, "acme", b"second")
     assert [await admitted(b"first"), await admitted(b"second")] == [False, True]
 
 
@@ -187,8 +189,8 @@ async def test_secrets_are_sealed_anew_with_the_newest_key(database: Database) -
     old = load({"LEADPIPE_SECRET_KEY": OTHER})
     both = load({"LEADPIPE_SECRET_KEY": f"{KEY},{OTHER}"})
     for name in ("a", "b"):
-        await secrets.put(database, old, ACCOUNT, name, VALUE)
-    await secrets.put(database, SETTINGS, ACCOUNT, "c", VALUE)
+        await secrets.put(database, old, ADMIN, name, VALUE)
+    await secrets.put(database, SETTINGS, ADMIN, "c", VALUE)
     assert await secrets.reseal(database, both) == (2, [])
     assert await secrets.reseal(database, SETTINGS) == (0, [])
     done, troubles = await secrets.reseal(database, old)

@@ -46,14 +46,14 @@ class AccountPage(Page[AccountShown]):
 
 
 class AccountChangeShown(Shown):
-    """Something that was done to the users, user fields and keys of the account."""
+    """Something that was done to the users, user fields, keys and secrets of the account."""
 
     id: int
     at: datetime
     by: str = Field(description="the address of who did it, or what the command line says of them")
     key_id: int | None = Field(description="the key that was used; none: it was done at the command line")
     what: What
-    subject: str = Field(description="the user's address, what the key begins with, or the name of the field")
+    subject: str = Field(description="the user's address, what the key begins with, or the name of the field or secret")
     user_id: int | None = Field(description="whom it is about")
     details: dict[str, Any] = Field(description="what it was made with; of a change, old and new of what differs")
 
@@ -96,7 +96,7 @@ async def show_account(call: Call) -> AccountShown:
 
 @api.route("GET", "/account/changes", scope=Scope.USERS_READ, tag=TAG)
 async def list_account_changes(call: Call, query: AccountChangeQuery) -> AccountChangePage:
-    """List who made, changed and ended users, user fields and keys, the latest first.
+    """List who made, changed and ended users, user fields, keys and secrets, the latest first.
 
     An administrator sees all changes, and everybody else those about themselves.
     """

@@ -90,7 +90,7 @@ class WholeLeadShown(LeadShown):
     version: int
     keys: list[list[str]] = Field(description="key spaces and values that it is found by")
     provenance: list[Provenance]
-    activities: list[Activity] = Field(description="the latest")
+    activities: list[Activity] = Field(description="the latest that came by connectors which are open to the caller")
     merges: list[MergeShown]
 
 
@@ -124,7 +124,10 @@ class Replaced(OfEvent):
 
 
 class FieldExplained(Provenance):
-    """Which event set a field, by which row. What is no longer known is null."""
+    """Which event set a field, by which row. What is no longer known is null.
+
+    So is what a connector did that is closed to the caller.
+    """
 
     as_sent: Any = Field(description="the value as the source wrote it, where that says more")
     number: dict[str, Any] | None = Field(

@@ -12,7 +12,7 @@ from pipeline.api.connector import Given
 from pipeline.api.listing import Page, Shown
 from pipeline.api.route import Table
 from pipeline.operations import secrets, urls
-from pipeline.operations.visible import named, visible
+from pipeline.operations.visible import named
 from schemas.access import Scope
 from schemas.auth import STORED_NAME
 from schemas.strict import Strict
@@ -100,11 +100,7 @@ async def withdraw_urls(call: Call, connector: Given) -> Urls:
 @api.route("GET", "/secrets", scope=Scope.CONNECTORS_READ, tag=TAG)
 async def list_secrets(call: Call) -> Secrets:
     """List the stored secrets of the account: names, dates, and the connectors that name them; no value."""
-    seen = set((await visible(call.database, call.actor)).live.values())
-    rows = await secrets.listed(call.database, call.account)
-    return Secrets(
-        items=[SecretShown(**{**row, "used_by": [name for name in row["used_by"] if name in seen]}) for row in rows]
-    )
+    return Secrets(items=[SecretShown(**row) for row in await secrets.listed(call.database, call.actor)])
 
 
 @api.route("PUT", "/secrets/{name}", scope=Scope.CONNECTORS_WRITE, tag=TAG, errors=[409])
@@ -112,16 +108,17 @@ async def keep_secret(call: Call, name: SecretName, body: NewSecret) -> None:
     """Store a secret; one of the same name is replaced at once.
 
     To change a secret without a gap, store the new one under another name, and name both in the connector's `auth`
-    until the source uses the new one.
+    until the source uses the new one. A secret that a connector names which is closed to the caller is changed by an
+    administrator.
     """
     value = body.value.get_secret_value().encode()
-    await secrets.put(call.database, call.settings, call.account, name, value)
+    await secrets.put(call.database, call.settings, call.actor, name, value)
 
 
 @api.route("DELETE", "/secrets/{name}", scope=Scope.CONNECTORS_WRITE, tag=TAG, errors=[409])
 async def remove_secret(call: Call, name: SecretName) -> None:
     """Delete a stored secret that no connector uses."""
-    await secrets.remove(call.database, call.account, name)
+    await secrets.remove(call.database, call.actor, name)
 
 
 async def _urls(call: Call, name: str) -> Urls:
