@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from pipeline.api.answer import Refusal
-from pipeline.api.route import Route
+from pipeline.api.route import Route, several_of
 from pipeline.operations.errors import Problem
 from pipeline.store.text import REFUSED
 from schemas.words import rule
@@ -42,8 +42,14 @@ def query_values(route: Route, query: str) -> Any:
         )
     except ValueError:
         raise Refusal(422, "the query is not UTF-8, or has too many parts") from None
-    given = dict(pairs)
-    problems = [Problem(name, "is given more than once") for name in given if sum(n == name for n, _ in pairs) > 1]
+    given: dict[str, Any] = dict(pairs)
+    many = several_of(route.query)
+    problems = [
+        Problem(name, "is given more than once")
+        for name in given
+        if name not in many and sum(n == name for n, _ in pairs) > 1
+    ]
+    given |= {name: [value for n, value in pairs if n == name] for name in many & given.keys()}
     problems += [
         Problem(name, "holds a character that no text can hold") for name, v in pairs if REFUSED.search(name + v)
     ]

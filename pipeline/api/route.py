@@ -14,8 +14,9 @@ from functools import cached_property
 from typing import Annotated, Any, get_type_hints
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, GetCoreSchemaHandler, TypeAdapter
 from pydantic import Field as Attribute
+from pydantic_core import CoreSchema, core_schema
 
 from pipeline.store.ids import canonical
 from pipeline.store.text import REFUSED
@@ -49,6 +50,25 @@ def _written(value: Any) -> Any:
 
 
 Uuid = Annotated[UUID, BeforeValidator(_written)]
+
+
+class Several:
+    """Marks a parameter of a query that may be given several times, or once with commas between its values."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Read before the type is checked."""
+        return core_schema.no_info_before_validator_function(self._read, handler(source))
+
+    def _read(self, value: Any) -> Any:
+        given = [value] if isinstance(value, str) else value
+        if not isinstance(given, list | tuple):
+            return given
+        return [part.strip() for each in given for part in (each.split(",") if isinstance(each, str) else [each])]
+
+
+def several_of(query: type[BaseModel]) -> set[str]:
+    """The parameters of a query that may be given several times."""
+    return {name for name, field in query.model_fields.items() if any(isinstance(m, Several) for m in field.metadata)}
 
 
 class Empty(BaseModel):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from pipeline.cli import answer, complete
+from pipeline.cli import answer, complete, stage_names
 from pipeline.cli.asking import sure
 from pipeline.cli.options import (
     DEFAULT_ACCOUNT,
@@ -83,6 +83,7 @@ def list_(
     """List dead letters, the newest first."""
     if unreadable and connector:
         raise typer.BadParameter("an unreadable frame belongs to no connector: give either --unreadable or --connector")
+    stage_names.known(stage)
     from pipeline.cli import show
     from pipeline.operations import dead
 
@@ -205,6 +206,7 @@ def replay(
     narrowed = any((stage, connector, error, since, until))
     if (letter is not None) + (all_ or narrowed) != 1:
         raise typer.BadParameter("give one id, or options that select dead letters, or --all")
+    stage_names.known(stage, from_stage)
 
     from pipeline.cli import show
     from pipeline.operations import dead

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli import answer
+from pipeline.cli import answer, stage_names
 from pipeline.cli.options import AsJson, Since
 from pipeline.cli.session import broker, database, play
 from pipeline.cli.times import moment
@@ -25,14 +25,18 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def stages(json: AsJson = False) -> None:
+def stages(
+    names: Annotated[list[str] | None, typer.Argument(help="Names of stages; left out: all of them.")] = None,
+    json: AsJson = False,
+) -> None:
     """Show how each stage does: depth, age, rate, consumers, dead letters."""
+    stage_names.known(*(names or ()))
     from pipeline.cli import show
     from pipeline.operations.queues import look
 
     async def run(settings: Settings) -> Queues:
         async with database(settings) as opened, broker(settings) as chain:
-            return await look(opened, chain)
+            return await look(opened, chain, names=names or ())
 
     seen = play(run)
     if json:

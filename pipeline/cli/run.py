@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli import complete
+from pipeline.cli import complete, stage_names
 from pipeline.cli.options import AsJson
-from pipeline.cli.session import Failed, WrongUse, clear_errors, loop_run, play
+from pipeline.cli.session import Failed, clear_errors, loop_run, play
 from pipeline.daemon import heap
 
 if TYPE_CHECKING:
@@ -98,16 +98,11 @@ def work(
     supervised: Supervised = False,
 ) -> None:
     """Run one or more stages in this process. Start as many as the load needs."""
+    stage_names.known(*stages)
     heap.calm()
     from pipeline.daemon import worker
 
-    with clear_errors():
-        try:
-            run_process(
-                f"work {' '.join(stages)}", partial(worker.work, names=stages, supervised=supervised, port=port)
-            )
-        except worker.UnknownStage as error:
-            raise WrongUse(str(error)) from error
+    run_process(f"work {' '.join(stages)}", partial(worker.work, names=stages, supervised=supervised, port=port))
 
 
 def run_process(name: str, work: Callable[[Settings], Awaitable[None]]) -> None:

@@ -20,15 +20,14 @@ from pipeline.daemon.trial import ProcessTrial, TrialChild
 from pipeline.engine.drain import Drain
 from pipeline.engine.observe import log_batch
 from pipeline.engine.runner import Runner
+from pipeline.engine.topology import UnknownStage
 from pipeline.settings import Settings
 from pipeline.store import dead_letters
 
+__all__ = ["UnknownStage", "work"]
+
 log = structlog.get_logger(__name__)
 GRACE = 30.0  # seconds from the request to stop to the end
-
-
-class UnknownStage(LookupError):
-    """No stage has this name; the message lists those that exist."""
 
 
 async def work(settings: Settings, names: Sequence[str], *, supervised: bool = False, port: int | None = None) -> None:
@@ -38,8 +37,7 @@ async def work(settings: Settings, names: Sequence[str], *, supervised: bool = F
     """
     stop = stop_requested(supervised=supervised)
     async with opened(settings) as core:
-        if unknown := set(names) - set(core.topology.stages):
-            raise UnknownStage(f"no stage {sorted(unknown)[0]!r}; the stages are {', '.join(core.topology.stages)}")
+        core.topology.check(names)
         beat, child = Beat(core.database), TrialChild(settings)
         runners = []
         for name in names:

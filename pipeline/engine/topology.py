@@ -15,6 +15,7 @@ from typing import NamedTuple
 from pipeline.engine.outcome import DeadLetter, Drop, Forward, Outcome, Retry
 from pipeline.engine.stage import Stage
 from schemas.event import Event, Failure, Step
+from schemas.nearest import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,10 @@ class TopologyError(ValueError):
     """The stages do not form a chain; the message says which one and why."""
 
 
+class UnknownStage(LookupError):
+    """No stage of the chain has this name; the message names the nearest, or all of them."""
+
+
 @dataclass(frozen=True)
 class Topology:
     """The chain as a value. Build it with `Topology.of`."""
@@ -95,6 +100,12 @@ class Topology:
     def entry(self) -> str:
         """The stage that the ingress publishes to."""
         return next(iter(self.stages))
+
+    def check(self, names: Iterable[str]) -> None:
+        """See that each is the name of a stage. Raises UnknownStage."""
+        for name in names:
+            if name not in self.stages:
+                raise UnknownStage(unknown_stage(name, self.stages))
 
     @property
     def max_attempts(self) -> int:
@@ -200,6 +211,14 @@ class Topology:
     def _onward(self, name: str, events: Iterable[Event]) -> list[Exit]:
         """To each of the stages that this one feeds."""
         return [Exit(work, event) for event in events for work in self._ahead[name]]
+
+
+def unknown_stage(name: str, stages: Iterable[str]) -> str:
+    """What is said of a name that no stage has."""
+    names = list(stages)
+    near = nearest(name, names)
+    meant = f"; did you mean {near!r}? The" if near else "; the"
+    return f"no stage {name!r}{meant} stages are {', '.join(names)}"
 
 
 def _fed_by(stages: list[Stage]) -> dict[str, str | None]:

@@ -12,6 +12,7 @@ from pipeline.operations import masked, replay
 from pipeline.operations.access import Actor
 from pipeline.operations.chain import Chain
 from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
+from pipeline.operations.reentry import check_stage
 from pipeline.operations.visible import Visible, visible
 from pipeline.operations.who import who
 from pipeline.store import connectors, dead_letters
@@ -106,6 +107,7 @@ async def replay_matching(
     Raises NotFound, Invalid and InUse as that does, for any of them before one is sent, and InUse for more than ten
     thousand; CutShort where a server was away for too long in its middle.
     """
+    check_stage(chain.topology, "stage", given.stage)
     narrowed = await wanted(database, actor, given, connector)
     if (found := await dead_letters.count(database, narrowed)) > MOST:
         raise InUse(f"{found:,} match, and one call sends {MOST:,} at most; filter more, or use `leadpipe dead replay`")

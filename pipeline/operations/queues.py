@@ -10,6 +10,7 @@ from typing import Any
 from pipeline.engine.topology import Dead, Work, rung_queue
 from pipeline.engine.transport import BrokerUnavailable, Depth
 from pipeline.operations.chain import Chain
+from pipeline.operations.reentry import check_stage
 from pipeline.store import dead_letters, spools, workers
 from pipeline.store.database import Database
 
@@ -44,18 +45,22 @@ class Queues:
         return at_stages or any(self.rungs.values()) or bool(self.spools)
 
 
-async def look(database: Database, chain: Chain, account: int | None = None) -> Queues:
+async def look(database: Database, chain: Chain, account: int | None = None, names: Sequence[str] = ()) -> Queues:
     """Put together what the broker, the processes and the dead-letter store tell; dead letters of one account, or all.
 
-    Raises BrokerUnavailable when the broker is away or has no queues yet, StoreUnavailable when PostgreSQL is.
+    `names`: of these stages alone; none: of all. Raises Invalid (no stage has such a name), BrokerUnavailable (the
+    broker is away or has no queues yet), DatabaseUnavailable.
     """
+    for name in names:
+        check_stage(chain.topology, "stage", name)
     depths, topology = await chain.transport.depths(), chain.topology
     if not depths:
         raise BrokerUnavailable("its queues do not exist yet")
     processes = await workers.live(database)
     dead = await dead_letters.by_stage(database, account)
+    wanted = [name for name in topology.stages if not names or name in names]
     return Queues(
-        [_state(name, depths, processes, dead.get(name, 0)) for name in topology.stages],
+        [_state(name, depths, processes, dead.get(name, 0)) for name in wanted],
         {rung_queue(seconds): depths[rung_queue(seconds)].ready for seconds in topology.rungs},
         await spools.waiting(database),
     )

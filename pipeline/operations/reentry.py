@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from pipeline.engine.topology import Topology
+from pipeline.engine.topology import Topology, unknown_stage
 from pipeline.operations.errors import InUse, Invalid, Problem
-from schemas.nearest import nearest
 
-NOTHING = "nothing is sent"
+NOTHING = "nothing is done"
 FIELD = "from_stage"
 
 
@@ -37,13 +36,15 @@ class Death(NamedTuple):
 
 def check(deaths: Iterable[Death], topology: Topology, wish: str | None) -> None:
     """See that each of these has a stage to go to. Raises Invalid (there is no such stage), StageGone, TooEarly."""
-    if wish is not None and wish not in topology.stages:
-        near = nearest(wish, topology.stages)
-        meant = f" (did you mean {near!r}?)" if near else ""
-        rule = f"no stage is called {wish!r}{meant}; the stages are {', '.join(topology.stages)}"
-        raise Invalid(NOTHING, [Problem(FIELD, rule, wish)])
+    check_stage(topology, FIELD, wish)
     for death in deaths:
         stage_for(death, topology, wish)
+
+
+def check_stage(topology: Topology, field: str, name: str | None) -> None:
+    """See that a name that somebody gave as `field` is a stage's; None: they gave none. Raises Invalid."""
+    if name is not None and name not in topology.stages:
+        raise Invalid(NOTHING, [Problem(field, unknown_stage(name, topology.stages), name)])
 
 
 def stage_for(death: Death, topology: Topology, wish: str | None) -> str:

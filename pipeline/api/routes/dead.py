@@ -11,6 +11,7 @@ from pipeline.api.call import Call
 from pipeline.api.listing import After, Limit, Moment, Page, Shown, next_page
 from pipeline.api.route import DOCUMENT, Id, Table
 from pipeline.operations import dead
+from pipeline.operations.reentry import check_stage
 from pipeline.store.dead_letters import Filter
 from schemas.access import Scope
 from schemas.strict import Strict
@@ -140,6 +141,7 @@ class Count(Shown):
 @api.route("GET", "/dead-letters", scope=Scope.DEAD_READ, tag=TAG, errors=[404])
 async def list_letters(call: Call, query: LetterFilter) -> LetterPage:
     """List dead letters, the newest first."""
+    check_stage(call.core.topology, "stage", query.stage)
     rows = await dead.page(
         call.database,
         call.actor,
@@ -154,6 +156,7 @@ async def list_letters(call: Call, query: LetterFilter) -> LetterPage:
 @api.route("GET", "/dead-letters/groups", scope=Scope.DEAD_READ, tag=TAG, errors=[404])
 async def group_letters(call: Call, query: Which) -> Groups:
     """Count dead letters by their cause, the largest group first."""
+    check_stage(call.core.topology, "stage", query.stage)
     rows = await dead.groups(call.database, call.actor, query.filter(), query.connector)
     return Groups(items=[Group(**row) for row in rows])
 

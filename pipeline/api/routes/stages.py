@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from pipeline.api.call import Call
 from pipeline.api.listing import Shown
-from pipeline.api.route import Table
+from pipeline.api.route import Several, Table
 from pipeline.operations.queues import look
 from schemas.access import Scope
+from schemas.strict import Strict
 
 api = Table()
 
@@ -44,7 +47,17 @@ class Stages(Shown):
     spools: list[SpoolShown] = Field(description="what ingress processes keep on disk until the broker is back")
 
 
+class WhichStages(Strict):
+    """Which stages."""
+
+    stage: Annotated[
+        list[Annotated[str, Field(max_length=200)]] | None,
+        Several(),
+        Field(max_length=50, description="only these: the parameter again and again, or commas between the names"),
+    ] = None
+
+
 @api.route("GET", "/stages", scope=Scope.STAGES_READ, tag="Stages")
-async def list_stages(call: Call) -> Stages:
+async def list_stages(call: Call, query: WhichStages) -> Stages:
     """Show how each stage does: depth, age, rate, consumers, dead letters."""
-    return Stages.model_validate(await look(call.database, call.chain, call.account))
+    return Stages.model_validate(await look(call.database, call.chain, call.account, query.stage or ()))
