@@ -119,7 +119,7 @@ def _operation(route: Route, drawn: _Drawn) -> dict[str, Any]:
         "description": f"{route.description}\n\n{scope}".strip(),
         "tags": [route.tag],
         "parameters": [*_in_path(route), *_in_query(drawn.query(route))],
-        "responses": {str(route.status): _success(route, drawn)},
+        "responses": {str(status): _success(route, drawn) for status in route.successes},
     }
     if route.body is not None:
         schema = drawn.of[f"body {route.name}", "validation"]

@@ -65,7 +65,7 @@ def answer_to(error: Exception) -> web.Response:
 
 def _shown(route: Route, done: object) -> web.Response:
     if isinstance(done, BaseModel):
-        return answer.shown(route.status, done)
+        return answer.shown(getattr(done, "http_status", route.status), done)
     if isinstance(done, str):
         return web.Response(status=route.status, text=done, content_type=route.media, headers=dict(answer.DISCREET))
     return web.Response(status=route.status, headers=dict(answer.DISCREET))

@@ -87,6 +87,7 @@ class Route:
     scope: Scope | None  # None: whoever has a key
     tag: str
     status: int
+    also: int | None  # another status of success, where the answer says so by itself
     media: str
     errors: tuple[int, ...]
     parameters: Mapping[str, TypeAdapter[Any]]
@@ -127,6 +128,11 @@ class Route:
         return (inspect.getdoc(self.work) or "").partition("\n")[2].strip()
 
     @property
+    def successes(self) -> Sequence[int]:
+        """Every status of a success."""
+        return (self.status,) if self.also is None else (self.also, self.status)
+
+    @property
     def statuses(self) -> Sequence[int]:
         """Every status of an error that it can answer with."""
         path = OF_A_PATH if self.parameters else ()
@@ -148,6 +154,7 @@ class Table:
         scope: Scope | None,
         tag: str,
         status: int | None = None,
+        also: int | None = None,
         media: str = "application/json",
         errors: Sequence[int] = (),
         free: bool = False,
@@ -156,6 +163,8 @@ class Table:
         aside: float | None = None,
     ) -> Callable[[Work], Work]:
         """Have a function answer this method of this path. `errors`: statuses beside those that go without saying.
+
+        `also`: the status of some answers, which then have it as their `http_status`.
 
         What can take long by what is sent is done `aside`, in so many seconds at most; it publishes nothing.
         """
@@ -177,6 +186,7 @@ class Table:
                     scope=scope,
                     tag=tag,
                     status=status or (204 if nothing else 200),
+                    also=also,
                     media=media,
                     errors=tuple(errors),
                     parameters=parameters,

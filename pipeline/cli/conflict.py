@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from pipeline.cli import answer, complete
+from pipeline.cli import answer, complete, outcome
 from pipeline.cli.options import (
     DEFAULT_ACCOUNT,
     DEFAULT_LIMIT,
@@ -17,10 +17,15 @@ from pipeline.cli.options import (
     Limit,
     OfConnector,
 )
+from pipeline.cli.outcome import Timeout, Wait
 from pipeline.cli.session import in_account, in_chain
 
 if TYPE_CHECKING:
+    from pipeline.operations.access import Actor
+    from pipeline.operations.chain import Chain
+    from pipeline.operations.outcomes import Outcomes
     from pipeline.store.conflicts import State
+    from pipeline.store.database import Database
 
 app = typer.Typer(help="Decide which lead an event is about, if its keys name several leads.", no_args_is_help=True)
 STATES = ("open", "decided", "discarded", "superseded", "any")
@@ -107,24 +112,38 @@ def resolve(
             "--merge", help="Merge the leads into one: into --use, or else the lead that the first key names."
         ),
     ] = False,
+    wait: Wait = True,
+    timeout: Timeout = None,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
-    """Decide which lead the event is about, and send it on. If two people decide at once, the first decision counts."""
+    """Decide which lead the event is about, send it on, and tell what becomes of it.
+
+    If two people decide at once, the first decision counts. Exit code 1 if the event fails again.
+    """
     from pipeline.cli import show
     from pipeline.operations import conflicts
 
-    decision = in_chain(
-        account,
-        lambda opened, chain, actor: conflicts.resolve(opened, chain, actor, conflict, use=use, merge=merge),
-    )
-    if json:
-        from pipeline.api.routes.conflicts import DecisionShown
+    async def run(opened: Database, chain: Chain, actor: Actor) -> tuple[dict[str, Any], Outcomes | None]:
+        from pipeline.operations.outcomes import Sent
 
-        answer.print_answer(DecisionShown(**decision))
-        return
-    how = "merged its leads into" if decision["how"] == "merge" else "gave its event to lead"
-    show.copyable(f"conflict {conflict}: {how} {decision['lead']}")
+        with Sent() as note:
+            made = await conflicts.resolve(opened, chain, actor, conflict, use=use, merge=merge, note=note)
+            return made, await outcome.ended(opened, chain, note, wait, timeout)
+
+    decision, found = in_chain(account, run)
+    if json:
+        from pipeline.api.ended import members
+        from pipeline.api.routes.conflicts import DecisionSent
+
+        answer.print_answer(DecisionSent(**decision, **({} if found is None else members(found))))
+    else:
+        how = "merged its leads into" if decision["how"] == "merge" else "gave its event to lead"
+        show.copyable(f"conflict {conflict}: {how} {decision['lead']}")
+        if found is not None:
+            print(f"the event: {outcome.sentence(found)}")
+            outcome.show_rest(found)
+    outcome.end(found)
 
 
 def told(row: dict[str, Any]) -> str:

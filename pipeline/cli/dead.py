@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from pipeline.cli import answer, complete, stage_names
+from pipeline.cli import answer, complete, outcome, stage_names
 from pipeline.cli.asking import sure
 from pipeline.cli.options import (
     DEFAULT_ACCOUNT,
@@ -24,6 +24,7 @@ from pipeline.cli.options import (
     Until,
     Yes,
 )
+from pipeline.cli.outcome import Timeout, Wait
 from pipeline.cli.progress import progress
 from pipeline.cli.session import Failed, in_account, in_chain
 from pipeline.cli.times import moment
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pipeline.engine.outcome import Transient
     from pipeline.operations.access import Actor
     from pipeline.operations.chain import Chain
+    from pipeline.operations.outcomes import Outcomes, Sent
     from pipeline.store.database import Database
     from pipeline.store.dead_letters import Filter
     from pipeline.store.dead_letters import Status as Known
@@ -196,9 +198,12 @@ def replay(
             autocompletion=complete.stages,
         ),
     ] = None,
+    wait: Wait = True,
+    timeout: Timeout = None,
     account: Account = DEFAULT_ACCOUNT,
+    json: AsJson = False,
 ) -> None:
-    """Send dead letters through again.
+    """Send dead letters through again, and tell what becomes of them. Exit code 1 if any fails again.
 
     What the rules rejected begins at the first stage, with the mapping and the settings as they are now; what a bug or
     an outage stopped begins where it stopped.
@@ -207,31 +212,71 @@ def replay(
     if (letter is not None) + (all_ or narrowed) != 1:
         raise typer.BadParameter("give one id, or options that select dead letters, or --all")
     stage_names.known(stage, from_stage)
+    given = _filter(stage, error, since, until, "dead")
 
+    async def run(opened: Database, chain: Chain, actor: Actor) -> tuple[int, Outcomes | None]:
+        from pipeline.operations.outcomes import Sent
+
+        with Sent() as note:
+            if letter is not None:
+                sent = await _replay_one(opened, chain, actor, letter, from_stage, note)
+            else:
+                sent = await _replay_all(opened, chain, actor, given, connector, from_stage, note)
+            return sent, await outcome.ended(opened, chain, note, wait, timeout)
+
+    _tell_replayed(*in_chain(account, run), json=json)
+
+
+async def _replay_one(
+    opened: Database, chain: Chain, actor: Actor, letter: int, from_stage: str | None, note: Sent
+) -> int:
+    from pipeline.operations import dead
+
+    if (await dead.show(opened, actor, letter, unreadable=True))["unreadable"] is not None:
+        raise Failed(f"dead letter {letter} is no event that can be read; it can only be discarded")
+    await dead.replay_letter(opened, chain, actor, letter, from_stage, note)
+    return 1
+
+
+async def _replay_all(
+    opened: Database,
+    chain: Chain,
+    actor: Actor,
+    given: Filter,
+    connector: str | None,
+    from_stage: str | None,
+    note: Sent,
+) -> int:
+    """All that match; a server that goes away meanwhile is waited for."""
     from pipeline.cli import show
     from pipeline.operations import dead
     from pipeline.operations.replay import PATIENCE
     from pipeline.operations.replay import replay as replay_all
     from pipeline.store import dead_letters
 
-    given = _filter(stage, error, since, until, "dead")
-
     def waits(sent: int, error: Transient) -> None:
         show.messages.print(f"waiting after {sent:,}: {error}", markup=False)
 
-    async def run(opened: Database, chain: Chain, actor: Actor) -> int:
-        if letter is not None:
-            if (await dead.show(opened, actor, letter, unreadable=True))["unreadable"] is not None:
-                raise Failed(f"dead letter {letter} could not be read; it can only be discarded")
-            await dead.replay_letter(opened, chain, actor, letter, from_stage)
-            return 1
-        wanted = await dead.wanted(opened, actor, given, connector)
-        with progress("replaying", await dead_letters.count(opened, wanted)) as advance:
-            return await replay_all(
-                opened, chain, wanted, advance, from_stage=from_stage, patience=PATIENCE, on_wait=waits
-            )
+    wanted = await dead.wanted(opened, actor, given, connector)
+    with progress("replaying", await dead_letters.count(opened, wanted)) as advance:
+        return await replay_all(
+            opened, chain, wanted, advance, from_stage=from_stage, patience=PATIENCE, on_wait=waits, note=note
+        )
 
-    print(f"replayed {in_chain(account, run):,}")
+
+def _tell_replayed(sent: int, found: Outcomes | None, *, json: bool) -> None:
+    """How many were sent, and how they ended; exit code 1 where not all ended well."""
+    if json:
+        from pipeline.api.ended import members
+        from pipeline.api.routes.dead import Replayed
+
+        answer.print_answer(Replayed(letters=sent, **({} if found is None else members(found))))
+    elif found is None:
+        print(f"replayed {sent:,}")
+    else:
+        print(f"replayed {sent:,}: {outcome.sentence(found)}")
+        outcome.show_rest(found)
+    outcome.end(found)
 
 
 @app.command()
@@ -241,11 +286,14 @@ def edit(
         Path,
         typer.Argument(help="The event as its source would send it, as JSON; -: standard input.", allow_dash=True),
     ],
+    wait: Wait = True,
+    timeout: Timeout = None,
     account: Account = DEFAULT_ACCOUNT,
+    json: AsJson = False,
 ) -> None:
     """Send one dead letter through again with another document, from the first stage, as the same event.
 
-    The dead letter keeps what came; the event's journal row notes who edited it.
+    The dead letter keeps what came; the event's journal row notes who edited it. Exit code 1 if the event fails again.
     """
     import orjson
 
@@ -256,8 +304,21 @@ def edit(
     except (OSError, orjson.JSONDecodeError) as error:
         raise typer.BadParameter(f"{file}: {error}") from error
 
-    in_chain(account, lambda opened, chain, actor: dead.replay_edited(opened, chain, actor, letter, document))
-    print(f"sent {letter} again, as edited")
+    async def run(opened: Database, chain: Chain, actor: Actor) -> Outcomes | None:
+        from pipeline.operations.outcomes import Sent
+
+        with Sent() as note:
+            await dead.replay_edited(opened, chain, actor, letter, document, note)
+            return await outcome.ended(opened, chain, note, wait, timeout)
+
+    found = in_chain(account, run)
+    if json:
+        _tell_replayed(1, found, json=True)
+        return
+    print(f"sent {letter} again, as edited" + ("" if found is None else f": {outcome.sentence(found)}"))
+    if found is not None:
+        outcome.show_rest(found)
+    outcome.end(found)
 
 
 @app.command()

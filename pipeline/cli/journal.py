@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli import answer, complete
+from pipeline.cli import answer, complete, outcome
 from pipeline.cli.options import (
     DEFAULT_ACCOUNT,
     DEFAULT_LIMIT,
@@ -18,12 +18,14 @@ from pipeline.cli.options import (
     Since,
     Until,
 )
+from pipeline.cli.outcome import Timeout, Wait
 from pipeline.cli.session import in_account, in_chain
 from pipeline.cli.times import moment
 
 if TYPE_CHECKING:
     from pipeline.operations.access import Actor
     from pipeline.operations.chain import Chain
+    from pipeline.operations.outcomes import Outcomes
     from pipeline.store.database import Database
     from pipeline.store.journal import Page
 
@@ -128,18 +130,51 @@ def show_(
 @app.command()
 def retry(
     events: Annotated[list[str], typer.Argument(help="Ids of events that failed or were dropped.")],
+    wait: Wait = True,
+    timeout: Timeout = None,
     account: Account = DEFAULT_ACCOUNT,
+    json: AsJson = False,
 ) -> None:
-    """Send events through again, after the cause of their failure is corrected, with the mapping in force now."""
+    """Send events through again, with the mapping in force now, and tell what becomes of them.
 
+    Correct the cause of their failure first. Exit code 1 if any fails again, or cannot be sent.
+    """
     from pipeline.operations import journal
+    from pipeline.operations.errors import Refused
 
-    async def run(opened: Database, chain: Chain, actor: Actor) -> int:
-        for event in events:
-            await journal.retry(opened, chain, actor, event)
-        return len(events)
+    left: dict[str, str] = {}
 
-    print(f"sent again {in_chain(account, run):,}")
+    async def run(opened: Database, chain: Chain, actor: Actor) -> Outcomes | None:
+        from pipeline.operations.outcomes import Sent
+
+        with Sent() as note:
+            for event in dict.fromkeys(events):
+                try:
+                    await journal.retry(opened, chain, actor, event, note)
+                except Refused as error:
+                    left[event] = str(error)
+            return await outcome.ended(opened, chain, note, wait, timeout)
+
+    found = in_chain(account, run)
+    _tell_sent(len(set(events)) - len(left), left, found, json=json)
+
+
+def _tell_sent(sent: int, left: dict[str, str], found: Outcomes | None, *, json: bool) -> None:
+    """How many were sent, how they ended, and which could not be sent; exit code 1 where not all ended well."""
+    from pipeline.cli import show
+
+    if json:
+        refused = [{"event_id": event, "detail": detail} for event, detail in left.items()]
+        show.as_json({"events": sent, "refused": refused, **({} if found is None else outcome.as_members(found))})
+    elif sent:
+        print(f"sent again {sent:,}" + ("" if found is None else f": {outcome.sentence(found)}"))
+        if found is not None:
+            outcome.show_rest(found)
+    for detail in left.values():
+        show.messages.print(f"leadpipe: {detail}", markup=False, soft_wrap=True)
+    if left:
+        raise typer.Exit(1)
+    outcome.end(found)
 
 
 def show_event(row: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli import answer
+from pipeline.cli import answer, outcome
 from pipeline.cli.options import (
     DEFAULT_ACCOUNT,
     DEFAULT_LIMIT,
@@ -19,6 +19,7 @@ from pipeline.cli.options import (
     Since,
     Until,
 )
+from pipeline.cli.outcome import Timeout, Wait
 from pipeline.cli.progress import progress
 from pipeline.cli.session import in_account, in_chain
 from pipeline.cli.times import moment
@@ -26,6 +27,7 @@ from pipeline.cli.times import moment
 if TYPE_CHECKING:
     from pipeline.operations.access import Actor
     from pipeline.operations.chain import Chain
+    from pipeline.operations.outcomes import Outcomes
     from pipeline.operations.refused import Sent
     from pipeline.store.database import Database
     from pipeline.store.refused import Filter
@@ -134,13 +136,15 @@ def send(
     unproven: Annotated[
         bool, typer.Option("--unproven", help="Also those whose senders did not prove who they are.")
     ] = False,
+    wait: Wait = True,
+    timeout: Timeout = None,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
-    """Send refused requests in, by the settings of their connectors that are in force now.
+    """Send refused requests in, by the settings of their connectors that are in force now, and tell how they end.
 
-    Exit code 1 if one is refused again. Options select only requests that were not sent in before. To send a request
-    in twice does nothing twice.
+    Exit code 1 if one is refused again, or an event fails. Options select only requests that were not sent in before.
+    To send a request in twice does nothing twice.
     """
     narrowed = any((connector, status, since, until))
     if bool(requests) + (all_ or narrowed) != 1:
@@ -148,13 +152,13 @@ def send(
 
     from pipeline.cli import show
     from pipeline.ingress.limits import Limits
-    from pipeline.operations import refused
+    from pipeline.operations import outcomes, refused
     from pipeline.settings import load
     from pipeline.store.refused import count
 
     given = _filter(status, since, until)
 
-    async def run(opened: Database, chain: Chain, actor: Actor) -> Sent:
+    async def sending(opened: Database, chain: Chain, actor: Actor) -> Sent:
         limits = Limits(event=load().max_event)
         if requests:
             return await refused.send(opened, chain, actor, requests, limits)
@@ -164,16 +168,27 @@ def send(
                 opened, chain, actor, given, connector, limits, unproven=unproven, on_progress=advance
             )
 
-    sent = in_chain(account, run)
+    async def run(opened: Database, chain: Chain, actor: Actor) -> tuple[Sent, Outcomes | None]:
+        with outcomes.Sent() as note:
+            sent = await sending(opened, chain, actor)
+            note.add((event, 0) for event in sent.events)
+            return sent, await outcome.ended(opened, chain, note, wait, timeout)
+
+    sent, found = in_chain(account, run)
     left = [{"id": id, "detail": str(error)} for id, error in sent.refused]
     if json:
         told = {"requests": sent.requests, "events": sent.events, "left": sent.left, "refused": left}
-        show.as_json({**told, "unproven": sent.unproven})
+        ends = {} if found is None else outcome.as_members(found)
+        show.as_json({**told, "unproven": sent.unproven, **ends})
     else:
-        print(f"sent {sent.requests:,} requests with {len(sent.events):,} events")
+        ending = "" if found is None else f": {outcome.sentence(found)}"
+        print(f"sent {sent.requests:,} requests with {len(sent.events):,} events{ending}")
+        if found is not None:
+            outcome.show_rest(found)
         _tell_left(sent, [str(error) for _, error in sent.refused])
     if sent.left:
         raise typer.Exit(1)
+    outcome.end(found)
 
 
 def _tell_left(sent: Sent, details: list[str]) -> None:

@@ -12,6 +12,7 @@ from pipeline.operations import masked
 from pipeline.operations.access import Actor
 from pipeline.operations.chain import Chain
 from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
+from pipeline.operations.outcomes import Sent
 from pipeline.operations.replay import replay_one
 from pipeline.operations.visible import visible
 from pipeline.operations.who import who
@@ -55,9 +56,18 @@ async def show(database: Database, actor: Actor, id: int) -> dict[str, Any]:
 
 
 async def resolve(
-    database: Database, chain: Chain, actor: Actor, id: int, *, use: str | None = None, merge: bool = False
+    database: Database,
+    chain: Chain,
+    actor: Actor,
+    id: int,
+    *,
+    use: str | None = None,
+    merge: bool = False,
+    note: Sent | None = None,
 ) -> dict[str, Any]:
     """Decide, and send the event on: to the lead `use`, or, with `merge`, to one lead made of all of them.
+
+    What was sent is put down in `note`, from which `pipeline.operations.outcomes` tells what became of it.
 
     With `merge` the leads are merged into `use`, or into the one that the first key names. Returns the decision:
     conflict, how (use, merge), lead, by, at. The same decision again sends the event on once more, which changes
@@ -83,5 +93,5 @@ async def resolve(
     letter = await dead_letters.letter(database, id, actor.account)
     if letter is None:
         raise AssertionError("a conflict is a readable dead letter")
-    await replay_one(database, chain, letter)
+    await replay_one(database, chain, letter, note=note)
     return masked.row(actor, decision)

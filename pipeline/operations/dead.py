@@ -12,6 +12,7 @@ from pipeline.operations import masked, replay
 from pipeline.operations.access import Actor
 from pipeline.operations.chain import Chain
 from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
+from pipeline.operations.outcomes import Sent
 from pipeline.operations.reentry import check_stage
 from pipeline.operations.visible import Visible, visible
 from pipeline.operations.who import who
@@ -67,16 +68,21 @@ async def show(database: Database, actor: Actor, id: int, *, unreadable: bool = 
     return masked.row(actor, seen.named(row))
 
 
-async def replay_letter(database: Database, chain: Chain, actor: Actor, id: int, from_stage: str | None = None) -> None:
+async def replay_letter(
+    database: Database, chain: Chain, actor: Actor, id: int, from_stage: str | None = None, note: Sent | None = None
+) -> None:
     """Send one through again: from where `pipeline.operations.reentry` says, or from a stage of the caller's choice.
 
-    Raises NotFound, Invalid (there is no such stage), InUse (what came to that stage is not kept, or its own is gone).
+    What was sent is put down in `note`, from which `pipeline.operations.outcomes` tells what became of it. Raises
+    NotFound, Invalid (there is no such stage), InUse (what came to that stage is not kept, or its own is gone).
     """
-    await replay.replay_one(database, chain, await _letter(database, actor, id), from_stage)
+    await replay.replay_one(database, chain, await _letter(database, actor, id), from_stage, note)
 
 
-async def replay_edited(database: Database, chain: Chain, actor: Actor, id: int, document: Any) -> None:
-    """Send one through again with another document, from the first stage, as the same event.
+async def replay_edited(
+    database: Database, chain: Chain, actor: Actor, id: int, document: Any, note: Sent | None = None
+) -> None:
+    """Send one through again with another document, from the first stage, as the same event; `note` as above.
 
     What the event was before stays in the dead-letter store; its journal row says that it was edited, and by whom.
     Raises NotFound, Invalid (the document cannot be an event), InUse (the connector is gone).
@@ -91,7 +97,8 @@ async def replay_edited(database: Database, chain: Chain, actor: Actor, id: int,
         clean, _ = redacted(document, preset(source).door)
     except (TooDeep, UnknownPreset) as error:
         raise Invalid("nothing is sent", [Problem("document", str(error))]) from error
-    await replay.replay_edited(database, chain, letter, orjson.dumps(clean).decode(), f"edited by {who(actor)}")
+    raw = orjson.dumps(clean).decode()
+    await replay.replay_edited(database, chain, letter, raw, f"edited by {who(actor)}", note)
 
 
 async def replay_matching(
@@ -101,6 +108,7 @@ async def replay_matching(
     given: Filter,
     connector: str | None,
     from_stage: str | None = None,
+    note: Sent | None = None,
 ) -> int:
     """Send all that match through again, as `replay_letter` does; returns how many.
 
@@ -111,7 +119,7 @@ async def replay_matching(
     narrowed = await wanted(database, actor, given, connector)
     if (found := await dead_letters.count(database, narrowed)) > MOST:
         raise InUse(f"{found:,} match, and one call sends {MOST:,} at most; filter more, or use `leadpipe dead replay`")
-    return await replay.replay(database, chain, narrowed, from_stage=from_stage, patience=PATIENCE)
+    return await replay.replay(database, chain, narrowed, from_stage=from_stage, patience=PATIENCE, note=note)
 
 
 async def discard(database: Database, actor: Actor, ids: Sequence[int], *, unreadable: bool = False) -> int:

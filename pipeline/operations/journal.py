@@ -11,6 +11,7 @@ from pipeline.operations import masked
 from pipeline.operations.access import Actor
 from pipeline.operations.chain import Chain
 from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
+from pipeline.operations.outcomes import Sent
 from pipeline.operations.replay import replay_one, start
 from pipeline.operations.runs import numbered
 from pipeline.operations.visible import visible
@@ -101,8 +102,10 @@ async def _whole(database: Database, actor: Actor, event: str) -> dict[str, Any]
     }
 
 
-async def retry(database: Database, chain: Chain, actor: Actor, event: str) -> int | None:
+async def retry(database: Database, chain: Chain, actor: Actor, event: str, note: Sent | None = None) -> int | None:
     """Send an event that failed or was dropped through again; returns the id of its dead letter, if it had one.
+
+    What was sent is put down in `note`, from which `pipeline.operations.outcomes` tells what became of it.
 
     What was dropped begins at the first stage, so that a behaviour that was changed since counts; what failed where
     `pipeline.operations.reentry` says. Raises NotFound, InUse (it reached the records, was sent again already, or a
@@ -110,7 +113,7 @@ async def retry(database: Database, chain: Chain, actor: Actor, event: str) -> i
     """
     row = await _whole(database, actor, event)
     if row["outcome"] == "dropped":
-        await start(database, chain, _anew(row))
+        await start(database, chain, _anew(row), note)
         return None
     if row["outcome"] != "failed":
         raise InUse(
@@ -121,7 +124,7 @@ async def retry(database: Database, chain: Chain, actor: Actor, event: str) -> i
     letter = await dead_letters.letter(database, waiting[-1], actor.account) if waiting else None
     if letter is None:
         raise InUse(_not_waiting(event, letters))
-    await replay_one(database, chain, letter)
+    await replay_one(database, chain, letter, note=note)
     return letter.id
 
 

@@ -44,6 +44,10 @@ SHORT = """
 """
 
 
+# A letter that is sent again although its event died since begins another run than that one.
+LAST = "(SELECT max(other.replay) FROM dead_letter AS other WHERE other.event_id = dead_letter.event_id) AS last"
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which dead letters. `error`: a text in the reason, the rule or the error. `account` None: all of them.
@@ -72,6 +76,7 @@ class Letter:
     stage: str
     event: Event
     decision: dict[str, Any] | None = None
+    last: int = 0  # the number of the last run of its event that died
 
 
 async def keep(database: Database, stage: str, events: Sequence[Event], unreadable: Sequence[bytes]) -> None:
@@ -196,7 +201,7 @@ async def matching(
 async def letter(database: Database, id: int, account: int | None = None) -> Letter | None:
     """One readable dead letter, whatever its status; None if there is none."""
     row = await database.fetchrow(
-        "SELECT id, stage, event, decision FROM dead_letter"
+        f"SELECT id, stage, event, decision, {LAST} FROM dead_letter"
         " WHERE id = $1 AND event IS NOT NULL AND ($2::bigint IS NULL OR account_id = $2)",
         id,
         account,
@@ -215,17 +220,18 @@ async def mark(database: Database, ids: Sequence[int], status: Status) -> int:
     return len(rows)
 
 
-def revived(event: Event, decision: dict[str, Any] | None = None) -> Event:
+def revived(event: Event, decision: dict[str, Any] | None = None, last: int = 0) -> Event:
     """The event as it goes through again: one replay later, its failure and its trail so far left in the journal.
 
-    A person's decision goes with it, for the stages that ask whose it is.
+    A person's decision goes with it, for the stages that ask whose it is. `last` is the number of its last run, where
+    that is a later one than this.
     """
     data = event.data if decision is None else {**event.data, "decision": decision}
-    return event.evolve(failure=None, result=_applied(event), replay=event.replay + 1, trail=(), data=data)
+    return event.evolve(failure=None, result=_applied(event), replay=max(event.replay, last) + 1, trail=(), data=data)
 
 
 def _letter(row: Any) -> Letter:
-    return Letter(row["id"], row["stage"], event_of(row["event"]), row["decision"])
+    return Letter(row["id"], row["stage"], event_of(row["event"]), row["decision"], row["last"])
 
 
 def _applied(event: Event) -> dict[str, Any] | None:
@@ -266,7 +272,8 @@ async def _readable(database: Database, wanted: Filter, last: int, top: int, siz
     where.add("event IS NOT NULL AND id > {} AND id <= {}", last, top)
     most = where.place(size)
     return await database.fetch(
-        f"SELECT id, stage, event, decision FROM dead_letter WHERE {where} ORDER BY id LIMIT {most}", *where.values
+        f"SELECT id, stage, event, decision, {LAST} FROM dead_letter WHERE {where} ORDER BY id LIMIT {most}",
+        *where.values,
     )
 
 

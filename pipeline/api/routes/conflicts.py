@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from pipeline.api.call import Call
+from pipeline.api.ended import EndedShown, Waited, noted, told
 from pipeline.api.listing import After, Limit, Page, Shown, next_page
 from pipeline.api.route import Id, Table, Uuid
 from pipeline.api.routes.leads import LeadShown
@@ -36,6 +37,10 @@ class DecisionShown(Shown):
     lead: str
     by: str
     at: datetime
+
+
+class DecisionSent(DecisionShown, EndedShown):
+    """The same of a decision just made, and, where the call waited, how its event ended."""
 
 
 class ConflictBase(Shown):
@@ -104,8 +109,8 @@ async def show_conflict(call: Call, id: Id) -> WholeConflictShown:
     return WholeConflictShown(**_plain(await conflicts.show(call.database, call.actor, id)))
 
 
-@api.route("POST", "/conflicts/{id}/resolve", scope=Scope.CONFLICTS_WRITE, tag=TAG, status=202, errors=[409])
-async def resolve_conflict(call: Call, id: Id, body: Decision) -> DecisionShown:
+@api.route("POST", "/conflicts/{id}/resolve", scope=Scope.CONFLICTS_WRITE, tag=TAG, status=202, also=200, errors=[409])
+async def resolve_conflict(call: Call, id: Id, body: Decision, query: Waited) -> DecisionSent:
     """Decide which lead the event is about: one that its keys name, or one merged of them; the event is sent on.
 
     A merge needs the scope `leads:write` as well.
@@ -113,8 +118,9 @@ async def resolve_conflict(call: Call, id: Id, body: Decision) -> DecisionShown:
     if body.merge:
         call.actor.need(Scope.LEADS_WRITE)
     use = None if body.use is None else str(body.use)
-    made = await conflicts.resolve(call.database, call.chain, call.actor, id, use=use, merge=body.merge)
-    return DecisionShown(**made)
+    with noted(query) as note:
+        made = await conflicts.resolve(call.database, call.chain, call.actor, id, use=use, merge=body.merge, note=note)
+        return DecisionSent(**made, **await told(call, note, query))
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

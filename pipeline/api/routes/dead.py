@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from pipeline.api.call import Call
+from pipeline.api.ended import EndedShown, Waited, noted, told
 from pipeline.api.listing import After, Limit, Moment, Page, Shown, next_page
 from pipeline.api.route import DOCUMENT, Id, Table
 from pipeline.operations import dead
@@ -114,8 +115,8 @@ class Resent(Which):
     from_stage: FromStage = None
 
 
-class From(Strict):
-    """The stage to begin at."""
+class From(Waited):
+    """The stage to begin at, and whether to wait for the outcome."""
 
     from_stage: FromStage = None
 
@@ -134,6 +135,12 @@ class Letters(Strict):
 
 class Count(Shown):
     """How many."""
+
+    letters: int
+
+
+class Replayed(EndedShown):
+    """How many dead letters were sent through again, and, where the call waited, how their events ended."""
 
     letters: int
 
@@ -167,39 +174,49 @@ async def show_letter(call: Call, id: Id) -> WholeLetterShown:
     return WholeLetterShown(**await dead.show(call.database, call.actor, id))
 
 
-@api.route("POST", "/dead-letters/{id}/replay", scope=Scope.DEAD_WRITE, tag=TAG, status=202, errors=[409])
-async def replay_letter(call: Call, id: Id, query: From) -> Count:
+@api.route("POST", "/dead-letters/{id}/replay", scope=Scope.DEAD_WRITE, tag=TAG, status=202, also=200, errors=[409])
+async def replay_letter(call: Call, id: Id, query: From) -> Replayed:
     """Send one dead letter through again.
 
     What the rules rejected begins at the first stage, with the mapping and the settings as they are now; what a bug or
     an outage stopped begins where it stopped.
     """
-    await dead.replay_letter(call.database, call.chain, call.actor, id, query.from_stage)
-    return Count(letters=1)
+    with noted(query) as note:
+        await dead.replay_letter(call.database, call.chain, call.actor, id, query.from_stage, note)
+        return Replayed(letters=1, **await told(call, note, query))
 
 
 @api.route(
-    "POST", "/dead-letters/{id}/edit", scope=Scope.DEAD_WRITE, tag=TAG, status=202, errors=[409], largest=DOCUMENT
+    "POST",
+    "/dead-letters/{id}/edit",
+    scope=Scope.DEAD_WRITE,
+    tag=TAG,
+    status=202,
+    also=200,
+    errors=[409],
+    largest=DOCUMENT,
 )
-async def edit_letter(call: Call, id: Id, body: Edited) -> Count:
+async def edit_letter(call: Call, id: Id, body: Edited, query: Waited) -> Replayed:
     """Send one dead letter through again with another document, from the first stage, as the same event.
 
     The dead letter keeps what came; the event's journal row notes who edited it.
     """
-    await dead.replay_edited(call.database, call.chain, call.actor, id, body.document)
-    return Count(letters=1)
+    with noted(query) as note:
+        await dead.replay_edited(call.database, call.chain, call.actor, id, body.document, note)
+        return Replayed(letters=1, **await told(call, note, query))
 
 
-@api.route("POST", "/dead-letters/replay", scope=Scope.DEAD_WRITE, tag=TAG, status=202, errors=[404, 409])
-async def replay_letters(call: Call, body: Resent) -> Count:
+@api.route("POST", "/dead-letters/replay", scope=Scope.DEAD_WRITE, tag=TAG, status=202, also=200, errors=[404, 409])
+async def replay_letters(call: Call, body: Resent, query: Waited) -> Replayed:
     """Send all dead letters that match through again, each from where it would begin alone: at most ten thousand.
 
     If one of them cannot be sent, none is.
     """
-    sent = await dead.replay_matching(
-        call.database, call.chain, call.actor, body.filter(), body.connector, body.from_stage
-    )
-    return Count(letters=sent)
+    with noted(query) as note:
+        sent = await dead.replay_matching(
+            call.database, call.chain, call.actor, body.filter(), body.connector, body.from_stage, note
+        )
+        return Replayed(letters=sent, **await told(call, note, query))
 
 
 @api.route("POST", "/dead-letters/discard", scope=Scope.DEAD_WRITE, tag=TAG, errors=[404])

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, computed_field
 
 from pipeline.api.call import Call
+from pipeline.api.ended import EndedShown, Waited, noted, told
 from pipeline.api.listing import FORMER, After, Limit, Moment, Page, Shown, SyncShown
 from pipeline.api.route import Table, Uuid
 from pipeline.api.routes.dead import Status
@@ -113,8 +114,8 @@ class EventFilter(Strict):
     limit: Limit = 50
 
 
-class Sent(Shown):
-    """What was sent through again."""
+class Sent(EndedShown):
+    """What was sent through again, and, where the call waited, how it ended."""
 
     letter: int | None = Field(description="the dead letter; an event that was dropped has none")
 
@@ -148,11 +149,13 @@ async def show_event(call: Call, event: Uuid) -> WholeEventShown:
     return WholeEventShown(**await journal.show(call.database, call.actor, str(event)))
 
 
-@api.route("POST", "/journal/{event}/retry", scope=Scope.JOURNAL_WRITE, tag=TAG, status=202, errors=[409])
-async def retry_event(call: Call, event: Uuid) -> Sent:
+@api.route("POST", "/journal/{event}/retry", scope=Scope.JOURNAL_WRITE, tag=TAG, status=202, also=200, errors=[409])
+async def retry_event(call: Call, event: Uuid, query: Waited) -> Sent:
     """Send an event that failed or was dropped through again.
 
     First correct the cause of the failure. What a rule rejected begins at the first stage, with the mapping that is in
-    force now. The event's journal row says what becomes of it.
+    force now. The event's journal row says what becomes of it; with `wait` the answer does.
     """
-    return Sent(letter=await journal.retry(call.database, call.chain, call.actor, str(event)))
+    with noted(query) as note:
+        letter = await journal.retry(call.database, call.chain, call.actor, str(event), note)
+        return Sent(letter=letter, **await told(call, note, query))

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from pipeline.api.call import Call
+from pipeline.api.ended import EndedShown, Waited, noted, told
 from pipeline.api.listing import After, Limit, Moment, Page, Shown, next_page
 from pipeline.api.route import WHOLE, Id, Table
 from pipeline.ingress.limits import Limits
@@ -106,8 +107,8 @@ class StillRefused(Shown):
     detail: str
 
 
-class SentShown(Shown):
-    """What became of them."""
+class SentShown(EndedShown):
+    """What became of them, and, where the call waited, how their events ended."""
 
     requests: int = Field(description="how many were sent in")
     events: int = Field(description="how many events they brought")
@@ -118,8 +119,8 @@ class SentShown(Shown):
     )
 
 
-class OneSent(Shown):
-    """The events of a request."""
+class OneSent(EndedShown):
+    """The events of a request, and, where the call waited, how they ended."""
 
     events: list[str]
 
@@ -138,47 +139,55 @@ async def show_refused(call: Call, id: Id) -> WholeRefusedShown:
     return WholeRefusedShown(**await refused.show(call.database, call.actor, id))
 
 
-@api.route("POST", "/refused/{id}/send", scope=Scope.REFUSED_WRITE, tag=TAG, status=202, errors=[409])
-async def send_one_refused(call: Call, id: Id) -> OneSent:
+@api.route("POST", "/refused/{id}/send", scope=Scope.REFUSED_WRITE, tag=TAG, status=202, also=200, errors=[409])
+async def send_one_refused(call: Call, id: Id, query: Waited) -> OneSent:
     """Send one refused request in, by the settings that are in force now.
 
     Its events arrived when the request came. To send it twice does nothing twice. 422: it would be refused again.
     """
-    sent = await refused.send_one(call.database, call.chain, call.actor, id, _limits(call))
-    return OneSent(events=sent.events)
+    with noted(query) as note:
+        sent = await refused.send_one(call.database, call.chain, call.actor, id, _limits(call))
+        note.add((event, 0) for event in sent.events)
+        return OneSent(events=sent.events, **await told(call, note, query))
 
 
-@api.route("POST", "/refused/send", scope=Scope.REFUSED_WRITE, tag=TAG, status=202, errors=[404, 409])
-async def send_refused(call: Call, body: ToSend) -> SentShown:
+@api.route("POST", "/refused/send", scope=Scope.REFUSED_WRITE, tag=TAG, status=202, also=200, errors=[404, 409])
+async def send_refused(call: Call, body: ToSend, query: Waited) -> SentShown:
     """Send refused requests in: these, or all that match and were not sent yet, a thousand at most.
 
     Those that would be refused again stay as they are, and the answer says why.
     """
+    with noted(query) as note:
+        sent = await _sent(call, body)
+        note.add((event, 0) for event in sent.events)
+        return _shown(call, sent, await told(call, note, query))
+
+
+async def _sent(call: Call, body: ToSend) -> Sent:
     if body.ids is not None:
-        sent = await refused.send(call.database, call.chain, call.actor, body.ids, _limits(call))
-    else:
-        sent = await refused.send_matching(
-            call.database,
-            call.chain,
-            call.actor,
-            body.filter(),
-            body.connector,
-            _limits(call),
-            most=refused.MOST,
-            unproven=body.unproven,
-        )
-    return _shown(call, sent)
+        return await refused.send(call.database, call.chain, call.actor, body.ids, _limits(call))
+    return await refused.send_matching(
+        call.database,
+        call.chain,
+        call.actor,
+        body.filter(),
+        body.connector,
+        _limits(call),
+        most=refused.MOST,
+        unproven=body.unproven,
+    )
 
 
 def _limits(call: Call) -> Limits:
     return Limits(event=call.settings.max_event)
 
 
-def _shown(call: Call, sent: Sent) -> SentShown:
+def _shown(call: Call, sent: Sent, ends: dict[str, Any]) -> SentShown:
     return SentShown(
         requests=sent.requests,
         events=len(sent.events),
         left=sent.left,
         refused=[StillRefused(id=id, detail=masked.still_refused(call.actor, error)) for id, error in sent.refused],
         unproven=sent.unproven,
+        **ends,
     )
