@@ -17,7 +17,7 @@ from pipeline.cli.options import (
     Limit,
     OfConnector,
 )
-from pipeline.cli.outcome import Timeout, Wait
+from pipeline.cli.outcome import Timeout
 from pipeline.cli.session import in_account, in_chain
 
 if TYPE_CHECKING:
@@ -112,7 +112,10 @@ def resolve(
             "--merge", help="Merge the leads into one: into --use, or else the lead that the first key names."
         ),
     ] = False,
-    wait: Wait = True,
+    wait: Annotated[
+        bool | None,
+        typer.Option("--wait/--no-wait", help="Wait for what becomes of the event; left out: yes, but not for --json."),
+    ] = None,
     timeout: Timeout = None,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
@@ -129,7 +132,8 @@ def resolve(
 
         with Sent() as note:
             made = await conflicts.resolve(opened, chain, actor, conflict, use=use, merge=merge, note=note)
-            return made, await outcome.ended(opened, chain, note, wait, timeout)
+            waits = not json if wait is None else wait
+            return made, await outcome.ended(opened, chain, note, waits, timeout)
 
     decision, found = in_chain(account, run)
     if json:

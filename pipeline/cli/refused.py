@@ -181,9 +181,9 @@ def send(
         ends = {} if found is None else outcome.as_members(found)
         show.as_json({**told, "unproven": sent.unproven, **ends})
     else:
-        ending = "" if found is None else f": {outcome.sentence(found)}"
-        print(f"sent {sent.requests:,} requests with {len(sent.events):,} events{ending}")
+        print(f"sent {sent.requests:,} requests with {len(sent.events):,} events")
         if found is not None:
+            show.messages.print(f"their events: {outcome.sentence(found)}")
             outcome.show_rest(found)
         _tell_left(sent, [str(error) for _, error in sent.refused])
     if sent.left:

@@ -86,7 +86,7 @@ async def test_a_rejected_value_passes_once_the_mapping_is_corrected(leadpipe: L
         return (await ended(url, probe))["outcome"] in ("created", "updated")
 
     await until(in_force, "the corrected mapping", PROCESSES)
-    assert leadpipe.run("dead", "replay", str(letters[-1]["id"])) == "replayed 1\n"
+    assert leadpipe.run("dead", "replay", str(letters[-1]["id"])) == "replayed 1: 1 created\n"
     assert leadpipe.run("dead", "replay", "--stage", "map", "--error", "one number").startswith("replayed ")
     for id in ids:
         await until(lambda id=id: passes(leadpipe, id, "created"), "the replayed event", PROCESSES)
@@ -167,8 +167,8 @@ async def test_maybe_is_no_number_and_passes_once_it_is_mapped_elsewhere(leadpip
         return (await ended(applied["url"], probe))["outcome"] in ("created", "updated")
 
     await until(corrected, "the corrected mapping", PROCESSES)
-    assert leadpipe.run("dead", "replay", str(ids["known"][1])) == "replayed 1\n"
-    assert leadpipe.run("journal", "retry", ids["new"][0]) == "sent again 1\n"
+    assert leadpipe.run("dead", "replay", str(ids["known"][1])) == "replayed 1: 1 updated\n"
+    assert leadpipe.run("journal", "retry", ids["new"][0]) == "sent again 1: 1 created\n"
     await until(lambda: passes(leadpipe, ids["known"][0], "updated"), "the replayed event", PROCESSES)
     await until(lambda: passes(leadpipe, ids["new"][0], "created"), "the event that was sent again", PROCESSES)
     explained = leadpipe.json("lead", "explain", known["lead"], "--field", "has_budget")
@@ -261,7 +261,7 @@ async def test_what_a_behaviour_drops_says_so_and_a_retry_decides_anew(leadpipe:
 
     await until(captures, "the new behaviour", PROCESSES)
     assert (await ended(url, {"event_id": "u1", "email": "unknown@example.com"}))["outcome"] == "dropped"
-    assert leadpipe.run("journal", "retry", dropped["id"]) == "sent again 1\n"
+    assert leadpipe.run("journal", "retry", dropped["id"]) == "sent again 1: 1 created\n"
 
     async def created() -> bool:
         row = leadpipe.json("journal", "show", dropped["id"])

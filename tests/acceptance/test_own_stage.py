@@ -74,7 +74,7 @@ async def test_one_bad_event_of_a_full_batch_harms_no_other(broker: str, install
     assert "taste.py" in shown and "Traceback" in shown
 
     flag.unlink()
-    assert leadpipe.run("dead", "replay", "--stage", "taste") == "replayed 1\n"
+    assert leadpipe.run("dead", "replay", "--stage", "taste") == "replayed 1: 1 created\n"
     await until(
         lambda: leadpipe.json("journal", "show", bad["event_id"])["outcome"] == "created",
         "the replayed event",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
 import re
 import signal
-import subprocess
 import sys
 from collections.abc import Sequence
 from itertools import count
@@ -169,16 +168,17 @@ async def test_ctrl_c_while_waiting_says_that_the_replay_goes_on(
     await _dead(database, 2_500)
     with installed(tmp_path, database_url) as leadpipe:
         arguments = [sys.executable, "-m", "pipeline.cli.main", "dead", "replay", "--all", "--timeout", "300"]
-        process = subprocess.Popen(
-            arguments, env=dict(leadpipe.environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(*arguments, env=dict(leadpipe.environment), stderr=pipe)
         try:
             waits = "SELECT count(*) = 2500 FROM dead_letter WHERE status = 'replayed'"
             await until(lambda: database.fetchval(waits), "all to be sent", PROCESSES)
-            os.kill(process.pid, signal.SIGINT)
-            out, err = process.communicate(timeout=PROCESSES)
+            process.send_signal(signal.SIGINT)
+            _, told = await asyncio.wait_for(process.communicate(), PROCESSES)
         finally:
-            process.kill()
+            if process.returncode is None:
+                process.kill()
+    err = told.decode()
     assert process.returncode == 130 and "Traceback" not in err
     assert "2,500 were sent, and go on without this command" in err and "leadpipe dead groups --since 20" in err
 

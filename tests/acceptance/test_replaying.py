@@ -31,7 +31,7 @@ async def test_a_replay_goes_on_by_itself_where_a_lost_connection_has_left_it(
     await dead_letters.keep(database, "map", letters, [])
     await database.execute(CUT)
     with installed(tmp_path, database_url) as leadpipe:
-        out, err = await asyncio.to_thread(leadpipe.ran, "dead", "replay", "--all")
+        out, err = await asyncio.to_thread(leadpipe.ran, "dead", "replay", "--all", "--no-wait")
     assert out == f"replayed {COUNT}\n"
     assert "waiting after 200: " in err
     assert await database.fetchval("SELECT count(*) FROM dead_letter WHERE status = 'replayed'") == COUNT
