@@ -62,6 +62,7 @@ NAMED: Final[Mapping[str, Sequence[Any]]] = {
     "idempotency_key": [None],
     "merged_by": ["sam@example.com"],
     "missing": [None],
+    "parent": [None],
     "replaces": [None],
     "revoked_at": [None],
     "saved_by": ["sam@example.com"],

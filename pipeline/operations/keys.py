@@ -1,19 +1,21 @@
 """Keys of the API: make, list, rotate with an overlap, revoke. In: who asks, and what for. Out: keys, shown once.
 
-Users handle their own keys, administrators everybody's. Nobody can make a key that is allowed more than they are.
+Users handle their own keys, administrators everybody's. Nobody can make a key that is allowed more than they are: a key
+that is made with another one has no scope that this one lacks, ends no later, and is revoked with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipeline.operations.access import Actor, Minted, mint
 from pipeline.operations.errors import Forbidden, InUse, Invalid, NotFound, Problem
 from pipeline.operations.who import by
-from pipeline.store import api_keys, users
+from pipeline.store import api_keys, key_tree, users
 from pipeline.store.api_keys import NewKey
 from pipeline.store.database import Database
 from schemas.access import ALLOWED, Role, Scope, mailbox
@@ -54,8 +56,9 @@ async def create(
 ) -> Made:
     """A new key of the caller's, or, for an administrator, of the user with this address.
 
-    Raises NotFound (no such user), Invalid (an expiry that has passed, a scope that the role does not have),
-    Forbidden (more than the caller may).
+    Without an expiry it ends with the key that the caller uses. Raises NotFound (no such user), Invalid (an expiry that
+    has passed, or is later than that of the caller's key, a scope that the role does not have), Forbidden (more than
+    the caller may).
     """
     owner = await _owner(database, actor, email)
     allowed = ALLOWED[Role(owner["role"])]
@@ -65,8 +68,12 @@ async def create(
         raise Invalid("the key is not made", [Problem("scopes", rule, list(beyond))])
     _not_more_than(actor, wanted)
     _ahead(expires_at)
-    minted, new = _minted(owner["id"], name, scopes, expires_at)
-    return Made(await get(database, actor, await api_keys.create(database, new, by(actor))), minted.whole)
+    parent = await _with(database, actor)
+    _no_later(parent, expires_at)
+    minted, new = _minted(owner["id"], name, _within(parent, scopes, wanted), expires_at)
+    with _of_a_key_that_works():
+        id = await api_keys.create(database, replace(new, parent=actor.key), by(actor))
+    return Made(await get(database, actor, id), minted.whole)
 
 
 async def create_first(
@@ -90,9 +97,11 @@ async def create_first(
 
 
 async def rotate(database: Database, actor: Actor, id: int, overlap: timedelta) -> Made:
-    """A key that follows this one, with its name, scopes and expiry; the old one works for `overlap` more.
+    """A key that follows this one, with its name, scopes and expiry; the old one works for `overlap` more, and with it
+    the keys that were made with it.
 
-    Raises NotFound, Forbidden, Invalid (a longer overlap than 30 days), InUse (it is not valid any more).
+    It ends no later than the key that the caller uses. Raises NotFound, Forbidden (also: the caller's key was made with
+    this one), Invalid (a longer overlap than 30 days), InUse (it is not valid any more).
     """
     if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
         rule = "must be from 0 to 30 days"
@@ -102,24 +111,55 @@ async def rotate(database: Database, actor: Actor, id: int, overlap: timedelta) 
     if owner is None:
         raise NotFound(f"no key {id}")
     allowed = ALLOWED[Role(owner["role"])]
-    _not_more_than(actor, allowed if old["scopes"] is None else allowed & set(old["scopes"]))
-    minted = mint()
-    following = NewKey(
-        old["user_id"], old["name"], minted.prefix, minted.secret_hash, old["scopes"], old["expires_at"], replaces=id
-    )
-    new = await api_keys.rotate(database, id, following, datetime.now(UTC) + overlap, by(actor))
+    wanted = allowed if old["scopes"] is None else allowed & set(old["scopes"])
+    _not_more_than(actor, wanted)
+    if actor.key is not None and await key_tree.is_below(database, actor.key, id):
+        raise Forbidden(f"your key was made with key {id}, and ends with it; rotate it with that key itself")
+    itself = actor.key in (None, id)
+    scopes = old["scopes"] if itself else _within(await _with(database, actor), old["scopes"], wanted)
+    minted, following = _minted(old["user_id"], old["name"], scopes, old["expires_at"])
+    following = replace(following, replaces=id, parent=old["parent"] if itself else actor.key)
+    with _of_a_key_that_works():
+        new = await api_keys.rotate(database, id, following, datetime.now(UTC) + overlap, by(actor))
     if new is None:
         raise InUse(f"key {id} is revoked or expired; make a new one instead")
     return Made(await get(database, actor, new), minted.whole)
 
 
 async def revoke(database: Database, actor: Actor, id: int) -> None:
-    """Revoke a key: it stops working at once, for good. Raises NotFound."""
+    """Revoke a key: it stops working at once, for good, and so do the keys that were made with it. Raises NotFound."""
     await get(database, actor, id)
     await api_keys.revoke(database, actor.account, id, by(actor))
 
 
-def _minted(user: int, name: str, scopes: Sequence[Scope] | None, expires_at: datetime | None) -> tuple[Minted, NewKey]:
+async def _with(database: Database, actor: Actor) -> dict[str, Any] | None:
+    """The key that the caller uses; None: they sit at the command line."""
+    return None if actor.key is None else await api_keys.get(database, actor.account, actor.key)
+
+
+def _within(
+    parent: Mapping[str, Any] | None, scopes: Sequence[Scope] | Sequence[str] | None, wanted: Iterable[str]
+) -> Sequence[str] | None:
+    """The scopes to store: by name where the parent's are, so that a greater role makes no more of the child's."""
+    return sorted(wanted) if scopes is None and parent is not None and parent["scopes"] is not None else scopes
+
+
+def _no_later(parent: Mapping[str, Any] | None, expires_at: datetime | None) -> None:
+    end = None if parent is None else parent["expires_at"]
+    if end is not None and expires_at is not None and expires_at > end:
+        rule = f"must not be later than the end of the key that makes it, {end.isoformat()}; left out, it ends then"
+        raise Invalid("no key is made", [Problem("expires_at", rule, expires_at.isoformat())])
+
+
+@contextmanager
+def _of_a_key_that_works() -> Iterator[None]:
+    try:
+        yield
+    except key_tree.ParentEnded as error:
+        raise Forbidden(str(error)) from error
+
+
+def _minted(user: int, name: str, scopes: Sequence[str] | None, expires_at: datetime | None) -> tuple[Minted, NewKey]:
     minted = mint()
     stored = None if scopes is None else sorted(set(scopes))
     return minted, NewKey(user, name, minted.prefix, minted.secret_hash, stored, expires_at)

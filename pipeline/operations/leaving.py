@@ -13,7 +13,7 @@ from pipeline.operations import dead, fields, keys, secrets, users
 from pipeline.operations.access import Actor
 from pipeline.operations.errors import InUse, NotFound
 from pipeline.operations.visible import named
-from pipeline.store import connectors, tokens
+from pipeline.store import connectors, key_tree, tokens
 from pipeline.store import users as stored_users
 from pipeline.store.database import Database
 from schemas.fields import RecordKind
@@ -72,9 +72,11 @@ async def key(database: Database, actor: Actor, id: int) -> str:
     """About a key of the API."""
     row = await keys.get(database, actor, id)
     what = f" {row['name']!r}" if row["name"] else ""
+    below = await key_tree.count_below(database, id)
+    those = f" So is {_count(below, 'key')} that {'was' if below == 1 else 'were'} made with it." if below else ""
     return (
         f"Revoke key {id}{what} ({row['prefix']}… of {row['user_email']})? "
-        "Whatever uses it is refused at once, and it cannot be brought back."
+        f"Whatever uses it is refused at once, and it cannot be brought back.{those}"
     )
 
 

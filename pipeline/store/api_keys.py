@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from pipeline.store import account_changes, users
+from pipeline.store import account_changes, key_tree, users
 from pipeline.store.account_changes import NOBODY, By, What
 from pipeline.store.database import Connection, Database
 
 COLUMNS = """
     k.id, k.user_id, u.email AS user_email, k.name, k.prefix, k.scopes,
-    k.created_at, k.expires_at, k.last_used_at, k.revoked_at, k.replaces
+    k.created_at, k.expires_at, k.last_used_at, k.revoked_at, k.replaces, k.parent
 """
 FROM = "api_key AS k JOIN account_user AS u ON u.id = k.user_id"
 WRITE_USE_AFTER = timedelta(minutes=5)  # a key's last use is written at most this often
@@ -25,7 +25,10 @@ WRITE_USE_AFTER = timedelta(minutes=5)  # a key's last use is written at most th
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """What is stored of a new key. `scopes` None: all that the user's role allows."""
+    """What is stored of a new key. `scopes` None: all that the user's role allows.
+
+    `parent`: the key that it is made with. It ends with that one, however late `expires_at` lies.
+    """
 
     user: int
     name: str
@@ -34,6 +37,7 @@ class NewKey:
     scopes: Sequence[str] | None
     expires_at: datetime | None
     replaces: int | None = None
+    parent: int | None = None
 
 
 async def page(
@@ -58,7 +62,7 @@ async def get(database: Database, account: int, id: int) -> dict[str, Any] | Non
 
 
 async def create(database: Database, key: NewKey, by: By = NOBODY) -> int:
-    """Store a new key; returns its id."""
+    """Store a new key; returns its id. Raises ParentEnded."""
     return await database.transaction(partial(_insert, key, by, "key created"))
 
 
@@ -73,22 +77,28 @@ async def create_first(database: Database, account: int, email: str, key: NewKey
 
 
 async def rotate(database: Database, old: int, key: NewKey, valid_until: datetime, by: By = NOBODY) -> int | None:
-    """Store the key that follows `old`, which goes on until `valid_until` at most; None: `old` is valid no more."""
+    """Store the key that follows `old`; None: `old` is valid no more. Raises ParentEnded.
+
+    `old` goes on until `valid_until` at most, and so do the keys that were made with it.
+    """
 
     async def work(connection: Connection) -> int | None:
         still = await connection.fetchval(
             "UPDATE api_key SET expires_at = least(expires_at, $2) WHERE id = $1 AND revoked_at IS NULL"
-            " AND (expires_at IS NULL OR expires_at > now()) RETURNING true",
+            " AND (expires_at IS NULL OR expires_at > now()) RETURNING expires_at",
             old,
             valid_until,
         )
-        return await _insert(key, by, "key rotated", connection) if still else None
+        if still is None:
+            return None
+        await key_tree.shorten_below(connection, old, still)
+        return await _insert(key, by, "key rotated", connection)
 
     return await database.transaction(work)
 
 
 async def revoke(database: Database, account: int, id: int, by: By = NOBODY) -> bool:
-    """Have a key work no more, from now on; False: there is none that is not revoked already."""
+    """Revoke a key, and those that were made with it; False: there is none that is not revoked already."""
 
     async def work(connection: Connection) -> bool:
         row = await connection.fetchrow(
@@ -98,9 +108,10 @@ async def revoke(database: Database, account: int, id: int, by: By = NOBODY) -> 
             id,
         )
         if row is not None:
-            about = {"name": row["name"]}
-            prefix, user = row["prefix"], row["user_id"]
-            await account_changes.note(connection, account, by, "key revoked", prefix, user=user, details=about)
+            with_it = [{**each, "with": row["prefix"]} for each in await key_tree.revoke_below(connection, id)]
+            for each in (dict(row), *with_it):
+                prefix, user = each.pop("prefix"), each.pop("user_id")
+                await account_changes.note(connection, account, by, "key revoked", prefix, user=user, details=each)
         return row is not None
 
     return await database.transaction(work)
@@ -129,21 +140,24 @@ async def used(database: Database, id: int) -> None:
 
 
 async def _insert(key: NewKey, by: By, what: What, connection: Connection) -> int:
+    ends = [key.expires_at, None if key.parent is None else await key_tree.hold(connection, key.parent)]
+    expires_at = min((end for end in ends if end is not None), default=None)
     row = await connection.fetchrow(
-        "INSERT INTO api_key (user_id, name, prefix, secret_hash, scopes, expires_at, replaces)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7)"
+        "INSERT INTO api_key (user_id, name, prefix, secret_hash, scopes, expires_at, replaces, parent)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
         " RETURNING id, (SELECT account_id FROM account_user AS u WHERE u.id = user_id) AS account",
         key.user,
         key.name,
         key.prefix,
         key.secret_hash,
         None if key.scopes is None else list(key.scopes),
-        key.expires_at,
+        expires_at,
         key.replaces,
+        key.parent,
     )
     if row is None:
         raise AssertionError("INSERT … RETURNING returns a row")
-    new = {"name": key.name, "scopes": key.scopes and list(key.scopes), "expires_at": _text(key.expires_at)}
+    new = {"name": key.name, "scopes": key.scopes and list(key.scopes), "expires_at": _text(expires_at)}
     details = new if key.replaces is None else {**new, "replaces": key.replaces}
     await account_changes.note(connection, row["account"], by, what, key.prefix, user=key.user, details=details)
     return int(row["id"])

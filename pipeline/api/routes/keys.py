@@ -34,6 +34,7 @@ class KeyShown(Shown):
     last_used_at: datetime | None = Field(description="when it was last used, to within five minutes")
     revoked_at: datetime | None
     replaces: int | None = Field(description="the key that was rotated into this one")
+    parent: int | None = Field(description="the key that it was made with, and ends with; none: the command line")
 
 
 class NewKeyShown(KeyShown):
@@ -79,7 +80,7 @@ async def list_keys(call: Call, query: KeyQuery) -> KeyPage:
 async def create_key(call: Call, body: NewKey) -> NewKeyShown:
     """Make a key of the caller's; an administrator may make another user's.
 
-    It cannot have a scope that the key which makes it lacks.
+    It cannot have a scope that the key which makes it lacks, ends no later than that one, and is revoked with it.
     """
     made = await keys.create(
         call.database, call.actor, body.name, email=body.user, scopes=body.scopes, expires_at=body.expires_at
@@ -95,13 +96,16 @@ async def show_key(call: Call, id: Id) -> KeyShown:
 
 @api.route("POST", "/keys/{id}/rotate", scope=Scope.KEYS_WRITE, tag=TAG, status=201, errors=[409])
 async def rotate_key(call: Call, id: Id, body: KeyRotation) -> NewKeyShown:
-    """Make a new key in place of this one, with its name, scopes and expiry; both work for the time of the overlap."""
+    """Make a new key in place of this one, with its name, scopes and expiry; both work for the time of the overlap.
+
+    The keys that were made with the old one end with it.
+    """
     return _once(await keys.rotate(call.database, call.actor, id, timedelta(seconds=body.overlap_s)))
 
 
 @api.route("DELETE", "/keys/{id}", scope=Scope.KEYS_WRITE, tag=TAG)
 async def revoke_key(call: Call, id: Id) -> None:
-    """Revoke a key: it stops working at once, for good. It stays in the list."""
+    """Revoke a key, and those that were made with it: they stop working at once, for good. They stay in the list."""
     await keys.revoke(call.database, call.actor, id)
 
 
