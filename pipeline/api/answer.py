@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.operations.errors import Busy, Forbidden, InUse, Invalid, NotFound, Problem, Refused
+from pipeline.operations.errors import Busy, Forbidden, InUse, Invalid, NotFound, Problem, Refused, Stale
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
@@ -19,6 +19,7 @@ DISCREET = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 STATUS: Mapping[type[Refused], int] = {
     NotFound: 404,
     Invalid: 422,
+    Stale: 412,
     InUse: 409,
     Forbidden: 403,
     Busy: 429,
@@ -34,6 +35,7 @@ MEANING: Mapping[int, tuple[str, str]] = {
     405: ("Method not allowed", "The path exists; the header Allow names its methods."),
     408: ("Too slow", "The body did not arrive in time."),
     409: ("Conflict", "It conflicts with what is stored, such as a name that is taken."),
+    412: ("Changed meanwhile", "It is not what If-Match names any more; read it again, and save what you want then."),
     413: ("Too large", "The body is larger than the server takes."),
     415: ("Unsupported content", "The body must be application/json, and not be compressed."),
     422: ("Not valid", "Something breaks a rule; `problems` lists everything that does."),

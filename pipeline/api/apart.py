@@ -52,7 +52,7 @@ class Worker:
         route = self._routes[job.route]
         try:
             core = await self._opened(job.settings)
-            call = Call(job.actor, core, core.database)
+            call = Call(job.actor, core, core.database, job.conditions)
             response = await performed(route, dict(job.parts), job.query, job.body, call)
         except Exception as error:
             response = answer_to(error)

@@ -27,6 +27,7 @@ from typing import IO, Any
 
 import structlog
 
+from pipeline.api.conditions import UNCONDITIONAL, Conditions
 from pipeline.operations.access import Actor
 from pipeline.operations.errors import Busy, Invalid
 from pipeline.settings import Settings
@@ -50,6 +51,7 @@ class Job:
     actor: Actor
     settings: Settings
     seconds: float  # that it may take
+    conditions: Conditions = UNCONDITIONAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipeline.api.conditions import UNCONDITIONAL, Conditions
 from pipeline.daemon.core import Core
 from pipeline.operations.access import Actor
 from pipeline.operations.chain import Chain
@@ -18,6 +19,7 @@ class Call:
     actor: Actor
     core: Core
     database: Database
+    conditions: Conditions = UNCONDITIONAL
 
     @property
     def account(self) -> int:

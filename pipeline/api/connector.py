@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from pipeline.api.answer import ProblemShown, problem
 from pipeline.api.call import Call
-from pipeline.api.listing import Shown
+from pipeline.api.listing import Shown, Tagged
 from pipeline.operations.connectors import webhook_url
 from pipeline.operations.errors import NotFound
 from pipeline.operations.plan import Planned
@@ -31,10 +32,11 @@ EXAMPLE = {
 Given = Annotated[
     str, Field(min_length=1, max_length=63, description="its name, or its id (a text of digits alone is an id)")
 ]
-Note = Annotated[str | None, Field(max_length=500, description="why, in your words; the revision keeps it")]
+MOST_NOTED = 500  # characters
+Note = Annotated[str | None, Field(max_length=MOST_NOTED, description="why, in your words; the revision keeps it")]
 
 
-class ConnectorShown(Shown):
+class ConnectorShown(Shown, Tagged):
     """A connector."""
 
     id: int
@@ -44,6 +46,11 @@ class ConnectorShown(Shown):
     revision: int
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def tag(self) -> str:
+        """Its id and revision."""
+        return connectors.tag_of(self.id, self.revision)
 
 
 class Difference(Shown):
@@ -55,7 +62,7 @@ class Difference(Shown):
     new: Any = None
 
 
-class Saved(Shown):
+class Saved(Shown, Tagged):
     """What saving did."""
 
     id: int
@@ -65,6 +72,12 @@ class Saved(Shown):
     url: str = Field(description="what the source posts to; whoever knows it can post")
     differences: list[Difference]
     new_fields: list[str] = Field(description="lead fields that the account lacked and that were made")
+    warnings: list[ProblemShown] = Field(description="what is saved, and does less than it says, or nothing")
+
+    @property
+    def tag(self) -> str:
+        """The connector's id and revision."""
+        return connectors.tag_of(self.id, self.revision)
 
 
 async def row_of(call: Call, name: str) -> dict[str, Any]:
@@ -90,4 +103,5 @@ def saved(call: Call, entry: Planned, applied: Applied) -> Saved:
         url=webhook_url(call.settings, applied.token),
         differences=[Difference.model_validate(each) for each in entry.differences],
         new_fields=list(entry.new_fields),
+        warnings=[problem(each) for each in entry.warnings],
     )

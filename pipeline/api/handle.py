@@ -7,6 +7,7 @@ from aiohttp import web
 from pipeline.api.answer import Refusal
 from pipeline.api.aside import Job, shared
 from pipeline.api.call import Call
+from pipeline.api.conditions import conditions_of
 from pipeline.api.perform import answer_to, performed
 from pipeline.api.rate import Rate
 from pipeline.api.read import body_sent, segments
@@ -52,9 +53,11 @@ class Api:
             actor.need(route.scope)
         body = await body_sent(route, request)
         query = request.rel_url.raw_query_string
+        conditions = conditions_of(request.headers)
         if route.aside is None:
-            return await performed(route, arguments, query, body, Call(actor, self._core, self._database))
-        job = Job(route.name, arguments, query, body, actor, self._core.settings, route.aside)
+            call = Call(actor, self._core, self._database, conditions)
+            return await performed(route, arguments, query, body, call)
+        job = Job(route.name, arguments, query, body, actor, self._core.settings, route.aside, conditions)
         done = await self._aside.run(job)
         return web.Response(status=done.status, body=done.body, headers=done.headers)
 

@@ -79,6 +79,15 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_read), WithJsonSchema(TIME)]
 Ahead = Annotated[AwareDatetime, BeforeValidator(_read_ahead), WithJsonSchema(AHEAD)]
 
 
+class Tagged(BaseModel):
+    """What is answered with an ETag: a thing as it is saved now."""
+
+    @property
+    def tag(self) -> str:
+        """What tells this save of this thing from every other."""
+        raise NotImplementedError
+
+
 class Shown(BaseModel):
     """The base of what is answered: made of rows, whose further columns are left out."""
 

@@ -125,7 +125,7 @@ def _operation(route: Route, drawn: _Drawn) -> dict[str, Any]:
         schema = drawn.of[f"body {route.name}", "validation"]
         example = drawn.examples.of(schema) if route.example is None else route.example
         content = {"schema": schema, "example": example}
-        operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+        operation["requestBody"] = {"required": True, "content": dict.fromkeys(route.takes, content)}
     for status in route.statuses:
         operation["responses"][str(status)] = {"$ref": f"#/components/responses/{status}"}
     return operation

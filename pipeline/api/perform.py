@@ -13,6 +13,8 @@ from pipeline.api import answer
 from pipeline.api.answer import Refusal
 from pipeline.api.aside import Gone
 from pipeline.api.call import Call
+from pipeline.api.conditions import Conditions
+from pipeline.api.listing import Tagged
 from pipeline.api.read import body_value, query_values
 from pipeline.api.route import Route
 from pipeline.engine.outcome import Transient
@@ -38,7 +40,7 @@ async def performed(
         done = await route.work(call, **arguments)
     except Refused as error:
         raise masked.refusal(call.actor, error) from None
-    return _shown(route, done)
+    return _shown(route, done, call.conditions)
 
 
 def answer_to(error: Exception) -> web.Response:
@@ -63,9 +65,15 @@ def answer_to(error: Exception) -> web.Response:
     return answer.failed(500, "an error inside Leadpipe; its log has the details")
 
 
-def _shown(route: Route, done: object) -> web.Response:
+def _shown(route: Route, done: object, conditions: Conditions) -> web.Response:
     if isinstance(done, BaseModel):
-        return answer.shown(getattr(done, "http_status", route.status), done)
+        tag = done.tag if isinstance(done, Tagged) else None
+        if tag is not None and route.method == "GET" and conditions.is_known(tag):
+            return web.Response(status=304, headers={"ETag": f'"{tag}"'})
+        response = answer.shown(getattr(done, "http_status", route.status), done)
+        if tag is not None:
+            response.headers["ETag"] = f'"{tag}"'
+        return response
     if isinstance(done, str):
         return web.Response(status=route.status, text=done, content_type=route.media, headers=dict(answer.DISCREET))
     return web.Response(status=route.status, headers=dict(answer.DISCREET))

@@ -65,8 +65,10 @@ async def body_sent(route: Route, request: web.Request) -> bytes | None:
     """The body as it was sent, as far as the route takes it; None: the route has none."""
     if route.body is None:
         return None
-    if request.content_type != "application/json" or "Content-Encoding" in request.headers:
-        raise Refusal(415, "send application/json, not compressed", headers={"Accept": "application/json"})
+    if request.content_type not in route.takes or "Content-Encoding" in request.headers:
+        types = ", ".join(route.takes)
+        named = "Accept-Patch" if request.method == "PATCH" else "Accept"
+        raise Refusal(415, f"send {' or '.join(route.takes)}, not compressed", headers={named: types})
     return await _received(request, route.largest)
 
 

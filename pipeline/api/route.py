@@ -23,6 +23,7 @@ from pipeline.store.text import REFUSED
 from schemas.access import Scope
 
 BASE = "/api/v1"
+JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"  # RFC 8259, RFC 7396
 ALWAYS = (401, 403, 422, 429, 503)  # statuses that every route can answer with
 OF_A_PATH, OF_A_BODY = (404,), (400, 408, 413, 415)
 SMALL, ONE, SEVERAL = 128 * 1024, 512 * 1024, 1024 * 1024  # bytes of a body: of a few values, of one or more settings
@@ -98,6 +99,7 @@ class Route:
     example: Any = None  # of a body
     free: bool = False  # its body may hold U+0000, as the documents of sources may
     largest: int = SMALL  # bytes of its body
+    takes: tuple[str, ...] = (JSON,)  # content types of its body
     aside: float | None = None  # seconds that it may take, where it is done in a process of its own
 
     @cached_property
@@ -160,6 +162,7 @@ class Table:
         free: bool = False,
         example: Any = None,
         largest: int = SMALL,
+        takes: Sequence[str] = (JSON,),
         aside: float | None = None,
     ) -> Callable[[Work], Work]:
         """Have a function answer this method of this path. `errors`: statuses beside those that go without saying.
@@ -197,6 +200,7 @@ class Table:
                     free=free,
                     example=example,
                     largest=largest,
+                    takes=tuple(takes),
                     aside=aside,
                 )
             )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import tomllib
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -51,11 +52,12 @@ def list_(
 
 @app.command(name="show")
 def show_(name: ConnectorName, account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
-    """Show a connector's settings, and the mapping that they and its preset make."""
+    """Show everything in force in a connector, who says it, and what differs from the preset."""
     from pipeline.cli import show
     from pipeline.operations import connectors, noted
-    from pipeline.operations.as_code import canonical
     from pipeline.operations.checking import standing_problems
+    from pipeline.operations.in_force import row_origins, settings_in_force
+    from pipeline.operations.warnings import warnings_of
 
     async def run(opened: Database, actor: Actor) -> tuple[Connector, list[Trouble]]:
         found = await connectors.find(opened, actor.account, name)
@@ -67,13 +69,24 @@ def show_(name: ConnectorName, account: Account = DEFAULT_ACCOUNT, json: AsJson 
         answer.print_route(account, show_connector, connector=name)
         return
     connector, troubles = in_account(account, run)
-    said = canonical(connector.settings)
-    show.pairs({place: value for place, value in said.items() if place not in ("map", "fields")}, title=name)
     show.table(
-        ("from", "to", "default", "transforms", "when"),
-        ((row.paths, row.to, row.default, _transforms(row), row.when or None) for row in connector.rows),
+        ("setting", "in force", "said by", "the preset says"),
+        (
+            (each.setting, each.value, f"{each.origin} *" if each.differs else each.origin, each.preset)
+            for each in settings_in_force(connector)
+        ),
+        title=f"{name}, revision {connector.revision}; * differs from the preset",
+    )
+    show.table(
+        ("from", "to", "default", "transforms", "when", "said by"),
+        (
+            (row.paths, row.to, row.default, _transforms(row), row.when or None, origin)
+            for row, origin in zip(connector.rows, row_origins(connector), strict=True)
+        ),
         title="\nmapping",
     )
+    for warning in warnings_of(connector.settings, connector.fields):
+        show.copyable(f"\nwarning: {warning}")
     for problem in standing_problems(connector):
         show.copyable(f"\nproblem: {problem}")
     for each in troubles:
@@ -105,6 +118,70 @@ def remove(
         sure(in_account(account, lambda opened, actor: leaving.connector(opened, actor, name)), yes=yes)
     in_account(account, lambda opened, actor: connectors.remove(opened, actor.account, name))
     print(f"removed {name}")
+
+
+@app.command(name="set")
+def set_(
+    name: ConnectorName,
+    changes: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SETTING=VALUE...",
+            help="Such as default_country=IN or sync.lead=update; the value as in a TOML file, or a plain text. "
+            "Without a value the setting goes back to what the preset says.",
+        ),
+    ],
+    note: Note = None,
+    account: Account = DEFAULT_ACCOUNT,
+    json: AsJson = False,
+) -> None:
+    """Change some settings of a connector, and leave the others as they are."""
+    from pipeline.cli import show
+    from pipeline.operations import patching
+    from pipeline.operations.plan import Planned
+    from pipeline.store.connectors import Applied
+
+    document = _document(changes)
+    by = author(note)
+
+    async def run(opened: Database, actor: Actor) -> tuple[Planned, Applied]:
+        return await patching.patch(opened, actor.account, name, document, by)
+
+    entry, applied = in_account(account, run)
+    if json:
+        from pipeline.api.routes.connectors import show_connector
+
+        answer.print_route(account, show_connector, connector=name)
+        return
+    print(f"{applied.state} {name}, revision {applied.revision}")
+    connector_code.show_differences(entry.differences)
+    for warning in entry.warnings:
+        show.messages.print(f"  warning: {warning}", markup=False, soft_wrap=True)
+
+
+def _document(changes: list[str]) -> dict[str, Any]:
+    """A merge patch (RFC 7396) of what a person wrote: `sync.lead=update`, `default_country=`."""
+    document: dict[str, Any] = {}
+    for change in changes:
+        path, is_said, text = change.partition("=")
+        *above, last = path.strip().split(".")
+        if not is_said or not all((*above, last)):
+            raise typer.BadParameter(f"{change!r} is no SETTING=VALUE, such as default_country=IN")
+        place = document
+        for part in above:
+            place = place.setdefault(part, {})
+            if not isinstance(place, dict):
+                raise typer.BadParameter(f"{change!r}: {part!r} has a value already in this command")
+        place[last] = None if not text.strip() else _value(text.strip())
+    return document
+
+
+def _value(text: str) -> Any:
+    """A value as a TOML file says it; what is none is a text."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
 
 
 def _transforms(row: MapRow) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +15,7 @@ from pipeline.cli.asking import sure
 from pipeline.cli.author import Note, author
 from pipeline.cli.files import write
 from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson
-from pipeline.cli.session import account_id, database, in_account, play
+from pipeline.cli.session import Failed, account_id, database, in_account, play
 
 if TYPE_CHECKING:
     from pipeline.operations.access import Actor
@@ -40,6 +41,9 @@ def apply(
     plan: Annotated[bool, typer.Option("--plan", help="Only show what would change.")] = False,
     prune: Annotated[bool, typer.Option("--prune", help="Remove connectors that have no file among these.")] = False,
     note: Note = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Save nothing where a setting would do less than it says.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before removing.")] = False,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
@@ -57,6 +61,8 @@ def apply(
         show_plan(made, json=json)
         if made.refused:
             raise typer.Exit(2)
+        if strict and any(entry.warnings for entry in made.entries):
+            raise typer.Exit(1)
         return
     if prune and not yes:
         _confirm(in_account(account, planned))
@@ -69,7 +75,9 @@ def apply(
             made = await make(opened, owner, wishes(files), prune=prune)
             if made.refused:
                 raise refusal(made)
-            applied = await carry_out(opened, owner, made, author(note))
+            if strict and (told := [f"{entry.name}: {each}" for entry in made.entries for each in entry.warnings]):
+                raise Failed("\n  ".join(["nothing was saved, since these settings do less than they say:", *told]))
+            applied = await carry_out(opened, owner, made, author(note), expected=made.expected)
             await _warn_of_secrets(opened, settings, owner, made)
         rows: list[dict[str, Any]] = []
         for entry, done in zip(made.entries, applied, strict=True):
@@ -77,7 +85,8 @@ def apply(
                 rows.append({"name": entry.name, "state": "removed", "revision": None, "url": None})
             else:
                 url = webhook_url(settings, done.token)
-                rows.append({"name": entry.name, "state": done.state, "revision": done.revision, "url": url})
+                row = {"name": entry.name, "state": done.state, "revision": done.revision, "url": url}
+                rows.append({**row, "warnings": [asdict(each) for each in entry.warnings]})
         return rows
 
     rows = play(run)
@@ -90,6 +99,16 @@ def apply(
         else:
             print(f"{row['state']} {row['name']}, revision {row['revision']}")
             show.copyable(f"  {row['url']}")
+            tell_warnings(row["warnings"])
+
+
+def tell_warnings(warnings: Sequence[Mapping[str, Any]]) -> None:
+    """What was saved, and does less than it says; on standard error, where it is no part of what was asked for."""
+    from pipeline.cli import show
+    from pipeline.operations.errors import Problem
+
+    for each in warnings:
+        show.messages.print(f"  warning: {Problem(**each)}", markup=False, soft_wrap=True)
 
 
 async def _warn_of_secrets(opened: Database, settings: Settings, owner: int, made: Plan) -> None:
@@ -179,8 +198,6 @@ TOLD = {
 
 def show_plan(made: Plan, *, json: bool, wrote: bool = False) -> None:
     """A plan, connector by connector. `wrote`: it is in force by now."""
-    from dataclasses import asdict
-
     from pipeline.cli import show
 
     if json:
@@ -192,6 +209,8 @@ def show_plan(made: Plan, *, json: bool, wrote: bool = False) -> None:
         print(f"{SIGNS[entry.state]} {entry.state} {entry.name or '?'}{origin}")
         for problem in entry.problems:
             show.copyable(f"    {problem}")
+        for warning in entry.warnings:
+            show.copyable(f"    warning: {warning}")
         for field in entry.new_fields:
             print(f"    makes the lead field {field}")
         show_differences(entry.differences)

@@ -20,8 +20,11 @@ from pipeline.operations.check import shown
 from pipeline.operations.send import read, send
 from pipeline.settings import Settings
 from pipeline.store import accounts, connectors, journal, leads
+from pipeline.store.connectors import Author
 from pipeline.store.database import Database
+from schemas.settings import ConnectorSettings
 
+DEMO = "leadpipe up --demo"  # who has saved the examples
 WAIT = 60.0  # seconds for the processes to start, and for the events to end
 
 
@@ -62,15 +65,35 @@ async def _demo(settings: Settings, folder: Path, log: Path, stop: asyncio.Event
 
 
 async def _apply(settings: Settings, folder: Path, database: Database) -> dict[str, str]:
-    """Every connector of the folder; returns the webhook URLs by name."""
+    """Every connector of the folder, unless somebody has edited it; returns the webhook URLs by name."""
     account = await accounts.find(database)
     if account is None:
         raise LookupError("the account 'default' does not exist")
     urls = {}
     for wanted in operations.read_folder(folder):
-        applied = await connectors.apply(database, account, wanted)
+        if await _is_edited(database, account, wanted):
+            show.messages.print(
+                f"connector {wanted.name} has been edited since it was made from {folder}, and stays as it is; "
+                f"to have the example again: leadpipe connector apply {folder / f'{wanted.name}.toml'}",
+                markup=False,
+                soft_wrap=True,
+            )
+            applied = await connectors.apply(
+                database, account, await operations.settings_of(database, account, wanted.name)
+            )
+        else:
+            applied = await connectors.apply(database, account, wanted, Author(DEMO))
         urls[wanted.name] = operations.webhook_url(settings, applied.token)
     return urls
+
+
+async def _is_edited(database: Database, account: int, wanted: ConnectorSettings) -> bool:
+    """Whether a connector of this name is there, and was saved last by somebody else than this."""
+    latest = next(iter(await connectors.revisions(database, account, wanted.name)), None)
+    if latest is None or wanted.name not in await connectors.stored(database, account):
+        return False
+    example = wanted.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return bool(latest["saved_by"] != DEMO and latest["settings"] != example)
 
 
 async def _ready(settings: Settings, log: Path, stop: asyncio.Event) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -132,9 +132,10 @@ async def switch(database: Database, account: int, name: str, enabled: bool, aut
         raise NotFound(f"no connector {name!r}; `leadpipe connector list` lists the connectors")
 
 
-async def remove(database: Database, account: int, name: str) -> None:
-    """Remove a connector; its URL stops working at once, its journal stays. Raises NotFound."""
-    if not await connectors.remove(database, account, name):
+async def remove(database: Database, account: int, name: str, expected: Collection[str] | None = None) -> None:
+    """Remove a connector; its URL stops working at once, its journal stays. Raises NotFound, and connectors.Moved if
+    it has none of the `expected` tags."""
+    if not await connectors.remove(database, account, name, expected):
         raise NotFound(f"no connector {name!r}; `leadpipe connector list` lists the connectors")
 
 

@@ -57,6 +57,10 @@ class InUse(Refused):
     """It does not fit what is there: a name that is taken, a thing that others need, a state that has moved on."""
 
 
+class Stale(Refused):
+    """Somebody has saved it since the caller read it."""
+
+
 class Forbidden(Refused):
     """The caller's role, or the key's scopes, do not allow it."""
 

@@ -6,7 +6,7 @@ A plan is made before anything is written, and everything in it takes effect in 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -17,11 +17,13 @@ from pipeline.operations import secrets
 from pipeline.operations.as_code import canonical
 from pipeline.operations.checking import checked, problems_of
 from pipeline.operations.connectors import BadConnector, counted, document_in, parsed
+from pipeline.operations.connectors import remove as remove_connector
 from pipeline.operations.differences import Difference, differences
-from pipeline.operations.errors import Invalid, Problem
+from pipeline.operations.errors import Invalid, Problem, Stale
 from pipeline.operations.people import people_named, people_problems
+from pipeline.operations.warnings import warnings_of
 from pipeline.store import connectors, fields
-from pipeline.store.connectors import NOBODY, Applied, Author
+from pipeline.store.connectors import NOBODY, Applied, Author, Expected, Moved
 from pipeline.store.database import Database
 from schemas.fields import Field, Fields, RecordFields
 from schemas.joined import with_fields
@@ -61,6 +63,7 @@ class Planned:
     origin: str | None = None
     differences: Sequence[Difference] = ()
     problems: Sequence[Problem] = ()
+    warnings: Sequence[Problem] = ()  # what can be saved, and does less than it says
     new_fields: Sequence[str] = ()  # lead fields that the account lacks and that would be made
     settings: ConnectorSettings | None = field(default=None, repr=False)
 
@@ -70,6 +73,13 @@ class Plan:
     """All of it, in the order of the files."""
 
     entries: Sequence[Planned]
+    tags: Mapping[str, str] = field(default_factory=dict, repr=False)  # of the connectors as the plan was made
+
+    @property
+    def expected(self) -> dict[str, list[str]]:
+        """What the plan was made of, for `carry_out`: by name the tag; no tag where there was no such connector."""
+        named = [str(entry.name) for entry in self.entries]
+        return {name: [self.tags[name]] if name in self.tags else [] for name in named}
 
     @property
     def refused(self) -> list[Planned]:
@@ -90,6 +100,7 @@ def wishes(paths: Sequence[Path]) -> list[Wish]:
 
 async def plan(database: Database, account: int, wanted: Sequence[Wish], *, prune: bool = False) -> Plan:
     """What applying would do. `prune`: connectors that nothing is said of are removed."""
+    tags = await connectors.tags(database, account)
     stored = await connectors.stored(database, account)
     there = await fields.of_account(database, account)
     together = with_fields(there, [field for wish in wanted for field in wish.said()])
@@ -104,24 +115,31 @@ async def plan(database: Database, account: int, wanted: Sequence[Wish], *, prun
             problems += await people_problems(database, account, settings, there)
         else:
             problems = [*problems, *await people_named(database, account, wish.document or {})]
-        entries.append(_planned(wish, settings, problems, stored, there["lead"]))
+        entries.append(_planned(wish, settings, problems, stored, there))
     if prune and not any(entry.state == "refused" for entry in entries):  # whose names may not be known
         said = {entry.name for entry in entries}
         entries += [Planned("remove", name) for name in stored if name not in said]
-    return Plan(entries)
+    return Plan(entries, tags)
 
 
-async def carry_out(database: Database, account: int, made: Plan, author: Author = NOBODY) -> list[Applied | None]:
+async def carry_out(
+    database: Database, account: int, made: Plan, author: Author = NOBODY, *, expected: Expected | None = None
+) -> list[Applied | None]:
     """Put a plan in force, all of it or nothing; per entry what became of it, None for one that is removed.
 
-    Raises Invalid, naming every problem of every file, if any of it is refused.
+    Raises Invalid, naming every problem of every file, if any of it is refused, and Stale if a connector is not as
+    `expected`, such as `Plan.expected`.
     """
     if made.refused:
         raise refusal(made)
     wanted = [entry.settings for entry in made.entries if entry.settings is not None]
     gone = [str(entry.name) for entry in made.entries if entry.state == "remove"]
     try:
-        applied = await connectors.apply_all(database, account, wanted, author, removed=gone, alike=alike)
+        applied = await connectors.apply_all(
+            database, account, wanted, author, removed=gone, alike=alike, expected=expected
+        )
+    except Moved as moved:
+        raise stale(moved) from moved
     except BadSettings as bad:  # together they do not fit, such as two that bring one field along differently
         problems = [Problem(each.place, each.message, each.value, each.stored) for each in bad.problems]
         raise Invalid(f"together they have {counted(problems)}, so nothing was changed", problems) from bad
@@ -130,19 +148,46 @@ async def carry_out(database: Database, account: int, made: Plan, author: Author
 
 
 async def save(
-    database: Database, account: int, settings: ConnectorSettings, author: Author = NOBODY
+    database: Database,
+    account: int,
+    settings: ConnectorSettings,
+    author: Author = NOBODY,
+    expected: Collection[str] | None = None,
 ) -> tuple[Planned, Applied]:
-    """Check and put in force one connector; raises Invalid with everything that is wrong."""
+    """Check and put in force one connector; raises Invalid with everything that is wrong.
+
+    `expected`: the tags of which it must have one now, else Stale is raised; None: whatever it is now.
+    """
     made = await plan(database, account, [Wish("the settings", settings)])
-    [applied] = await carry_out(database, account, made, author)
+    asked = None if expected is None else {settings.name: expected}
+    [applied] = await carry_out(database, account, made, author, expected=asked)
     if applied is None:
         raise AssertionError("what was asked for is applied or refused")
     return made.entries[0], applied
 
 
+async def remove(database: Database, account: int, name: str, expected: Collection[str] | None = None) -> None:
+    """Remove a connector. Raises NotFound, and Stale if it has none of the `expected` tags."""
+    try:
+        await remove_connector(database, account, name, expected)
+    except Moved as moved:
+        raise stale(moved) from moved
+
+
 def alike(one: ConnectorSettings, other: ConnectorSettings) -> bool:
     """Whether two settings say the same."""
     return canonical(one) == canonical(other)
+
+
+def stale(moved: Moved) -> Stale:
+    """Who has changed a connector meanwhile, and what to do."""
+    if moved.revision is None:
+        return Stale(f"connector {moved.name!r} was removed meanwhile; nothing is saved")
+    when = "" if moved.at is None else f" at {moved.at:%Y-%m-%d %H:%M:%S}Z"
+    return Stale(
+        f"connector {moved.name!r} was saved meanwhile by {moved.saved_by or 'somebody'}{when} (revision "
+        f"{moved.revision}), so nothing is saved; look at what they changed, and save again what you still want"
+    )
 
 
 def refusal(made: Plan) -> Invalid:
@@ -184,18 +229,19 @@ def _planned(
     settings: ConnectorSettings | None,
     problems: list[Problem],
     stored: dict[str, dict[str, Any]],
-    lead: Fields,
+    fields: RecordFields,
 ) -> Planned:
     name = _name(wish.document or {}) if settings is None else settings.name
     if settings is None or problems:
         return Planned("refused", name, wish.origin, problems=problems)
     after = canonical(settings)
-    if settings.name not in stored:
-        made = [each for each in differences({}, after) if each.place != "name"]
-        return Planned("create", name, wish.origin, made, (), _new(settings, lead), settings)
-    found = differences(canonical_of(stored[settings.name]), after)
-    state: State = "change" if found else "unchanged"
-    return Planned(state, name, wish.origin, found, (), _new(settings, lead), settings)
+    state: State = "create"
+    found = [each for each in differences({}, after) if each.place != "name"]
+    if settings.name in stored:
+        found = differences(canonical_of(stored[settings.name]), after)
+        state = "change" if found else "unchanged"
+    told = warnings_of(settings, fields)
+    return Planned(state, name, wish.origin, found, (), told, _new(settings, fields["lead"]), settings)
 
 
 def _name(document: Mapping[str, Any]) -> str | None:

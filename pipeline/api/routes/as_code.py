@@ -50,6 +50,7 @@ class PlannedShown(Shown):
     differences: list[Difference]
     problems: list[ProblemShown]
     new_fields: list[str]
+    warnings: list[ProblemShown] = Field(description="what would be saved, and does less than it says, or nothing")
 
 
 class PlanShown(Shown):
@@ -126,4 +127,5 @@ def _planned(entry: Planned) -> PlannedShown:
         differences=[Difference.model_validate(each) for each in entry.differences],
         problems=[problem(each) for each in entry.problems],
         new_fields=list(entry.new_fields),
+        warnings=[problem(each) for each in entry.warnings],
     )

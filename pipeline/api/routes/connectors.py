@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, computed_field
+from pydantic import Field, PlainValidator, computed_field
 
 from pipeline.api.answer import ProblemShown, problem
 from pipeline.api.call import Call
-from pipeline.api.connector import EXAMPLE, ConnectorShown, Given, Note, Saved, author, row_of, saved
+from pipeline.api.connector import EXAMPLE, MOST_NOTED, ConnectorShown, Difference, Given, Saved, author, row_of, saved
 from pipeline.api.draft import Draft, Judged, settings_of, wish_of
 from pipeline.api.listing import FORMER, After, Limit, Moment, Page, Shown, SyncShown, next_page
-from pipeline.api.route import ONE, SOON, Table
-from pipeline.operations import connectors, noted, plan
+from pipeline.api.route import JSON, MERGE_PATCH, ONE, SOON, Table
+from pipeline.operations import connectors, noted, patching, plan
 from pipeline.operations.as_code import canonical
 from pipeline.operations.checking import standing_problems
 from pipeline.operations.errors import Invalid, Problem
+from pipeline.operations.in_force import row_origins, settings_in_force
 from pipeline.operations.visible import is_new, may_save, named, visible
+from pipeline.operations.warnings import warnings_of
 from pipeline.store import connectors as store
 from schemas.access import Scope
+from schemas.settings import ConnectorSettings
 from schemas.strict import Strict
 
 api = Table()
@@ -56,6 +59,9 @@ class WholeConnectorShown(ConnectorShown):
     problems: list[TroubleShown] = Field(
         description="what more than a few in a hundred of its events are noted with, since it was saved last"
     )
+    warnings: list[ProblemShown] = Field(description="settings that do less than they say, or nothing")
+    in_force: list[SettingShown] = Field(description="every setting with its value in force, and who says it")
+    row_origins: list[Literal["connector", "preset"]] = Field(description="who says each row of `map`, in its order")
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -99,18 +105,49 @@ class ConnectorQuery(Strict):
     after: Annotated[str | None, After("connectors")] = None
 
 
-class Switch(Strict):
-    """Whether the connector accepts events."""
+class SettingShown(Shown):
+    """A setting in force."""
 
-    enabled: bool
-    note: Note = None
+    setting: str
+    value: Any
+    origin: Literal["connector", "preset", "default"] = Field(description="who says it; default: neither of the two")
+    preset: Any = Field(default=None, description="what the preset says, where the connector says it")
+    differs: bool = Field(description="whether the connector says something else than its preset")
+
+
+class Patched(ConnectorShown):
+    """A connector that was changed, and how."""
+
+    differences: list[Difference]
+    new_fields: list[str] = Field(description="lead fields that the account lacked and that were made")
+    warnings: list[ProblemShown] = Field(description="what is saved, and does less than it says, or nothing")
 
 
 class Verdict(Shown):
-    """Whether settings can be saved, and what is wrong with them."""
+    """Whether settings can be saved, what is wrong with them, and what does less than it says."""
 
     valid: bool
     problems: list[ProblemShown]
+    warnings: list[ProblemShown] = Field(description="what can be saved, and does less than it says, or nothing")
+
+
+def _changes(document: Any) -> dict[str, Any]:
+    if not isinstance(document, dict):
+        raise ValueError("must be an object")
+    note = document.get("note")
+    if note is not None and (not isinstance(note, str) or len(note) > MOST_NOTED):
+        raise ValueError(f"note: must be a text of at most {MOST_NOTED} characters")
+    return document
+
+
+Changes = Annotated[
+    dict[str, Any],
+    PlainValidator(_changes, json_schema_input_type=dict[str, Any]),
+    Field(
+        description="a JSON Merge Patch (RFC 7396) of ConnectorSettings: what is left out stays, null takes a setting "
+        "back to what the preset says, a list is replaced whole; and `note`, why, which the revision keeps"
+    ),
+]
 
 
 @api.route("GET", "/connectors", scope=Scope.CONNECTORS_READ, tag=TAG)
@@ -162,7 +199,8 @@ async def validate_connector(call: Call, body: Judged) -> Verdict:
     """Check settings without saving them."""
     made = await plan.plan(call.database, call.account, [wish_of(body, "the settings")])
     problems = made.entries[0].problems
-    return Verdict(valid=not problems, problems=[problem(each) for each in problems])
+    warnings = [problem(each) for each in made.entries[0].warnings]
+    return Verdict(valid=not problems, problems=[problem(each) for each in problems], warnings=warnings)
 
 
 @api.route("GET", "/connectors/{connector}", scope=Scope.CONNECTORS_READ, tag=TAG)
@@ -175,6 +213,7 @@ async def show_connector(call: Call, connector: Given) -> WholeConnectorShown:
     except Invalid as error:
         said = (await store.stored(call.database, call.account))[name]
         nothing: dict[str, Any] = {"map": [], "keys": [], "lead_behaviour": None, "activity_behaviour": None}
+        nothing |= {"warnings": [], "in_force": [], "row_origins": []}
         return WholeConnectorShown(
             **row, settings=plan.canonical_of(said), trouble=error.detail, refused_today=[], problems=[], **nothing
         )
@@ -187,6 +226,9 @@ async def show_connector(call: Call, connector: Given) -> WholeConnectorShown:
         lead_behaviour=found.lead_behaviour,
         activity_behaviour=found.activity_behaviour,
         refused_today=[problem(each) for each in standing_problems(found)],
+        warnings=[problem(each) for each in warnings_of(found.settings, found.fields)],
+        in_force=[SettingShown.model_validate(each) for each in settings_in_force(found)],
+        row_origins=row_origins(found),
         problems=[TroubleShown(**asdict(each)) for each in await noted.troubles(call.database, call.account, found.id)],
     )
 
@@ -206,13 +248,17 @@ async def list_notes(call: Call, connector: Given, query: NotesQuery) -> NotesSh
     "/connectors/{connector}",
     scope=Scope.CONNECTORS_WRITE,
     tag=TAG,
-    errors=[409],
+    errors=[409, 412],
     example=EXAMPLE,
     largest=ONE,
     aside=SOON,
 )
 async def replace_connector(call: Call, connector: Given, body: Draft) -> Saved:
-    """Save a connector's settings, in the place of all those it had. Workers take them without a restart."""
+    """Save a connector's settings, in the place of all those it had. Workers take them without a restart.
+
+    With the header If-Match, which takes the ETag of what was read, nobody's save is overwritten unseen: if it is not
+    what was read any more, nothing is saved, and 412 tells who saved it and when.
+    """
     name = await named(call.database, call.actor, connector)
     settings = await settings_of(call, body)
     if settings.name != name:
@@ -222,23 +268,52 @@ async def replace_connector(call: Call, connector: Given, body: Draft) -> Saved:
     return await _save(call, body)
 
 
-@api.route("PATCH", "/connectors/{connector}", scope=Scope.CONNECTORS_WRITE, tag=TAG, example={"enabled": False})
-async def switch_connector(call: Call, connector: Given, body: Switch) -> ConnectorShown:
-    """Make a connector accept events, or refuse them; events under way are finished."""
+@api.route(
+    "PATCH",
+    "/connectors/{connector}",
+    scope=Scope.CONNECTORS_WRITE,
+    tag=TAG,
+    errors=[409, 412],
+    example={"enabled": False},
+    largest=ONE,
+    takes=(MERGE_PATCH, JSON),
+    aside=SOON,
+)
+async def patch_connector(call: Call, connector: Given, body: Changes) -> Patched:
+    """Change some of a connector's settings, by a JSON Merge Patch.
+
+    `{"enabled": false}` makes it refuse events; those under way are finished. What somebody else saves at the same time
+    is kept; with the header If-Match nothing is saved then, and 412 tells who saved it and when.
+    """
     name = await named(call.database, call.actor, connector)
-    await connectors.switch(call.database, call.account, name, body.enabled, author(call, body.note))
-    return ConnectorShown(**await row_of(call, name))
+    changes = {key: value for key, value in body.items() if key != "note"}
+    by, expected = author(call, body.get("note")), call.conditions.expected
+    if set(changes) == {"enabled"} and isinstance(changes["enabled"], bool) and expected is None:
+        await connectors.switch(call.database, call.account, name, changes["enabled"], by)  # also what cannot be used
+        return Patched(**await row_of(call, name), differences=[], new_fields=[], warnings=[])
+
+    async def allowed(settings: ConnectorSettings) -> None:
+        await may_save(call.database, call.actor, [settings])
+
+    entry, _ = await patching.patch(call.database, call.account, name, changes, by, expected=expected, allowed=allowed)
+    return Patched(
+        **await row_of(call, name),
+        differences=[Difference.model_validate(each) for each in entry.differences],
+        new_fields=list(entry.new_fields),
+        warnings=[problem(each) for each in entry.warnings],
+    )
 
 
-@api.route("DELETE", "/connectors/{connector}", scope=Scope.CONNECTORS_WRITE, tag=TAG)
+@api.route("DELETE", "/connectors/{connector}", scope=Scope.CONNECTORS_WRITE, tag=TAG, errors=[412])
 async def remove_connector(call: Call, connector: Given) -> None:
-    """Remove a connector: its URLs stop working at once, its journal stays."""
+    """Remove a connector: its URLs stop working at once, its journal stays. If-Match works as with saving."""
     name = await named(call.database, call.actor, connector)
-    await connectors.remove(call.database, call.account, name)
+    await plan.remove(call.database, call.account, name, call.conditions.expected)
 
 
 async def _save(call: Call, body: Draft) -> Saved:
     settings = await settings_of(call, body)
     await may_save(call.database, call.actor, [settings])
-    entry, applied = await plan.save(call.database, call.account, settings, author(call, None))
+    expected = call.conditions.expected
+    entry, applied = await plan.save(call.database, call.account, settings, author(call, None), expected)
     return saved(call, entry, applied)
