@@ -155,7 +155,7 @@ def set_(
         return
     print(f"{applied.state} {name}, revision {applied.revision}")
     connector_code.show_differences(entry.differences)
-    for warning in entry.warnings:
+    for warning in (each for each in entry.warnings if each not in entry.known):
         show.messages.print(f"  warning: {warning}", markup=False, soft_wrap=True)
 
 

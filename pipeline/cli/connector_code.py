@@ -201,7 +201,7 @@ def show_plan(made: Plan, *, json: bool, wrote: bool = False) -> None:
     from pipeline.cli import show
 
     if json:
-        hidden = ("settings",)
+        hidden = ("settings", "known")
         show.as_json([{k: v for k, v in asdict(entry).items() if k not in hidden} for entry in made.entries])
         return
     for entry in made.entries:
@@ -210,7 +210,8 @@ def show_plan(made: Plan, *, json: bool, wrote: bool = False) -> None:
         for problem in entry.problems:
             show.copyable(f"    {problem}")
         for warning in entry.warnings:
-            show.copyable(f"    warning: {warning}")
+            if not wrote or warning not in entry.known:
+                show.copyable(f"    warning: {warning}")
         for field in entry.new_fields:
             print(f"    makes the lead field {field}")
         show_differences(entry.differences)

@@ -64,6 +64,7 @@ class Planned:
     differences: Sequence[Difference] = ()
     problems: Sequence[Problem] = ()
     warnings: Sequence[Problem] = ()  # what can be saved, and does less than it says
+    known: Sequence[Problem] = ()  # those of the warnings that it has had before
     new_fields: Sequence[str] = ()  # lead fields that the account lacks and that would be made
     settings: ConnectorSettings | None = field(default=None, repr=False)
 
@@ -237,11 +238,22 @@ def _planned(
     after = canonical(settings)
     state: State = "create"
     found = [each for each in differences({}, after) if each.place != "name"]
+    before: list[Problem] = []
     if settings.name in stored:
         found = differences(canonical_of(stored[settings.name]), after)
         state = "change" if found else "unchanged"
+        before = _warnings_before(stored[settings.name], fields)
     told = warnings_of(settings, fields)
-    return Planned(state, name, wish.origin, found, (), told, _new(settings, fields["lead"]), settings)
+    known = [each for each in told if each in before]
+    return Planned(state, name, wish.origin, found, (), told, known, _new(settings, fields["lead"]), settings)
+
+
+def _warnings_before(stored: dict[str, Any], fields: RecordFields) -> list[Problem]:
+    """The warnings of stored settings; of those that this version refuses, none."""
+    try:
+        return warnings_of(parsed(stored), fields)
+    except (Invalid, ValueError, LookupError):
+        return []
 
 
 def _name(document: Mapping[str, Any]) -> str | None:

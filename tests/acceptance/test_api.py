@@ -82,7 +82,9 @@ async def test_lead_sync_is_set_up_over_http_alone_and_the_same_by_a_file(leadpi
             {"from": "mx_Visa", "to": "lead.visa_stage", "when": {"Country": "India"}},
         ],
     }
-    assert await ask("POST", "/connector-settings/validate", settings) == {"valid": True, "problems": []}
+    verdict = await ask("POST", "/connector-settings/validate", settings)
+    assert (verdict["valid"], verdict["problems"]) == (True, [])
+    assert [each["field"] for each in verdict["warnings"]] == ["notify.user"]
     planned = await ask("POST", "/connector-settings/plan", {"connectors": [settings]})
     assert [entry["state"] for entry in planned["entries"]] == ["create"]
     made = await ask("POST", "/connectors", settings)
