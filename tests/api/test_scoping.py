@@ -58,7 +58,6 @@ BODIES: dict[str, Callable[[Stock], Any]] = {
     "replay_letters": lambda has: {"error": "nothing has this"},
     "discard_letters": lambda has: {"letters": [has.letter]},
     "send_refused": lambda has: {"ids": [has.refused]},
-    "release_lead_key": lambda has: {"key": "phone", "value": "+919800000000"},
     "merge_leads": lambda has: {"loser": has.lost},
     "release_lead_key": lambda has: {"key": "phone", "value": "+919822012345"},
     "resolve_conflict": lambda has: {"use": has.lead},
