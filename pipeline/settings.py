@@ -62,6 +62,13 @@ class Settings(Strict):
         pattern=HEADER_NAME,
         description="the header in which those proxies report the client's address",
     )
+    wrong_tries: float = Field(
+        default=5,
+        gt=0,
+        le=100_000,
+        description="wrong API keys and webhook tokens of one address a second, in one process; forty times as many "
+        "at once; of passwords a fifth of that",
+    )
     stage_dirs: list[Path] = Field(default=[], description="folders with stages of your own, one file each")
     rungs: list[float] = Field(
         default=[5, 30, 300, 1800, 7200], min_length=1, description="the delays of the retry ladder, in seconds"

@@ -18,7 +18,7 @@ from schemas.normal.blank import Blanks
 from schemas.normal.locale import Locale
 from schemas.normal.people import ANYBODY, People
 from schemas.preset import Preset
-from schemas.settings import ActivityBehaviour, ConnectorSettings, LeadBehaviour
+from schemas.settings import ActivityBehaviour, ConnectorSettings, LeadBehaviour, Told
 from schemas.source_field import SourceField
 from schemas.standard import completed
 from schemas.transform import Constant
@@ -50,6 +50,12 @@ class Joined:
     def guarded(self) -> bool:
         """Whether the door has anything to ask, or to answer, beyond the URL."""
         return self.auth is not None or self.preset.door.echo is not None
+
+    @cached_property
+    def tells(self) -> Told:
+        """What a sender that waits is told of its events; of somebody who has proved nothing, next to nothing."""
+        proven = self.auth is not None and self.auth.mode == "enforce" and bool(self.auth.secrets)
+        return self.settings.reply.outcome or ("full" if proven else "none")
 
     @cached_property
     def keys(self) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ SourcePath = Annotated[str, Attribute(min_length=1, max_length=LONGEST_PATH)]
 BlankWord = Annotated[str, Attribute(min_length=1, max_length=50)]
 
 LeadBehaviour = Literal["capture", "create", "update", "nothing"]
+Told = Literal["none", "outcome", "full"]
 ActivityBehaviour = Literal["off", "capture", "create", "update", "with_new_lead"]
 
 
@@ -44,6 +45,17 @@ class Sync(Strict):
         description="The same for activities and calls; off: none are attached; with_new_lead: only to leads that the "
         "event makes. Left out: off where `lead` is nothing, with_new_lead where it is create; else the preset's, else "
         "capture where the source sends calls or activities, and off where it sends leads.",
+    )
+
+
+class Replying(Strict):
+    """What a sender is told that waits for the end of its events (`?wait=`)."""
+
+    outcome: Told | None = Attribute(
+        default=None,
+        description="none: the ids, and which events are finished; outcome: also created, updated, unchanged, dropped "
+        "or failed, which tells whether a person was known; full: also the lead, the matched key and why an event "
+        "failed. Left out: full where `auth` has a secret checked and refuses who does not prove it, else none.",
     )
 
 
@@ -148,6 +160,7 @@ class ConnectorSettings(Strict):
         default=None, max_length=1_000, description="The paths that must hold something, else the event is rejected."
     )
     sync: Sync = Attribute(default=Sync(), description="What events do to leads and activities.")
+    reply: Replying = Attribute(default=Replying(), description="What senders are told.")
     notify: Notify | None = Attribute(default=None, description="Whom to tell of failures.")
     access: Access | None = Attribute(default=None, description="Who may use the connector beside administrators.")
     auth: AuthSettings | None = Attribute(default=None, description="Who may post, beyond knowing the URL.")

@@ -13,6 +13,9 @@ from pipeline.api.rate import Rate
 from pipeline.api.read import body_sent, segments
 from pipeline.api.route import BASE, Table
 from pipeline.daemon.core import Core
+from pipeline.daemon.proxies import proxies_of
+from pipeline.ingress.authentication.addresses import client_of
+from pipeline.ingress.authentication.wrong import Wrong
 from pipeline.operations.access import Actor, authenticate
 from pipeline.store.database import Database
 
@@ -29,6 +32,8 @@ class Api:
         self._database = database
         self._rate = rate
         self._aside = shared()
+        self._proxies = proxies_of(core.settings)
+        self._wrong = Wrong("key", core.settings.wrong_tries)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Any method, any path."""
@@ -63,7 +68,7 @@ class Api:
 
     async def _actor(self, request: web.Request) -> Actor:
         scheme, _, presented = request.headers.get("Authorization", "").partition(" ")
-        actor = await authenticate(self._database, presented.strip()) if scheme.lower() == "bearer" else None
+        actor = await self._authenticated(request, presented.strip()) if scheme.lower() == "bearer" else None
         if actor is None:
             raise Refusal(
                 401,
@@ -72,4 +77,14 @@ class Api:
             )
         if wait := self._rate.spend(actor.key):
             raise Refusal(429, f"this key makes too many calls; wait {wait} s", headers={"Retry-After": str(wait)})
+        return actor
+
+    async def _authenticated(self, request: web.Request, presented: str) -> Actor | None:
+        """Whose key this is; None: nobody's. Refusal: its address has tried too many wrong ones."""
+        address = client_of(request, self._proxies)
+        if wait := self._wrong.begin(address, presented):
+            detail = f"too many keys from this address were not valid; wait {wait} s"
+            raise Refusal(429, detail, headers={"Retry-After": str(wait)})
+        actor = await authenticate(self._database, presented)
+        (self._wrong.wrong if actor is None else self._wrong.right)(address, presented)
         return actor

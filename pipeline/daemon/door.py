@@ -16,13 +16,13 @@ from pipeline.daemon.heap import settle
 from pipeline.daemon.leave import ALONE, PATIENCE, polite, take_leave
 from pipeline.daemon.metrics import show_dead, show_depths
 from pipeline.daemon.ports import listening_on
+from pipeline.daemon.proxies import proxies_of
 from pipeline.daemon.signals import stop_requested
 from pipeline.daemon.spooling import tell_spool
 from pipeline.engine.outcome import Transient
 from pipeline.engine.transport import Unroutable
 from pipeline.ingress import known
 from pipeline.ingress.app import SERVER, Ingress, build_app
-from pipeline.ingress.authentication.addresses import Proxies
 from pipeline.ingress.authentication.guards import Guards
 from pipeline.ingress.limits import Limits
 from pipeline.ingress.listen import listen
@@ -34,7 +34,6 @@ from pipeline.secrets.references import Secrets
 from pipeline.secrets.seal import Seals
 from pipeline.settings import Settings, public_url
 from pipeline.store import dead_letters, journal, receipts, refused, request_keys
-from schemas.auth import network
 
 log = structlog.get_logger(__name__)
 LAST = 2.0  # seconds for what runs beside to end, and for requests that all of a leave was not enough for
@@ -106,15 +105,21 @@ def ingress_of(core: Core, spool: Spool) -> Ingress:
         spool=spool,
         limits=Limits(connections=settings.http_connections, body=settings.max_body, event=settings.max_event),
         bounds=core.bounds,
+        wrong_tries=settings.wrong_tries,
     )
 
 
 def guards_of(core: Core) -> Guards:
     """What checks who posts, from the settings."""
     settings = core.settings
-    proxies = Proxies(tuple(map(network, settings.trusted_proxies)), settings.forwarded_header)
     secrets = Secrets(Seals(settings.secret_key), core.catalog.sealed)
-    return Guards(secrets, public_url=public_url(settings), proxies=proxies, known=core.catalog.names)
+    return Guards(
+        secrets,
+        public_url=public_url(settings),
+        proxies=proxies_of(settings),
+        known=core.catalog.names,
+        wrong_tries=settings.wrong_tries,
+    )
 
 
 async def _watch(look: Callable[[], Awaitable[None]], what: str) -> None:

@@ -20,6 +20,7 @@ from pipeline.engine.topology import Topology, Work
 from pipeline.engine.transport import Message, Transport
 from pipeline.ingress import cors, front, metrics, reply
 from pipeline.ingress.authentication.guards import Guards
+from pipeline.ingress.authentication.wrong import WRONG_TRIES, Wrong
 from pipeline.ingress.commit import Committer
 from pipeline.ingress.health import Health
 from pipeline.ingress.intake import Intake
@@ -94,6 +95,7 @@ class Ingress:
         spool: Spool | None = None,
         limits: Limits | None = None,
         bounds: Bounds | None = None,
+        wrong_tries: float = WRONG_TRIES,
     ) -> None:
         self.limits = limits or Limits()
         self.health = Health.of(transport, topology, database, catalog)
@@ -119,6 +121,7 @@ class Ingress:
             self.limits,
             self._keys,
             self._refused,
+            Wrong("token", wrong_tries),
         )
 
     @property
@@ -176,7 +179,7 @@ class Ingress:
         """`GET` and `HEAD /in/{token}`: a vendor verifies the URL."""
         connector: Connector | None = None
         try:
-            connector = await self._intake.connector(request.match_info["token"])
+            connector = await self._intake.connector(request.match_info["token"], request)
             echo = self._guards.asked(connector, request) if connector.guarded else None
         except Refusal as refusal:
             return self._intake.refuse(connector, refusal)
@@ -187,7 +190,7 @@ class Ingress:
     async def preflight(self, request: web.Request) -> web.Response:
         """`OPTIONS /in/{token}`: a browser asks whether a page may post."""
         try:
-            connector = await self._intake.connector(request.match_info["token"])
+            connector = await self._intake.connector(request.match_info["token"], request)
         except Refusal as refusal:
             return self._intake.refuse(None, refusal)
         answer = cors.preflight(connector, request.headers)

@@ -11,8 +11,10 @@ from aiohttp import web
 
 from pipeline.engine.transport import BrokerUnavailable
 from pipeline.ingress import cors, metrics, reply
+from pipeline.ingress.authentication.addresses import client_of
 from pipeline.ingress.authentication.echo import Echoed
 from pipeline.ingress.authentication.guards import Guards
+from pipeline.ingress.authentication.wrong import Wrong
 from pipeline.ingress.body import is_blank
 from pipeline.ingress.commit import Committer, Overloaded, Settled
 from pipeline.ingress.door import Cut, cut
@@ -20,7 +22,7 @@ from pipeline.ingress.identity import names_request
 from pipeline.ingress.limits import Limits
 from pipeline.ingress.needs import Connectors
 from pipeline.ingress.receive import Receiver
-from pipeline.ingress.refusal import Refusal, unavailable
+from pipeline.ingress.refusal import Refusal, slow_down, unavailable
 from pipeline.ingress.refused import Refused, RefusedLog
 from pipeline.ingress.request_keys import RequestKeys
 from pipeline.ingress.short import Asked, Brief, Post, Tell
@@ -50,6 +52,7 @@ class Intake:
         limits: Limits,
         keys: RequestKeys,
         refused: RefusedLog,
+        wrong: Wrong,
     ) -> None:
         self.stopping = False
         self._catalog = catalog
@@ -61,6 +64,7 @@ class Intake:
         self._limits = limits
         self._keys = keys
         self._refused = refused
+        self._wrong = wrong
 
     def take(self, post: Post, tell: Tell) -> bool:
         """A post whose body has come; `tell` gets its answer. False: it must go the long way."""
@@ -91,7 +95,7 @@ class Intake:
         connector: Connector | None = None
         body: bytes | None = None
         try:
-            connector = await self.connector(token)
+            connector = await self.connector(token, request)
             self._is_open()
             body = await self._receiver.body(request)
             self._admit(connector)
@@ -105,23 +109,33 @@ class Intake:
             if found is None or seconds is None:
                 response = _whole(self._answer(connector, found))
             else:
-                response = reply.finished(found.ids, await self._waiting.results(found.ids, seconds))
+                response = reply.finished(found.ids, await self._waiting.results(found.ids, seconds), connector.tells)
                 self.tell(connector, response)
         except TROUBLES as trouble:
             response = self._turn_away(connector, trouble, request, body)
         self._tally.took(time.perf_counter() - began)
         return cors.shared(response, connector, request.headers)
 
-    async def connector(self, token: str) -> Connector:
+    async def connector(self, token: str, asked: Asked) -> Connector:
         """The connector that the URL names, also a disabled one; raises Refusal."""
         if not token.isascii() or len(token) > LONGEST_TOKEN:
             token = NOT_ONE
+        connector = self._catalog.known_by(token)
+        return await self._looked_for(token, asked) if connector is None else connector
+
+    async def _looked_for(self, token: str, asked: Asked) -> Connector:
+        """A connector that is not known here. Refusal: there is none, or its address has tried too many."""
+        address = client_of(asked, self._guards.proxies)
+        if wait := self._wrong.begin(address):
+            raise slow_down("too many webhook URLs from this address were wrong", wait)
         try:
             connector = await self._catalog.by_token(token)
         except DatabaseUnavailable:
+            self._wrong.right(address)  # nobody can tell
             raise unavailable(
                 "this URL is not known here, and the database cannot be asked now; send it again later"
             ) from None
+        (self._wrong.right if connector is not None else self._wrong.wrong)(address)
         if connector is None:
             raise Refusal(404, "Unknown token", "no connector has this webhook URL; copy it from the connector again")
         return connector

@@ -5,6 +5,7 @@
 | `leadpipe_ingress_events_total{connector,result}` | `accepted` events; `refused`, `unavailable` requests |
 | `leadpipe_ingress_answers_total{account,connector,status,error,reason}` | answers, by the status that was sent |
 | `leadpipe_ingress_denied_total{connector,reason,mode}` | requests that proved nobody, and why |
+| `leadpipe_wrong_tries_total{what,result}` | wrong tries of a `key`, `token` or `secret`: `refused`, or `slowed` down |
 | `leadpipe_ingress_seconds` | from a request's first byte at the handler to its answer |
 | `leadpipe_ingress_group_events` | events of one group commit |
 | `leadpipe_ingress_backlog_events` | events that wait for the broker's confirm |
@@ -45,6 +46,9 @@ ANSWERS = Counter(
 )
 DENIED = Counter(
     "leadpipe_ingress_denied_total", "Requests that did not prove who they are", ["connector", "reason", "mode"]
+)
+WRONG = Counter(
+    "leadpipe_wrong_tries_total", "API keys, webhook tokens and secrets that are not valid", ["what", "result"]
 )
 SECONDS = Histogram(
     "leadpipe_ingress_seconds",

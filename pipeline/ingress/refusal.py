@@ -49,6 +49,14 @@ def unsupported(detail: str) -> Refusal:
     return Refusal(415, "Unsupported content", detail)
 
 
+def slow_down(detail: str, wait: int) -> Refusal:
+    """429: this address has tried too much that was wrong; `wait` in seconds."""
+    headers = {"Retry-After": str(wait)}
+    return Refusal(
+        429, "Too many wrong tries", f"{detail}; wait {wait} s", again=True, retry_after=wait, headers=headers
+    )
+
+
 def unavailable(detail: str, retry_after: int = 5) -> Refusal:
     """503: it cannot be made durable now."""
     return Refusal(503, "Unavailable", detail, again=True, retry_after=retry_after)

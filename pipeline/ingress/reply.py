@@ -15,6 +15,7 @@ from aiohttp import web
 from pipeline.ingress.refusal import Refusal
 from pipeline.ingress.short import Brief
 from schemas.preset import Answer, Reply
+from schemas.settings import Told
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
@@ -27,11 +28,20 @@ def accepted(reply: Reply | None, ids: Sequence[str]) -> Brief:
     return Brief(202, orjson.dumps({"accepted": len(ids), "ids": ids}))
 
 
-def finished(ids: Sequence[str], results: Mapping[str, Mapping[str, Any]]) -> web.Response:
-    """200 with each event's outcome; 202 if some are still on their way, marked `pending`."""
-    told = [{"id": id, "event_id": id, **results.get(id, {"outcome": "pending"})} for id in ids]
+def finished(ids: Sequence[str], results: Mapping[str, Mapping[str, Any]], tells: Told) -> web.Response:
+    """200 with what became of each event, as far as its sender may know; 202 if some are still on their way."""
+    told = [{"id": id, "event_id": id, **_told(results.get(id), tells)} for id in ids]
     status = 200 if all(id in results for id in ids) else 202
     return respond(status, {"accepted": len(ids), "ids": ids, "results": told})
+
+
+def _told(result: Mapping[str, Any] | None, tells: Told) -> Mapping[str, Any]:
+    """Of one event; that it failed, or was new, would tell whether a person is known."""
+    if tells == "none":
+        return {"finished": result is not None}
+    if result is None:
+        return {"outcome": "pending"}
+    return result if tells == "full" else {"outcome": result["outcome"]}
 
 
 def ping(reply: Reply | None) -> web.Response:

@@ -64,6 +64,7 @@ async def test_lead_sync_is_set_up_over_http_alone_and_the_same_by_a_file(leadpi
     settings = {
         "name": "account-two",
         "preset": "leadsquared-lead",
+        "reply": {"outcome": "full"},
         "lead_source": "LeadSquared 2",
         "default_country": "IN",
         "time_zone": "Asia/Kolkata",

@@ -108,6 +108,7 @@ async def test_a_rejected_value_passes_once_the_mapping_is_corrected(leadpipe: L
 SURVEY = """
 name = "survey"
 preset = "generic-json"
+reply.outcome = "full"
 primary_key = "email"
 
 [[source_fields]]
@@ -178,7 +179,9 @@ async def test_maybe_is_no_number_and_passes_once_it_is_mapped_elsewhere(leadpip
 
 
 async def test_a_conflict_is_held_until_somebody_says_whose_event_it_is(leadpipe: Leadpipe, tmp_path: Path) -> None:
-    url = in_force(leadpipe, tmp_path, 'name = "desk"\npreset = "generic-json"\ndefault_country = "IN"\n')["url"]
+    url = in_force(
+        leadpipe, tmp_path, 'name = "desk"\npreset = "generic-json"\nreply.outcome = "full"\ndefault_country = "IN"\n'
+    )["url"]
     one = await ended(url, {"event_id": "k1", "phone": "9611795983", "city": "Pune"})
     other = await ended(url, {"event_id": "k2", "email": "two@example.com", "city": "Goa"})
     both = {"phone": "9611795983", "email": "two@example.com"}
@@ -244,7 +247,7 @@ async def journalled(leadpipe: Leadpipe, event: str, outcome: str, lead: str) ->
 
 
 async def test_what_a_behaviour_drops_says_so_and_a_retry_decides_anew(leadpipe: Leadpipe, tmp_path: Path) -> None:
-    text = 'name = "updates"\npreset = "generic-json"\n[sync]\nlead = "{}"\n'
+    text = 'name = "updates"\npreset = "generic-json"\nreply.outcome = "full"\n[sync]\nlead = "{}"\n'
     url = in_force(leadpipe, tmp_path, text.format("update"))["url"]
     dropped = await ended(url, {"event_id": "u1", "email": "unknown@example.com"})
     assert dropped["outcome"] == "dropped"

@@ -111,7 +111,9 @@ async def test_wait_answers_with_what_became_of_each_event() -> None:
             door.journal[event.id] = {"outcome": "created", "lead": "L"}
         status, answer, _ = await posting
         assert status == 200
-        assert answer["results"] == [{"id": event.id, "outcome": "created", "lead": "L"} for event in events]
+        assert answer["results"] == [
+            {"id": event.id, "event_id": event.id, "outcome": "created", "lead": "L"} for event in events
+        ]
 
 
 async def test_wait_ends_with_what_is_pending() -> None:

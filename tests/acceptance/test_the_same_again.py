@@ -17,6 +17,7 @@ from tests.support.until import PROCESSES, until
 CONNECTOR = """
 name = "{name}"
 preset = "generic-json"
+reply.outcome = "full"
 default_country = "IN"
 time_zone = "Asia/Kolkata"
 """

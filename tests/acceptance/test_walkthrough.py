@@ -25,7 +25,7 @@ def settled(leadpipe: Leadpipe) -> None:
     """
     name = f"probe-{next(_probes)}"
     file = leadpipe.folder / "probe.toml"
-    file.write_text(f'name = "{name}"\npreset = "generic-json"\nprimary_key = "email"\n')
+    file.write_text(f'name = "{name}"\npreset = "generic-json"\nreply.outcome = "full"\nprimary_key = "email"\n')
     if not any(row["name"] == "probes" for row in leadpipe.json("account", "list")["items"]):
         leadpipe.run("account", "create", "probes")
     [applied] = leadpipe.json("connector", "apply", str(file), "--account", "probes")

@@ -33,6 +33,7 @@ from schemas.event import Event
 from schemas.preset import Preset
 from tests.support.until import PATIENCE
 
+TOLD = {"outcome": "full"}  # what senders are told that wait
 UNHURRIED = Limits(commit_seconds=PATIENCE, body_seconds=PATIENCE)  # a busy machine is no reason to refuse
 
 
@@ -52,7 +53,7 @@ def connector(
     id: int = 7, name: str = "site", enabled: bool = True, own: dict[str, Any] | None = None, **changes: Any
 ) -> Connector:
     """A connector of account 1 with settings of its `own`; `changes` go to its preset."""
-    settings = ConnectorSettings(**{"name": name, "preset": "plain", "enabled": enabled, **(own or {})})
+    settings = ConnectorSettings(**{"name": name, "preset": "plain", "enabled": enabled, "reply": TOLD, **(own or {})})
     return Connector(id, 1, 3, settings, preset(**changes))
 
 

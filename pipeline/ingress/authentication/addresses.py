@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from pipeline.ingress.authentication.arrived import Arrived, Denied
+from pipeline.ingress.short import Asked
 from schemas.auth import Network
 
 Address = IPv4Address | IPv6Address
@@ -33,6 +34,14 @@ class Proxies:
             if not _within(address, self.networks):
                 break
         return address
+
+
+def client_of(request: Asked, proxies: Proxies) -> Address | None:
+    """The address that a request comes from; None: nobody can say, as where a proxy writes no list of addresses."""
+    try:
+        return proxies.source(Arrived(request.headers, b"", "", {}, request.remote))
+    except Denied:
+        return None
 
 
 def check(arrived: Arrived, networks: Sequence[Network], proxies: Proxies) -> None:

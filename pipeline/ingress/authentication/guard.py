@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from pipeline.ingress.authentication import addresses, echo
 from pipeline.ingress.authentication.arrived import Arrived, Denied
@@ -48,6 +49,11 @@ class Guard:
     def watches(self) -> bool:
         """Whether it has anything to ask of a request."""
         return self.auth is not None and self.auth.mode != "off"
+
+    @cached_property
+    def guessable(self) -> bool:
+        """Whether it asks for a secret that may be guessed, try by try: one that is sent as it is."""
+        return self.auth is not None and self.auth.mode == "enforce" and self.auth.scheme.family in ("header", "basic")
 
     def key(self, arrived: Arrived, now: float) -> str | None:
         """The idempotency key that the request's signature vouches for, if it has one. Denied.

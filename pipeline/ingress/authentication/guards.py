@@ -14,12 +14,13 @@ from typing import Final, NamedTuple
 import structlog
 
 from pipeline.ingress import metrics
-from pipeline.ingress.authentication.addresses import Proxies
+from pipeline.ingress.authentication.addresses import Proxies, client_of
 from pipeline.ingress.authentication.arrived import Arrived, Denied
 from pipeline.ingress.authentication.echo import Answer, Echoed
 from pipeline.ingress.authentication.guard import Guard, Surroundings
 from pipeline.ingress.authentication.signed import addresses_of
-from pipeline.ingress.refusal import Refusal, unavailable
+from pipeline.ingress.authentication.wrong import WRONG_TRIES, Wrong, network_of
+from pipeline.ingress.refusal import Refusal, slow_down, unavailable
 from pipeline.ingress.short import Asked
 from pipeline.secrets.references import Secrets
 from pipeline.secrets.seal import Seals
@@ -28,7 +29,8 @@ from schemas.connector import Connector
 log = structlog.get_logger(__name__)
 
 AGAIN = 30.0  # seconds after which a guard is made anew where a secret is missing, or lies in a file
-QUIET = 60.0  # seconds between two lines about the same trouble of one connector in mode `log`
+QUIET = 60.0  # seconds between two lines about the same trouble of one connector
+GUESSABLE = 5  # so many times fewer wrong passwords of one address than wrong keys: people choose them
 
 
 class Proof(NamedTuple):
@@ -60,9 +62,12 @@ class Guards:
         known: Callable[[], Mapping[int, str]] | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
+        wrong_tries: float = WRONG_TRIES,
     ) -> None:
         self._secrets = secrets or Secrets(Seals(None), lambda account, name: None)
-        self._around = Surroundings(addresses_of(public_url), proxies or Proxies())
+        self.proxies = proxies or Proxies()
+        self._around = Surroundings(addresses_of(public_url), self.proxies)
+        self._wrong = Wrong("secret", wrong_tries / GUESSABLE, monotonic)
         self._known = known
         self._clock = clock
         self._monotonic = monotonic
@@ -76,7 +81,7 @@ class Guards:
         """
         guard = self._guard(connector)
         arrived = _arrived(request, body)
-        key = self._key(guard, arrived) if guard.watches else None
+        key = self._key(guard, request, arrived) if guard.watches else None
         if (answer := guard.asked_by_body(body)) is not None:
             raise Echoed(answer)
         return key
@@ -94,17 +99,28 @@ class Guards:
         except Denied:
             return Proof(guard.auth is None or guard.auth.mode != "enforce")
 
-    def _key(self, guard: Guard, arrived: Arrived) -> str | None:
+    def _key(self, guard: Guard, request: Asked, arrived: Arrived) -> str | None:
+        if self._wrong and guard.guessable and (wait := self._wrong.wait(self._who(guard, request))):
+            raise slow_down("too many requests from this address did not hold what this connector asks for", wait)
         try:
-            return guard.key(arrived, self._clock())
+            key = guard.key(arrived, self._clock())
         except Denied as denied:
             auth, connector = guard.auth, guard.connector
             mode = "enforce" if auth is None else auth.mode
             metrics.denied(connector.name, denied.reason, mode).inc()
+            self._note(connector, denied, mode)
             if mode != "enforce":
-                self._note(connector, denied)
                 return None
+            if guard.guessable and denied.reason == "mismatch":
+                self._wrong.spend(self._who(guard, request))
             raise _refusal(guard, denied) from denied
+        if self._wrong and guard.guessable:
+            self._wrong.forget(self._who(guard, request))
+        return key
+
+    def _who(self, guard: Guard, request: Asked) -> str:
+        """Whose tries count together: those of one address at one connector."""
+        return f"{network_of(client_of(request, self.proxies))} at connector {guard.connector.id}"
 
     def _guard(self, connector: Connector) -> Guard:
         guard, made = self._guards.get(connector.id, _NONE)
@@ -124,13 +140,14 @@ class Guards:
         """Whether to look for its secrets again."""
         return guard.ages and self._monotonic() - made >= AGAIN
 
-    def _note(self, connector: Connector, denied: Denied) -> None:
+    def _note(self, connector: Connector, denied: Denied, mode: str) -> None:
         """One line for the first, and then at most one a minute that says how many there were."""
         now = self._monotonic()
         noted = self._noted.setdefault((connector.id, denied.reason), _Noted(now - QUIET))
         noted.unsaid += 1
         if now - noted.at >= QUIET:
-            log.warning("would be refused", connector=connector.name, why=denied.reason, requests=noted.unsaid)
+            said = "refused" if mode == "enforce" else "would be refused"
+            log.warning(said, connector=connector.name, why=denied.reason, requests=noted.unsaid)
             noted.at, noted.unsaid = now, 0
 
 
