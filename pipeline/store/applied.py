@@ -12,14 +12,11 @@ from pipeline.store.behaviour import sync_of
 from pipeline.store.database import Collision, Connection
 from schemas.event import Event
 
+# The day of an event that has a row in the journal already, and is not here, is looked up when the next row is written.
 READ = """
-SELECT wanted.event_id, coalesce(d.day, a.day) AS day,
-    a.outcome, a.lead_id, a.call_id, a.activity_id, a.matched_by, a.changed,
+SELECT a.event_id, a.day, a.outcome, a.lead_id, a.call_id, a.activity_id, a.matched_by, a.changed,
     a.reason, a.revision, a.replay, a.lead_sync, a.activity_sync, a.decision
-FROM unnest($1::uuid[]) AS wanted (event_id)
-LEFT JOIN applied_event AS a USING (event_id)
-LEFT JOIN journal_day AS d USING (event_id)
-WHERE a.event_id IS NOT NULL OR d.event_id IS NOT NULL
+FROM unnest($1::uuid[]) AS wanted (event_id) JOIN applied_event AS a USING (event_id)
 """
 
 # A replay decides anew about an event that was dropped, and about no other.
@@ -89,9 +86,9 @@ class Applied(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is already known of some events: the results of those settled, and the days of journal rows.
+    """What is already known of some events: the results of those settled.
 
-    `dropped`: on which replay an event was dropped; a later one decides anew.
+    `dropped`: on which replay an event was dropped; a later one decides anew. `days`: the days of their journal rows.
     """
 
     results: dict[str, dict[str, Any]]
@@ -108,11 +105,10 @@ async def read(connection: Connection, ids: Sequence[str]) -> Known:
     known = Known({}, {}, {})
     for row in await connection.fetch(READ, ids):
         id = str(row["event_id"])
-        known.days[id] = row["day"]
-        if row["outcome"] is not None:
-            known.results[id] = _result(row)
-            if row["outcome"] == "dropped":
-                known.dropped[id] = row["replay"]
+        known.results[id] = _result(row)
+        if row["outcome"] == "dropped":
+            known.days[id] = row["day"]
+            known.dropped[id] = row["replay"]
     return known
 
 

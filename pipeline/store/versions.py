@@ -37,6 +37,9 @@ ORDER BY j.received_at DESC, j.event_id DESC LIMIT $5
 
 # Asked for each batch that reaches the records: hardly ever is there any. The ids must be a parameter as they are: made
 # of a text in the statement they would be made anew for every letter that waits.
+ANY_WAITING = """
+SELECT EXISTS (SELECT FROM dead_letter WHERE thing IS NOT NULL AND status = 'dead' AND decision IS NULL)
+"""
 WAITING = """
 SELECT id, event_id, thing, received_at FROM dead_letter
 WHERE thing = ANY ($1::uuid[]) AND status = 'dead' AND decision IS NULL
@@ -83,7 +86,7 @@ async def settle(database: Database, events: Iterable[str]) -> None:
     these each, the one that is second sees what the other one stored. Raises DatabaseUnavailable.
     """
     things = {thing for event in events if (thing := thing_of(event)) is not None}
-    if not things:
+    if not things or not await database.fetchval(ANY_WAITING):
         return
     if rows := await database.fetch(WAITING, list(things)):
         await database.execute(
