@@ -34,6 +34,16 @@ async def test_no_member_of_a_body_breaks_a_route(world: World) -> None:
     await all_of(world, (request for route in ROUTES for request in bodies(route, world.ours)))
 
 
+async def test_a_body_of_another_kind_is_415(world: World) -> None:
+    for route in (route for route in ROUTES if route.body is not None):
+        body = orjson.dumps(body_of(route, world.ours))
+        for more in ({"Content_Type": kind} for kind in ("text/plain", "application/xml", "", "nonsense")):
+            answer = await world.api.ask(route.method, path_of(route, world.ours), data=body, **more)
+            assert answer.status == 415, (route.name, more, answer)
+        packed = await world.api.ask(route.method, path_of(route, world.ours), data=body, Content_Encoding="gzip")
+        assert packed.status == 415, (route.name, packed)
+
+
 async def all_of(world: World, requests: Iterable[Request]) -> None:
     """Send them; AssertionError names each that was answered with a 5xx, or in another shape than errors have."""
     wrong: list[str] = []
