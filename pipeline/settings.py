@@ -7,6 +7,7 @@ with the nearest valid one.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -122,6 +123,24 @@ class Settings(Strict):
     def _known_broker(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("amqp://", "amqps://", "postgresql://", "postgres://")):
             raise ValueError("must start with amqp://, amqps:// or postgresql://")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str | None) -> str | None:
+        if value and not value.startswith(("postgresql://", "postgres://")):
+            raise ValueError("must start with postgresql://")
+        return value
+
+    @field_validator("database_url", "broker_url")
+    @classmethod
+    def _real_ports(cls, value: str | None) -> str | None:
+        """Of each host; what stands before the last @ is the user's."""
+        hosts = re.split(r"[/?]", (value or "").partition("://")[2].rpartition("@")[2])[0]
+        for host in hosts.split(","):
+            port = host.rpartition("]")[2].partition(":")[2]
+            if port and not (port.isdecimal() and 0 < int(port) <= 65535):
+                raise ValueError(f"the port {port!r} must be a number from 1 to 65535")
         return value
 
     @field_validator("secret_key")

@@ -233,7 +233,7 @@ async def _replay_one(
     from pipeline.operations import dead
 
     if (await dead.show(opened, actor, letter, unreadable=True))["unreadable"] is not None:
-        raise Failed(f"dead letter {letter} is no event that can be read; it can only be discarded")
+        raise Failed(f"dead letter {letter} could not be read as an event; it can only be discarded")
     await dead.replay_letter(opened, chain, actor, letter, from_stage, note)
     return 1
 

@@ -16,6 +16,7 @@ from pipeline.cli.session import Failed, clear_errors, loop_run, play
 from pipeline.daemon import heap
 
 if TYPE_CHECKING:
+    from pipeline.operations.check import Finding
     from pipeline.settings import Settings
     from pipeline.store.migrate import Migration
 
@@ -142,21 +143,47 @@ async def migrated(settings: Settings) -> list[Migration]:
 
 
 def check(json: AsJson = False) -> None:
-    """Tell what is wrong with the configuration, the database and the broker, and what to do about it."""
+    """Tell what is wrong with the settings, the database, the broker and the rest, and what to do about it.
+
+    Every part is named, also where another one is wrong. Exit code 1 if any is.
+    """
     from pipeline.cli import show
-    from pipeline.operations.check import Finding
-    from pipeline.operations.check import check as look
 
-    async def run(settings: Settings) -> list[Finding]:
-        return [finding async for finding in look(settings)]
-
-    findings = play(run)
+    findings = _looked_at()
     if json:
         show.as_json([finding._asdict() for finding in findings])
     else:
         for finding in findings:
-            print(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.what}: {finding.found}")
-            if not finding.ok:
+            sign = "ok  " if finding.ok else "    " if finding.skipped else "FAIL"
+            print(f"{sign}  {finding.what}: {finding.found}")
+            if not finding.ok and not finding.skipped:
                 print(f"      {finding.remedy}")
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
+
+
+def _looked_at() -> list[Finding]:
+    """What there is to find, beginning with the settings, without which nothing else can be looked at."""
+    from pipeline.daemon.embedded import EmbeddedError, with_database
+    from pipeline.operations import check
+    from pipeline.operations.check import Finding
+    from pipeline.settings import SettingsError, load
+
+    async def run(settings: Settings) -> list[Finding]:
+        return [finding async for finding in check.check(settings)]
+
+    with clear_errors():
+        try:
+            settings = load()
+        except SettingsError as error:
+            return [
+                Finding("settings", False, str(error), "correct it, in the environment or in LEADPIPE_CONFIG's file")
+            ]
+        found = [Finding("settings", True, "each is known and valid")]
+        try:
+            with with_database(settings) as opened:
+                return found + loop_run(run(opened))
+        except EmbeddedError as error:
+            remedy = "mend what it names, or set LEADPIPE_DATABASE_URL to a PostgreSQL of your own"
+            return [*found, check.folder(settings), Finding("database", False, str(error), remedy)]
+    raise AssertionError("unreachable")

@@ -10,8 +10,9 @@ from functools import partial
 from typing import TypeVar
 
 import structlog
-from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
+from pipeline.daemon.reach import BROKER, DATABASE, Server, server_of, trouble
 from pipeline.engine.consumer import Pace
 from pipeline.engine.frame import Bounds
 from pipeline.engine.outcome import Transient
@@ -21,7 +22,7 @@ from pipeline.engine.transport import Transport
 from pipeline.settings import Settings
 from pipeline.store.catalog import Catalog, Known
 from pipeline.store.database import Database
-from pipeline.store.migrate import caught_up
+from pipeline.store.migrate import SchemaBehind, caught_up
 from pipeline.tools import Tools
 from pipeline.transport import transport_for
 
@@ -66,6 +67,17 @@ def broker_url(settings: Settings) -> str:
     return settings.broker_url or str(settings.database_url)
 
 
+def database_at(settings: Settings) -> Server:
+    """Where the database is."""
+    return server_of(str(settings.database_url), DATABASE)
+
+
+def broker_at(settings: Settings) -> Server:
+    """Where the broker is."""
+    is_own = settings.broker_url is not None and settings.broker_url != settings.database_url
+    return server_of(broker_url(settings), BROKER if is_own else DATABASE)
+
+
 @asynccontextmanager
 async def opened(settings: Settings, *, needs_broker: bool = True, known: Known | None = None) -> AsyncIterator[Core]:
     """Open everything, and close it in the opposite order.
@@ -76,16 +88,16 @@ async def opened(settings: Settings, *, needs_broker: bool = True, known: Known 
     """
     topology = topology_of(settings)
     url, size, must = str(settings.database_url), settings.database_pool, known is None
-    database = await _patiently(lambda: Database.open(url, size=size, ask=must))
+    database = await _patiently(lambda: Database.open(url, size=size, ask=must), database_at(settings))
     try:
         catalog = Catalog(database)
         if known is None:
-            await _patiently(partial(_fresh, database, catalog))
+            await _patiently(partial(_fresh, database, catalog), database_at(settings))
         else:
             await _fresh_or_known(database, catalog, known)
         transport = transport_for(broker_url(settings), settings.broker_prefix)
         try:
-            opening = asyncio.create_task(_open_broker(transport, topology))
+            opening = asyncio.create_task(_open_broker(transport, topology, broker_at(settings)))
             await asyncio.wait({opening}, timeout=None if needs_broker else HEAD_START)
             if opening.done():
                 await opening
@@ -118,11 +130,11 @@ async def _fresh_or_known(database: Database, catalog: Catalog, known: Known) ->
         log.warning("beginning without the database", reason=str(error) or "no answer", connectors=len(catalog.names()))
 
 
-async def _open_broker(transport: Transport, topology: Topology) -> None:
+async def _open_broker(transport: Transport, topology: Topology, server: Server) -> None:
     """Connect, and make the queues exist."""
     try:
-        await _patiently(transport.open)
-        await _patiently(lambda: transport.declare(topology))
+        await _patiently(transport.open, server)
+        await _patiently(lambda: transport.declare(topology), server)
     except Exception as error:  # whatever it is: who began without the broker does not look here any more
         log.error("the broker cannot be used", error=f"{type(error).__name__}: {error}")
         raise
@@ -140,16 +152,25 @@ async def _keep_fresh(catalog: Catalog) -> None:
             log.exception("connectors could not be refreshed")
 
 
-async def _patiently(work: Callable[[], Awaitable[T]]) -> T:
+async def _patiently(work: Callable[[], Awaitable[T]], server: Server | None = None) -> T:
+    """Do it again until it works. While it does not, the log says what is wrong with the server, and what to do."""
+
     async def once() -> T:  # tenacity does not await what it cannot tell to be a coroutine function, such as a lambda
         return await work()
+
+    async def tell(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome is not None else None
+        if error is None:
+            return
+        if server is None or isinstance(error, SchemaBehind):
+            log.warning("waiting to start", reason=str(error))
+        else:
+            log.warning("waiting to start", reason=str(await trouble(server, error)))
 
     attempts = AsyncRetrying(
         retry=retry_if_exception_type(Transient),
         wait=wait_random_exponential(multiplier=0.2, max=5),
-        before_sleep=lambda state: log.warning(
-            "waiting to start", reason=str(state.outcome and state.outcome.exception())
-        ),
+        before_sleep=tell,
         reraise=True,
     )
     return await attempts(once)
