@@ -15,6 +15,7 @@ from pipeline.store import identity, leads, merging
 from pipeline.store.database import Connection, Database
 from pipeline.store.matching import HOLD, Key, keys_of
 from pipeline.store.where import Where
+from schemas.normal.time import utc_text
 
 State = Literal["open", "decided", "discarded", "superseded", "any"]
 
@@ -112,7 +113,7 @@ async def decide(
     if rows[id]["status"] != "dead":
         raise Undecidable(f"conflict {id} was {rows[id]['status']} without a decision")
     lead = await _chosen(connection, account, keys_told(rows[id]), use, merge, by)
-    at = datetime.now(UTC).isoformat(timespec="seconds")
+    at = utc_text(datetime.now(UTC).replace(microsecond=0))
     decision = {"conflict": id, "how": how, "lead": lead, "by": by, "at": at}
     await connection.execute(DECIDE, account, list(rows), decision)
     return decision

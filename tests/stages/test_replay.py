@@ -229,7 +229,7 @@ async def test_retry_of_what_was_sent_again_says_so(database: Database, chain: C
     event = died()
     [id] = await keep(database, event)
     await dead_letters.mark(database, [id], "replayed")
-    with pytest.raises(InUse, match="sent again already"):
+    with pytest.raises(InUse, match="was sent already"):
         await journal.retry(database, chain, ME, event.id)
 
 

@@ -66,7 +66,7 @@ async def test_there_is_no_way_out(database: Database, way_out: str) -> None:
 
 async def test_one_that_only_reads_cannot_write_even_for_show(database: Database) -> None:
     async with rehearsal(database, read_only=True) as trial:
-        with pytest.raises(Breach, match="promised"):
+        with pytest.raises(Breach, match="declares"):
             await trial.execute(ADD, "one")
         assert await names(trial) == ["default"]
     await database.execute(ADD, "two")
