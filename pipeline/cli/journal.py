@@ -25,6 +25,7 @@ from pipeline.cli.times import moment
 if TYPE_CHECKING:
     from pipeline.operations.access import Actor
     from pipeline.operations.chain import Chain
+    from pipeline.operations.journal import Which
     from pipeline.operations.outcomes import Outcomes
     from pipeline.store.database import Database
     from pipeline.store.journal import Page
@@ -46,47 +47,70 @@ BEHAVIOUR = {
 def list_(
     connector: OfConnector = None,
     outcome: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            "--outcome", help="created, updated, unchanged, dropped or failed.", autocompletion=complete.outcomes
+            "--outcome",
+            help="created, updated, unchanged, dropped or failed; give it again, or use commas, for several.",
+            autocompletion=complete.outcomes,
         ),
     ] = None,
-    search: Annotated[str | None, typer.Option("--search", help="An event's or lead's id, or a text.")] = None,
+    lead_source: Annotated[
+        str | None,
+        typer.Option(
+            "--lead-source", help="Only of this lead source: the connector's, or, where it has none, the lead's."
+        ),
+    ] = None,
+    search: Annotated[
+        str | None,
+        typer.Option(
+            "--search",
+            help="An event's or lead's id, a person's number or address however it was sent, or a text.",
+        ),
+    ] = None,
     since: Since = None,
     until: Until = None,
+    total: Annotated[bool, typer.Option("--total", help="Count all that match, too.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on: show each event as it ends, the earliest first, until Ctrl-C.")
+    ] = False,
     after: After = None,
     limit: Limit = DEFAULT_LIMIT,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
     """List events, the newest first."""
+    from pipeline.operations import journal
+
+    outcomes = [part.strip() for each in outcome or () for part in each.split(",")]
+    for each in outcomes:
+        if each not in journal.OUTCOMES:
+            raise typer.BadParameter(f"{each!r} is not an outcome; the outcomes are {', '.join(journal.OUTCOMES)}")
+    if follow and (after is not None or total):
+        raise typer.BadParameter("--follow goes on from now: leave out --after and --total")
+    which = journal.Which(connector, outcomes or None, lead_source, moment(since), moment(until), search)
+    if follow:
+        from pipeline.cli.follow import follow_journal
+
+        follow_journal(account, which, limit, json=json)
+    elif json:
+        from pipeline.api.routes.journal import list_events
+
+        query: dict[str, Any] = {"since": since, "until": until, "after": after, "limit": limit}
+        query |= {"connector": connector, "search": search, "lead_source": lead_source}
+        query |= {"outcome": outcomes or None, "total": "true" if total else None}
+        answer.print_route(account, list_events, query)
+    else:
+        _show_page(account, which, answer.page_after("journal", after), limit, total=total)
+
+
+def _show_page(account: str, which: Which, last: str | None, limit: int, *, total: bool) -> None:
     from pipeline.cli import show
     from pipeline.operations import journal
     from pipeline.operations.cursor import packed
 
-    if outcome is not None and outcome not in journal.OUTCOMES:
-        raise typer.BadParameter(f"{outcome!r} is not an outcome; the outcomes are {', '.join(journal.OUTCOMES)}")
-
     async def run(opened: Database, actor: Actor) -> Page:
-        return await journal.page(
-            opened,
-            actor,
-            connector=connector,
-            outcome=outcome,
-            since=moment(since),
-            until=moment(until),
-            search=search,
-            after=last,
-            limit=limit,
-        )
+        return await journal.page(opened, actor, **which._asdict(), after=last, limit=limit, total=total)
 
-    if json:
-        from pipeline.api.routes.journal import list_events
-
-        which = {"connector": connector, "outcome": outcome, "search": search, "since": since, "until": until}
-        answer.print_route(account, list_events, {**which, "after": after, "limit": limit})
-        return
-    last = answer.page_after("journal", after)
     page = in_account(account, run)
     show.lines(
         ("received UTC", "event", "outcome", "connector", "lead", "by"),
@@ -103,6 +127,8 @@ def list_(
         ),
         below=(row["reason"] for row in page.rows),
     )
+    if page.total is not None:
+        print(f"{page.total:,} in all")
     answer.more(page.next and packed("journal", page.next))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.operations import masked
 from pipeline.operations.access import Actor
@@ -14,11 +14,12 @@ from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
 from pipeline.operations.outcomes import Sent
 from pipeline.operations.replay import replay_one, start
 from pipeline.operations.runs import numbered
-from pipeline.operations.visible import visible
+from pipeline.operations.visible import Visible, visible
 from pipeline.store import dead_letters, journal, leads, versions
 from pipeline.store.database import Database
 from pipeline.store.ids import canonical
 from pipeline.store.journal import Filter, Page
+from pipeline.store.person import sought
 from schemas.event import Event
 
 FAILURE = (
@@ -38,19 +39,35 @@ FAILURE = (
 OUTCOMES = ("created", "updated", "unchanged", "dropped", "failed")
 
 
+class Which(NamedTuple):
+    """Which rows, as somebody asks for them."""
+
+    connector: str | None = None
+    outcome: str | Sequence[str] | None = None
+    lead_source: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    search: str | None = None
+
+
 async def page(
     database: Database,
     actor: Actor,
     *,
     connector: str | None = None,
-    outcome: str | None = None,
+    outcome: str | Sequence[str] | None = None,
+    lead_source: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
     search: str | None = None,
     after: str | None = None,
     limit: int = 50,
+    total: bool = False,
 ) -> Page:
     """The rows that the caller may see, the newest first, each with its connector's name.
+
+    `outcome`: one, or any of several. `total`: count all that match, too. A search for a person, by their number or
+    address, finds the events of their lead, and those whose request says it, however it is written.
 
     The id of a lead also finds the rows of those that were merged into it: they keep the ids that they were written
     with, and each of those shows the lead that it is now.
@@ -60,21 +77,36 @@ async def page(
     Raises NotFound (the connector), Forbidden (a search), Invalid (`after` is not what a page ended with).
     """
     seen = await visible(database, actor)
-    wanted = Filter(outcome=outcome, since=since, until=until, search=search, connectors=seen.ids)
     event = canonical((search or "").strip())
-    if search and event is None:
-        masked.need_people(actor, "a search for a text")
-    if event is not None and masked.sees_people(actor):
-        wanted = replace(wanted, merged=await leads.merged_into(database, actor.account, event))
-    if connector is not None:
-        wanted = replace(wanted, connector=seen.id_of(connector))
+    which = Which(connector, outcome, lead_source, since, until, search)
+    wanted = await filtered(database, actor, seen, which)
     try:
         found = await journal.page(database, actor.account, wanted, after, limit)
     except ValueError as error:
         rule = f"{after!r} is not the end of a page; take `next` of the page before"
         raise Invalid("the events are not listed", [Problem("after", rule, after)]) from error
     rows = [seen.named(row) for row in found.rows if masked.sees_people(actor) or event in (None, row["event_id"])]
-    return Page(masked.rows(actor, rows), found.next)
+    count = None
+    if total:
+        hidden = event is not None and not masked.sees_people(actor)  # they would learn how many events a lead has
+        count = len(rows) if hidden else await journal.count(database, actor.account, wanted)
+    return Page(masked.rows(actor, rows), found.next, count)
+
+
+async def filtered(database: Database, actor: Actor, seen: Visible, which: Which) -> Filter:
+    """The filter as the store takes it, of what the caller may see. Raises NotFound (the connector), Forbidden."""
+    outcomes = (which.outcome,) if isinstance(which.outcome, str) else which.outcome or ()
+    wanted = Filter(outcomes=outcomes, since=which.since, until=which.until, search=which.search, connectors=seen.ids)
+    event = canonical((which.search or "").strip())
+    if which.search and event is None:
+        masked.need_people(actor, "a search for a text")
+        wanted = replace(wanted, sought=await sought(database, actor.account, which.search))
+    if which.lead_source is not None:
+        masked.need_people(actor, "a search for a lead source")
+        wanted = replace(wanted, lead_source=which.lead_source)
+    if event is not None and masked.sees_people(actor):
+        wanted = replace(wanted, merged=await leads.merged_into(database, actor.account, event))
+    return wanted if which.connector is None else replace(wanted, connector=seen.id_of(which.connector))
 
 
 async def show(database: Database, actor: Actor, event: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import orjson
 
 from pipeline.store.database import Database
 from pipeline.store.ids import canonical
+from pipeline.store.person import BETWEEN, FOREIGN, Sought
 from pipeline.store.where import Where
 
 MARGIN = timedelta(days=1)  # a row's day can be that of an earlier arrival than its received_at
@@ -39,29 +40,56 @@ FROM place JOIN journal AS j ON j.day = place.day AND j.event_id = place.event_i
 """
 
 
+# Rows of a person: their leads', and those whose request says a text or a number, with whatever stands between its
+# digits. Few of a person's events say them in one way, so no index helps but that of the rows by time.
+OF_PERSON = """
+(lead_id = ANY ({}::uuid[])
+    OR EXISTS (SELECT FROM unnest({}::text[]) AS text WHERE strpos(lower(concat(request, ' ', reason)), text) > 0)
+    OR EXISTS (
+        SELECT FROM unnest({}::text[]) AS number
+        WHERE strpos(translate(replace(request, '%20', ''), {}, {}), number) > 0
+    ))
+"""
+DIGITS = (FOREIGN + BETWEEN, "0123456789" * (len(FOREIGN) // 10))  # what is read as which digit; the rest is left out
+
+OF_SOURCE = """
+(connector_id IN (SELECT id FROM connector WHERE account_id = {} AND lower(btrim(settings ->> 'lead_source')) = {})
+    OR (connector_id IN (SELECT id FROM connector WHERE account_id = {} AND settings ->> 'lead_source' IS NULL)
+        AND EXISTS (
+            SELECT FROM lead WHERE lead.id = journal.lead_id AND lower(btrim(lead.fields ->> 'lead_source')) = {}
+        )))
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which rows to list. `search`: the id of an event or a lead, else a text in the request or the reason.
 
     `merged`: the leads that were merged into the one whose id is searched for; their rows keep their ids.
+    `sought`: the same search, as `pipeline.store.person` reads it.
     `connectors`: of these alone, for someone who may see no others.
+    `outcomes`: any of these. `lead_source`: that of the connector, or, where the connector has none, of the lead.
     """
 
     connector: int | None = None
     connectors: Sequence[int] | None = None
     outcome: str | None = None
+    outcomes: Sequence[str] = ()
     since: datetime | None = None
     until: datetime | None = None
     search: str | None = None
     merged: Sequence[str] = ()
+    sought: Sought | None = None
+    lead_source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some rows, the newest first, and where the next page begins; None: there is none."""
+    """Some rows, the newest first, and where the next page begins; None: there is none. `total`: if it was counted."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     next: str | None = None
+    total: int | None = None
 
 
 async def page(
@@ -88,6 +116,31 @@ def _place(after: str) -> tuple[datetime, str]:
     if id is None or at.tzinfo is None or not 1 < at.year < 9999:  # its ends are no times in another zone
         raise ValueError(f"no page ended with {after!r}")
     return at, id
+
+
+async def count(database: Database, account: int, wanted: Filter = Filter()) -> int:
+    """How many rows a filter lets through."""
+    where = _where(account, wanted)
+    return int(await database.fetchval(f"SELECT count(*) FROM journal WHERE {where}", *where.values))
+
+
+async def now(database: Database) -> datetime:
+    """The database's time."""
+    found: datetime = await database.fetchval("SELECT now()")
+    return found
+
+
+async def changed(
+    database: Database, account: int, wanted: Filter, since: datetime, limit: int = 5_000
+) -> list[dict[str, Any]]:
+    """Rows that were written or changed after a time, the earliest first; by the index journal_finished."""
+    where = _where(account, wanted)
+    where.add("finished_at > {}", since)
+    most = where.place(limit)
+    rows = await database.fetch(
+        f"SELECT {SHORT} FROM journal WHERE {where} ORDER BY finished_at, event_id LIMIT {most}", *where.values
+    )
+    return [_shown(row) for row in rows]
 
 
 async def show(database: Database, account: int, event: str) -> dict[str, Any] | None:
@@ -134,10 +187,10 @@ def _where(account: int, wanted: Filter) -> Where:
         where.add("connector_id = {}", wanted.connector)
     if wanted.connectors is not None:
         where.add("connector_id = ANY ({}::bigint[])", list(wanted.connectors))
-    if wanted.outcome == "failed":
-        where.add("outcome = 'failed'")  # spelled out for the partial index
-    elif wanted.outcome is not None:
-        where.add("outcome = {}", wanted.outcome)
+    _add_outcomes(where, {*wanted.outcomes, *({wanted.outcome} - {None})})
+    if wanted.lead_source is not None:
+        source = wanted.lead_source.strip().lower()
+        where.add(OF_SOURCE, account, source, account, source)
     if wanted.since is not None:
         where.add("received_at >= {} AND day >= {}", wanted.since, (wanted.since - MARGIN).date())
     if wanted.until is not None:
@@ -145,9 +198,21 @@ def _where(account: int, wanted: Filter) -> Where:
     if wanted.search:
         if id := canonical(wanted.search.strip()):
             where.add("(event_id = {} OR lead_id = ANY ({}::uuid[]))", id, [id, *wanted.merged])
-        else:
+        elif wanted.sought is None:
             where.add("strpos(lower(concat(request, ' ', reason)), lower({})) > 0", wanted.search)
+        else:
+            found = wanted.sought
+            where.add(OF_PERSON, list(found.leads), list(found.texts), list(found.numbers), DIGITS[0], DIGITS[1])
     return where
+
+
+def _add_outcomes(where: Where, outcomes: set[Any]) -> None:
+    if outcomes == {"failed"}:
+        where.add("outcome = 'failed'")  # spelled out for its partial index, journal_failed
+    elif outcomes:
+        if outcomes <= {"failed", "dropped"}:
+            where.add("outcome IN ('failed', 'dropped')")  # likewise: journal_unsettled
+        where.add("outcome = ANY ({}::text[])", sorted(outcomes))
 
 
 def _shown(row: Any) -> dict[str, Any]:

@@ -55,6 +55,8 @@ WHERE l.id IN (SELECT lead_id FROM identity_key WHERE account_id = $1 AND value 
 ORDER BY l.created_at DESC, l.id DESC LIMIT $3
 """
 
+KEYED = "SELECT DISTINCT lead_id FROM identity_key WHERE account_id = $1 AND value = ANY ($2::text[]) LIMIT 100"
+
 COUNTRIES = """
 SELECT DISTINCT settings ->> 'default_country' AS country FROM connector
 WHERE account_id = $1 AND settings ? 'default_country'
@@ -144,7 +146,7 @@ async def find(
     sent, query = query.strip(), " ".join(query.split())
     if lead := await _row(database, account, query):
         return [] if after else [_shown(lead)]
-    keys = [*await _as_keys(database, account, query), sent, folded(sent)] if query else []
+    keys = [*await keys_of(database, account, query), sent, folded(sent)] if query else []
     if keys and (rows := await database.fetch(BY_KEY, account, keys, limit, after)):
         return [_shown(row) for row in rows]
     if after and keys and await database.fetch(BY_KEY, account, keys, 1, None):
@@ -192,7 +194,16 @@ async def _row(database: Database, account: int, id: str) -> Any:
     return await database.fetchrow("SELECT * FROM lead WHERE account_id = $1 AND id = $2", account, survivor)
 
 
-async def _as_keys(database: Database, account: int, query: str) -> list[str]:
+async def keyed(database: Database, account: int, keys: Sequence[str]) -> list[str]:
+    """The ids of leads that have one of these keys, and of those that were merged into them."""
+    rows = await database.fetch(KEYED, account, list(keys))
+    found = [str(row["lead_id"]) for row in rows]
+    for lead in tuple(found):
+        found += await merged_into(database, account, lead)
+    return found
+
+
+async def keys_of(database: Database, account: int, query: str) -> list[str]:
     """What the query may be as a key in normal form."""
     digits = "".join(character for character in query if character.isdigit())
     if not digits:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, computed_field
+from pydantic import Field, SerializerFunctionWrapHandler, computed_field, model_serializer
 
 from pipeline.api.call import Call
 from pipeline.api.ended import EndedShown, Waited, noted, told
 from pipeline.api.listing import FORMER, After, Limit, Moment, Page, Shown, SyncShown
-from pipeline.api.route import Table, Uuid
+from pipeline.api.route import Several, Table, Uuid
 from pipeline.api.routes.dead import Status
 from pipeline.operations import journal
 from pipeline.operations.cursor import packed
@@ -101,15 +101,40 @@ class WholeEventShown(EventShown):
 class EventPage(Page[EventShown]):
     """Events, the newest first."""
 
+    total: int | None = Field(default=None, description="how many match in all; only where `total` asks for it")
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> Any:
+        """Where nobody asked for the total nothing is said of it."""
+        return {name: value for name, value in handler(self).items() if name != "total" or value is not None}
+
 
 class EventFilter(Strict):
     """Which events."""
 
     connector: str | None = Field(default=None, max_length=100, description="a connector's name, or its id")
-    outcome: Outcome | None = Field(default=None, description="what became of it")
+    outcome: Annotated[
+        list[Outcome] | None,
+        Several(),
+        Field(
+            max_length=20,
+            description="what became of it; any of several: the parameter again and again, or commas between them",
+        ),
+    ] = None
+    lead_source: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        description="the lead source of the connector, or, where the connector has none, of the lead",
+    )
+    total: Literal["true", "false"] = Field(default="false", description="whether to count all that match")
     since: Moment | None = None
     until: Moment | None = None
-    search: str | None = Field(default=None, max_length=200, description="an event's or lead's id, or a text")
+    search: str | None = Field(
+        default=None,
+        max_length=200,
+        description="an event's or lead's id, a person's number or address however it was sent, or a text",
+    )
     after: Annotated[str | None, After("journal")] = None
     limit: Limit = 50
 
@@ -131,6 +156,8 @@ async def list_events(call: Call, query: EventFilter) -> EventPage:
         call.actor,
         connector=query.connector,
         outcome=query.outcome,
+        lead_source=query.lead_source,
+        total=query.total == "true",
         since=query.since,
         until=query.until,
         search=query.search,
@@ -140,6 +167,7 @@ async def list_events(call: Call, query: EventFilter) -> EventPage:
     return EventPage(
         items=[EventShown(**row) for row in found.rows],
         next=None if found.next is None else packed("journal", found.next),
+        total=found.total,
     )
 
 
