@@ -106,6 +106,21 @@ def disable(name: ConnectorName, note: Note = None, account: Account = DEFAULT_A
 
 
 @app.command()
+def rename(
+    name: ConnectorName,
+    new: Annotated[str, typer.Argument(help="The new name.")],
+    note: Note = None,
+    account: Account = DEFAULT_ACCOUNT,
+) -> None:
+    """Give a connector another name. Its id, its URLs, its journal and its revisions stay."""
+    from pipeline.operations import connectors
+
+    by = author(note)
+    in_account(account, lambda opened, actor: connectors.rename(opened, actor.account, name, new, by))
+    print(f"renamed {name} to {new}")
+
+
+@app.command()
 def remove(
     name: ConnectorName,
     account: Account = DEFAULT_ACCOUNT,

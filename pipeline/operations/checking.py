@@ -10,6 +10,7 @@ from schemas.checking import parse, problems
 from schemas.connector import Connector
 from schemas.fields import RecordFields
 from schemas.key_source import made_up
+from schemas.names import DIGITS_ALONE
 from schemas.presets import UnknownPreset, preset
 from schemas.problem import MOST, BadSettings
 from schemas.problem import Problem as PlacedProblem
@@ -26,11 +27,17 @@ def problems_of(settings: ConnectorSettings, fields: RecordFields) -> list[Probl
 
 
 def standing_problems(connector: Connector) -> list[Problem]:
-    """What a connector in force was saved with and could not be saved with any more: rows that make up what identifies.
+    """What a connector in force was saved with and could not be set up with any more.
 
-    Such a row fills its field, and what it writes identifies nobody.
+    A name of digits alone, which calls read as an id; rows that make up what identifies: such a row fills its field,
+    and what it writes identifies nobody.
     """
-    return [Problem(each.place, each.message, each.value) for each in made_up(connector)]
+    name = connector.settings.name
+    named = [Problem("name", f"{DIGITS_ALONE}; rename it: leadpipe connector rename {name} NAME", name)]
+    return [
+        *(named if name.isdecimal() else []),
+        *(Problem(each.place, each.message, each.value) for each in made_up(connector)),
+    ]
 
 
 def checked(document: Mapping[str, Any], fields: RecordFields) -> tuple[ConnectorSettings | None, list[Problem]]:

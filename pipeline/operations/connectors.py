@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -11,16 +12,17 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.operations.checking import checked, problems_of
-from pipeline.operations.errors import Invalid, NotFound, Problem
+from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
 from pipeline.settings import Settings
-from pipeline.store import connectors, fields, people
+from pipeline.store import connectors, fields, people, renaming
 from pipeline.store.connectors import NOBODY, Author
 from pipeline.store.database import Database
 from schemas.connector import Connector
 from schemas.joined import with_declared
+from schemas.names import DIGITS_ALONE
 from schemas.presets import preset
 from schemas.problem import of_model
-from schemas.settings import ConnectorSettings
+from schemas.settings import CONNECTOR_NAME, ConnectorSettings
 from schemas.standard import STANDARD
 
 LARGEST = 2**63 - 1  # of the whole numbers that JSON and the store carry unharmed
@@ -130,6 +132,22 @@ async def switch(database: Database, account: int, name: str, enabled: bool, aut
     note = author.note or ("enabled" if enabled else "disabled")
     if not await connectors.enable(database, account, name, enabled, replace(author, note=note)):
         raise NotFound(f"no connector {name!r}; `leadpipe connector list` lists the connectors")
+
+
+async def rename(database: Database, account: int, name: str, new: str, author: Author = NOBODY) -> None:
+    """Give a connector another name; its id, its URLs, its journal and its revisions stay.
+
+    Raises NotFound, Invalid (no name of a connector), InUse (another connector has it).
+    """
+    if not re.fullmatch(CONNECTOR_NAME, new) or new.isdecimal():
+        rule = DIGITS_ALONE if new.isdecimal() else "takes lower-case letters, digits and hyphens, at most 63"
+        raise Invalid("the connector keeps its name", [Problem("name", rule, new)])
+    by = replace(author, note=author.note or f"renamed from {name}")
+    match await renaming.rename(database, account, name, new, by):
+        case "gone":
+            raise NotFound(f"no connector {name!r}; `leadpipe connector list` lists the connectors")
+        case "taken":
+            raise InUse(f"the name {new!r} is taken")
 
 
 async def remove(database: Database, account: int, name: str, expected: Collection[str] | None = None) -> None:

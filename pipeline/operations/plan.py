@@ -27,6 +27,7 @@ from pipeline.store.connectors import NOBODY, Applied, Author, Expected, Moved
 from pipeline.store.database import Database
 from schemas.fields import Field, Fields, RecordFields
 from schemas.joined import with_fields
+from schemas.names import DIGITS_ALONE
 from schemas.problem import BadSettings
 from schemas.settings import MOST_FIELDS, ConnectorSettings
 
@@ -111,6 +112,9 @@ async def plan(database: Database, account: int, wanted: Sequence[Wish], *, prun
     for wish, (settings, problems) in zip(wanted, judged, strict=True):
         if settings is not None and names[settings.name] > 1:
             problems = [*problems, Problem("name", "another file has the same name", settings.name)]
+        name = _name(wish.document or {}) if settings is None else settings.name
+        if name is not None and name.isdecimal() and name not in stored:  # what is there may be saved, and is told
+            problems = [*problems, Problem("name", DIGITS_ALONE, name)]
         if settings is not None:
             problems = [*problems, *await secrets.missing(database, account, settings)]
             problems += await people_problems(database, account, settings, there)

@@ -58,7 +58,8 @@ async def restore(database: Database, account: int, name: str, revision: int, au
     """Save an old revision's settings as a new revision. Raises NotFound; Invalid if they do not fit any more."""
     wanted = _one(await revisions(database, account, name), name, revision)
     note = author.note or f"restored revision {revision}"
-    _, applied = await plan.save(database, account, parsed(wanted.settings), replace(author, note=note))
+    settings = parsed({**wanted.settings, "name": name})  # it may have been renamed since
+    _, applied = await plan.save(database, account, settings, replace(author, note=note))
     return applied
 
 

@@ -12,6 +12,7 @@ from pipeline.store import accounts, users
 from pipeline.store.database import Database
 from pipeline.store.text import storable
 from schemas.access import Role, UserField, mailbox
+from schemas.names import DIGITS_ALONE
 
 MOST_FIELDS = 100  # of one account's users
 
@@ -107,6 +108,8 @@ async def create_account(database: Database, name: str) -> dict[str, Any]:
     if not name.strip() or not name.isprintable():
         rule = "must have at least one character, and none that cannot be printed"
         raise Invalid("no account is made", [Problem("name", rule, name)])
+    if name.strip().isdecimal():
+        raise Invalid("no account is made", [Problem("name", DIGITS_ALONE, name)])
     id = await accounts.add(database, name)
     row = None if id is None else await accounts.get(database, id)
     if row is None:

@@ -238,7 +238,7 @@ async def apply_all(
         for settings in wanted:
             fields = await _bring(connection, account, settings, fields)
         for name in sorted({*removed, *(settings.name for settings in wanted)}):
-            row = await _locked(connection, account, name)  # in one order everywhere, so that nobody waits in a circle
+            row = await locked(connection, account, name)  # in one order everywhere, so that nobody waits in a circle
             if expected is not None and name in expected:
                 await _check(connection, name, row, expected[name])
         for name in removed:
@@ -279,7 +279,7 @@ async def enable(database: Database, account: int, name: str, enabled: bool, aut
     """Switch a connector on or off; False if there is none of this name."""
 
     async def work(connection: Connection) -> bool:
-        row = await _locked(connection, account, name)
+        row = await locked(connection, account, name)
         if row is None:
             return False
         settings = ConnectorSettings(**{**row["settings"], "enabled": enabled})
@@ -298,7 +298,7 @@ async def remove(database: Database, account: int, name: str, expected: Collecti
 
 
 async def _remove(account: int, name: str, connection: Connection, expected: Collection[str] | None = None) -> bool:
-    row = await _locked(connection, account, name)
+    row = await locked(connection, account, name)
     if row is None:
         return False
     if expected is not None:
@@ -312,7 +312,7 @@ async def _apply(
     account: int, settings: ConnectorSettings, author: Author, connection: Connection, alike: Alike = eq
 ) -> Applied:
     stored = settings.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    old = await _locked(connection, account, settings.name)
+    old = await locked(connection, account, settings.name)
     if old is not None and _same(old["settings"], settings, alike):
         return Applied(old["id"], old["revision"], "unchanged", await tokens.newest(connection, old["id"]))
     row = await connection.fetchrow(UPSERT, account, settings.name, settings.preset, stored, settings.enabled)
@@ -343,7 +343,7 @@ def _same(stored: dict[str, Any], settings: ConnectorSettings, alike: Alike) -> 
         return False
 
 
-async def _locked(connection: Connection, account: int, name: str) -> Any:
+async def locked(connection: Connection, account: int, name: str) -> Any:
     """The row of this name, or None; nobody else applies this name until the transaction ends."""
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 7))", f"connector {account} {name}")
     return await connection.fetchrow(

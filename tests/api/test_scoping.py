@@ -49,6 +49,7 @@ BODIES: dict[str, Callable[[Stock], Any]] = {
     "replace_connector": lambda has: settings_of(has.connector, access=OPEN),
     "patch_connector": lambda has: {"enabled": True},
     "restore_revision": lambda has: {"revision": 1},
+    "rename_connector": lambda has: {"name": has.connector},
     "rotate_url": lambda has: {"keep_s": 60},
     "try_connector": lambda has: {"document": {"name": "A", "phone": "+919822012399"}},
     "compare_connector": lambda has: {"draft": settings_of("new-one")},

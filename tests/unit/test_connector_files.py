@@ -167,6 +167,10 @@ def test_revisions_say_who_and_why_and_come_back(environment: dict[str, str], fo
     run(environment, "remove", "acme", "--yes")
     told = run(environment, "restore", "acme", "2")
     assert "revision 2 of acme restored as revision 1" in told  # another connector, with a history of its own
+    assert run(environment, "rename", "acme", "acme-in") == "renamed acme to acme-in\n"
+    assert json.loads(run(environment, "revisions", "acme-in", "--json"))["items"][0]["note"] == "renamed from acme"
+    assert "digits alone" in run(environment, "rename", "acme-in", "148", code=2)
+    run(environment, "rename", "acme", "other", code=1)
 
 
 def test_rows_are_put_in_and_taken_out_by_command_and_in_an_editor(

@@ -10,7 +10,18 @@ from pydantic import Field, PlainValidator, computed_field
 
 from pipeline.api.answer import ProblemShown, problem
 from pipeline.api.call import Call
-from pipeline.api.connector import EXAMPLE, MOST_NOTED, ConnectorShown, Difference, Given, Saved, author, row_of, saved
+from pipeline.api.connector import (
+    EXAMPLE,
+    MOST_NOTED,
+    ConnectorShown,
+    Difference,
+    Given,
+    Note,
+    Saved,
+    author,
+    row_of,
+    saved,
+)
 from pipeline.api.draft import Draft, Judged, settings_of, wish_of
 from pipeline.api.listing import FORMER, After, Limit, Moment, Page, Shown, SyncShown, next_page
 from pipeline.api.route import JSON, MERGE_PATCH, ONE, SOON, Table
@@ -23,7 +34,7 @@ from pipeline.operations.visible import is_new, may_save, named, visible
 from pipeline.operations.warnings import warnings_of
 from pipeline.store import connectors as store
 from schemas.access import Scope
-from schemas.settings import ConnectorSettings
+from schemas.settings import CONNECTOR_NAME, ConnectorSettings
 from schemas.strict import Strict
 
 api = Table()
@@ -121,6 +132,13 @@ class Patched(ConnectorShown):
     differences: list[Difference]
     new_fields: list[str] = Field(description="lead fields that the account lacked and that were made")
     warnings: list[ProblemShown] = Field(description="what is saved, and does less than it says, or nothing")
+
+
+class Renaming(Strict):
+    """Another name."""
+
+    name: str = Field(pattern=CONNECTOR_NAME, description="lower-case letters, digits and hyphens; not digits alone")
+    note: Note = None
 
 
 class Verdict(Shown):
@@ -302,6 +320,21 @@ async def patch_connector(call: Call, connector: Given, body: Changes) -> Patche
         new_fields=list(entry.new_fields),
         warnings=[problem(each) for each in entry.warnings],
     )
+
+
+@api.route(
+    "POST",
+    "/connectors/{connector}/rename",
+    scope=Scope.CONNECTORS_WRITE,
+    tag=TAG,
+    errors=[409],
+    example={"name": "website-leads"},
+)
+async def rename_connector(call: Call, connector: Given, body: Renaming) -> ConnectorShown:
+    """Give a connector another name: its id, its URLs, its journal and its revisions stay."""
+    name = await named(call.database, call.actor, connector)
+    await connectors.rename(call.database, call.account, name, body.name, author(call, body.note))
+    return ConnectorShown(**await row_of(call, body.name))
 
 
 @api.route("DELETE", "/connectors/{connector}", scope=Scope.CONNECTORS_WRITE, tag=TAG, errors=[412])

@@ -95,6 +95,6 @@ async def restore_revision(call: Call, connector: Given, body: Restored) -> Conn
     """Save an old revision's settings as a new revision."""
     name = await named(call.database, call.actor, connector)
     old = await revisions.revision(call.database, call.account, name, body.revision)
-    await may_save(call.database, call.actor, [connectors.parsed(old.settings)])
+    await may_save(call.database, call.actor, [connectors.parsed({**old.settings, "name": name})])
     await revisions.restore(call.database, call.account, name, body.revision, author(call, body.note))
     return ConnectorShown(**await row_of(call, name))
