@@ -25,6 +25,7 @@ NOT_FOUND: dict[str, tuple[str, ...]] = {
     "connector show": ("nope",),
     "connector enable": ("nope",),
     "connector disable": ("nope",),
+    "connector set": ("nope", "default_country=IN"),
     "connector rename": ("nope", "other"),
     "connector remove": ("nope", "--yes"),
     "connector url": ("nope",),

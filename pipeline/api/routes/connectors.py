@@ -328,7 +328,7 @@ async def patch_connector(call: Call, connector: Given, body: Changes) -> Patche
     scope=Scope.CONNECTORS_WRITE,
     tag=TAG,
     errors=[409],
-    example={"name": "website-leads"},
+    example={"name": "website-leads-india"},
 )
 async def rename_connector(call: Call, connector: Given, body: Renaming) -> ConnectorShown:
     """Give a connector another name: its id, its URLs, its journal and its revisions stay."""
