@@ -24,7 +24,7 @@ from tests.support.until import PROCESSES, until, until_blocking
 
 NUMBERS = count(1)
 BUDGET = '[[map]]\nto = "lead.budget"\nfrom = "budget"\n'
-HEAD = 'preset = "generic-json"\ndefault_country = "IN"\n'
+HEAD = 'preset = "generic-json"\ndefault_country = "IN"\nreply = { outcome = "full" }\n'
 FIELD = '[[fields]]\nname = "budget"\nlabel = "Budget"\ntype = "number"\n'
 
 

@@ -146,7 +146,7 @@ class Guards:
         noted = self._noted.setdefault((connector.id, denied.reason), _Noted(now - QUIET))
         noted.unsaid += 1
         if now - noted.at >= QUIET:
-            said = "refused" if mode == "enforce" else "would be refused"
+            said = "senders were refused" if mode == "enforce" else "would be refused"
             log.warning(said, connector=connector.name, why=denied.reason, requests=noted.unsaid)
             noted.at, noted.unsaid = now, 0
 
