@@ -13,7 +13,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from pipeline.api.call import Call
 from pipeline.api.listing import Shown
-from pipeline.operations import outcomes
+from pipeline.operations import masked, outcomes
 from pipeline.operations.errors import Busy
 from pipeline.operations.outcomes import Outcomes, Sent
 from schemas.strict import Strict
@@ -96,7 +96,9 @@ async def told(call: Call, note: Sent, query: Waited) -> dict[str, Any]:
     """How they ended, as members of EndedShown; nothing where nobody waits."""
     if query.wait is None:
         return {}
-    return members(await outcomes.wait(call.database, call.chain, note, timeout=query.wait))
+    found = members(await outcomes.wait(call.database, call.chain, note, timeout=query.wait))
+    failures = [FailedAgain(**masked.row(call.actor, each.model_dump())) for each in found["failures"]]
+    return {**found, "failures": failures}
 
 
 def members(found: Outcomes) -> dict[str, Any]:

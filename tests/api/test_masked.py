@@ -189,3 +189,26 @@ async def test_what_the_door_says_of_a_body_may_quote_it(world: World) -> None:
     for way in (f"/refused/{id}/send", "/refused/send"):
         answer = await api.ask("POST", way, None if way[9:] != "send" else {"ids": [id]}, key=key)
         assert "Asha" not in answer.text, answer
+
+
+async def test_a_rule_is_told_up_to_where_it_quotes_a_value(world: World) -> None:
+    """A dependent dropdown's rule names the parent's value, which a source sent."""
+    api, has = world.api, world.ours
+    await api.done(
+        "POST", "/fields/lead", {"name": "zone", "label": "Z", "type": "dropdown", "options": ["Rao's", "B"]}
+    )
+    area = {"name": "area", "label": "A", "type": "dependent_dropdown", "parent": "zone"}
+    await api.done("POST", "/fields/lead", {**area, "options_by_parent": {"Rao's": ["North"], "B": ["South"]}})
+    rows = [{"from": name, "to": f"lead.{name}"} for name in ("zone", "area")]
+    connector = await saved(api, api.ours, has.connector, access=OPEN, map=rows, fields=[])
+    sent = {"event_id": "z", "phone": "+919822054321", "zone": "Rao's", "area": "South"}
+    [event] = await through(api, connector, [sent])
+    key = await without(world, "operator")
+    [letter] = [each for each in (await api.done("GET", "/dead-letters"))["items"] if each["event_id"] == event]
+    assert "Rao's" in letter["rule"]
+    for path in ("/dead-letters", "/dead-letters/groups", f"/dead-letters/{letter['id']}", f"/journal/{event}"):
+        assert "Rao" not in (await api.ask("GET", path, key=key)).text, path
+    [hidden] = [
+        each for each in (await api.done("GET", "/dead-letters", key=key))["items"] if each["event_id"] == event
+    ]
+    assert hidden["field"] == "lead.area" and hidden["rule"].startswith("with zone")
