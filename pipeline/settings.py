@@ -176,7 +176,12 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
 
 def public_url(settings: Settings) -> str:
     """How producers reach the ingress, without a slash at its end."""
-    return (settings.public_url or f"http://{settings.http_host}:{settings.http_port}").rstrip("/")
+    return (settings.public_url or f"http://{address(settings.http_host, settings.http_port)}").rstrip("/")
+
+
+def address(host: str, port: int) -> str:
+    """Host and port as they stand in a URL: an IPv6 address in brackets (RFC 3986, section 3.2.2)."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _from_file(name: str | None) -> dict[str, Any]:

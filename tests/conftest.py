@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -23,6 +24,7 @@ TEST = 120.0  # seconds, more than one of those that ask for `same_day` takes
 OURS = ("LEADPIPE_", "PG", "RABBITMQ_", "ERL_", "PROMETHEUS_")  # what the caller's own installations are told by
 KEPT = "LEADPIPE_TEST_AMQP_URL"
 TERMINAL = ("COLUMNS", "LINES", "FORCE_COLOR", "PY_COLORS", "CLICOLOR_FORCE", "NO_COLOR", "GITHUB_ACTIONS")
+HOMES = ("XDG_STATE_HOME", "XDG_DATA_HOME")
 LONGEST_FIRST = ("chaos", "acceptance", "contract", "api", "stages", "presets", "unit")  # folders
 
 
@@ -34,6 +36,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"  # where all that is tried listens
     _steady_examples(config)
     if "PYTEST_XDIST_WORKER" not in os.environ:  # those inherit it
+        for variable in HOMES:  # no test finds the installations of whoever runs it
+            os.environ[variable] = home = tempfile.mkdtemp(prefix="leadpipe-home-")
+            config.add_cleanup(partial(shutil.rmtree, home, ignore_errors=True))
         mold = tempfile.mkdtemp(prefix="leadpipe-mold-")
         os.environ[MOLD] = mold
         config.add_cleanup(lambda: shutil.rmtree(mold, ignore_errors=True))

@@ -134,9 +134,9 @@ def _private(load: Load, tell: Progress, broker: Broker, url: str | None) -> Run
 
 def _running(load: Load, tell: Progress) -> Run:
     from pipeline.daemon.embedded import with_database
-    from pipeline.settings import load as settings_in_force
+    from pipeline.daemon.whereabouts import in_force
 
-    with with_database(settings_in_force()) as settings:
+    with with_database(in_force()) as settings:
         return _played(lambda: _measured(settings, load, None, tell))
 
 

@@ -18,7 +18,7 @@ from pipeline.operations import connectors as operations
 from pipeline.operations.audit import audit
 from pipeline.operations.check import shown
 from pipeline.operations.send import read, send
-from pipeline.settings import Settings
+from pipeline.settings import Settings, address
 from pipeline.store import accounts, connectors, journal, leads
 from pipeline.store.connectors import Author
 from pipeline.store.database import Database
@@ -98,7 +98,7 @@ async def _is_edited(database: Database, account: int, wanted: ConnectorSettings
 
 async def _ready(settings: Settings, log: Path, stop: asyncio.Event) -> bool:
     """Wait for the door to open; False if asked to stop before."""
-    url = f"http://{settings.http_host}:{settings.http_port}/readyz"
+    url = f"http://{address(settings.http_host, settings.http_port)}/readyz"
     deadline = asyncio.get_running_loop().time() + WAIT
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
         while not stop.is_set():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,10 +12,11 @@ import typer
 
 from pipeline.cli import complete, stage_names
 from pipeline.cli.options import AsJson
-from pipeline.cli.session import Failed, clear_errors, loop_run, play
+from pipeline.cli.session import clear_errors, loop_run, play
 from pipeline.daemon import heap
 
 if TYPE_CHECKING:
+    from pipeline.daemon.whereabouts import May
     from pipeline.operations.check import Finding
     from pipeline.settings import Settings
     from pipeline.store.migrate import Migration
@@ -46,39 +47,52 @@ def up(
     Without LEADPIPE_DATABASE_URL a private PostgreSQL runs in LEADPIPE_DATA_DIR; without LEADPIPE_BROKER_URL the
     database is the broker too.
     """
-    from pipeline.cli.demo import play_demo
     from pipeline.daemon.embedded import with_database
-    from pipeline.daemon.logs import configure
+    from pipeline.daemon.installation import alone
+    from pipeline.daemon.ports import DOOR, free_for
+    from pipeline.daemon.running import registered
+    from pipeline.daemon.whereabouts import May
+
+    with process("up", May.MAKE) as settings:
+        free_for(settings, f"{DOOR} (make run PORT=…)")
+        with alone(settings), with_database(settings) as settings, registered(settings.data_dir):
+            loop_run(_supervised(settings, demo))
+
+
+async def _supervised(settings: Settings, demo: Path | None) -> None:
+    """Everything, on a database that is up to date, until asked to stop. Raises Stopped."""
+    from pipeline.cli.demo import play_demo
+    from pipeline.daemon.signals import stop_requested, unless
     from pipeline.daemon.supervisor import supervise
-    from pipeline.settings import load
 
+    stop = stop_requested()
+    await unless(stop, migrated(settings))
+    if demo is None:
+        await supervise(settings, stop)
+        return
+    log = settings.data_dir / "leadpipe.log"
+    with log.open("ab") as file:
+        await supervise(settings, stop, play_demo(settings, demo, log), file)
+
+
+@contextmanager
+def process(name: str, may: May) -> Iterator[Settings]:
+    """One process of the daemon, with its settings; what it cannot do is said as its log is, and a stop is no error."""
+    import structlog
+
+    from pipeline.daemon.logs import configure
+    from pipeline.daemon.signals import Stopped, stopped_by_signals
+    from pipeline.daemon.whereabouts import in_force
+
+    configure("info", name)
     with clear_errors():
-        settings = load()
-        configure(settings.log_level, "up")
-        _port_is_free(settings)
-        with with_database(settings) as settings, ExitStack() as closing:
-            loop_run(migrated(settings))
-            if demo is None:
-                loop_run(supervise(settings))
-                return
-            settings.data_dir.mkdir(parents=True, exist_ok=True)
-            log = settings.data_dir / "leadpipe.log"
-            loop_run(supervise(settings, play_demo(settings, demo, log), closing.enter_context(log.open("ab"))))
-
-
-def _port_is_free(settings: Settings) -> None:
-    """Several ingress processes may share a port, so the system would not refuse another installation's: we do."""
-    import socket
-
-    with socket.socket(socket.AF_INET6 if ":" in settings.http_host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        settings = in_force(may)
+        configure(settings.log_level, name)
         try:
-            probe.bind((settings.http_host, settings.http_port))
-        except OSError as error:
-            raise Failed(
-                f"cannot listen on {settings.http_host}:{settings.http_port}: {error.strerror}; "
-                "set LEADPIPE_HTTP_HOST and LEADPIPE_HTTP_PORT to what is free (make run PORT=…)"
-            ) from error
+            with stopped_by_signals():
+                yield settings
+        except Stopped as stopped:
+            structlog.get_logger(__name__).info("stopped before it began", because=str(stopped) or "asked to")
 
 
 def ingress(supervised: Supervised = False) -> None:
@@ -109,23 +123,17 @@ def work(
 def run_process(name: str, work: Callable[[Settings], Awaitable[None]]) -> None:
     """Run one process of the daemon until it is told to stop."""
     from pipeline.daemon.embedded import with_database
-    from pipeline.daemon.logs import configure
-    from pipeline.daemon.ports import CannotListen
-    from pipeline.settings import load
+    from pipeline.daemon.whereabouts import May
 
-    with clear_errors():
-        settings = load()
-        configure(settings.log_level, name)
-        with with_database(settings) as settings:
-            try:
-                loop_run(work(settings))
-            except CannotListen as error:
-                raise Failed(str(error)) from error
+    with process(name, May.SET_UP) as settings, with_database(settings) as settings:
+        loop_run(work(settings))
 
 
 def migrate() -> None:
     """Bring the database's schema up to date. Safe to run again, and from several machines at once."""
-    for migration in play(migrated):
+    from pipeline.daemon.whereabouts import May
+
+    for migration in play(migrated, May.SET_UP):
         print(f"applied {migration.number:04} {migration.name}")
     print("the schema is up to date")
 

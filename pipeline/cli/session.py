@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -13,6 +14,7 @@ import typer
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
 
+    from pipeline.daemon.whereabouts import May
     from pipeline.operations.access import Actor
     from pipeline.operations.chain import Chain
     from pipeline.settings import Settings
@@ -33,6 +35,10 @@ class WrongUse(Exception):
 def clear_errors() -> Iterator[None]:
     """Known errors become one line on standard error and an exit code; anything else is a bug and shows its trace."""
     from pipeline.daemon.embedded import EmbeddedError
+    from pipeline.daemon.installation import InUse
+    from pipeline.daemon.ports import CannotListen
+    from pipeline.daemon.signals import Stopped
+    from pipeline.daemon.whereabouts import Nowhere
     from pipeline.engine.outcome import Transient
     from pipeline.engine.topology import TopologyError
     from pipeline.operations.errors import Invalid, Refused
@@ -43,12 +49,13 @@ def clear_errors() -> Iterator[None]:
         yield
     except (WrongUse, SettingsError, TopologyError, NotADirectoryError, Invalid) as error:
         _end(error, 2)
-    except (Failed, EmbeddedError, MigrationError, Refused) as error:
+    except (Failed, EmbeddedError, InUse, CannotListen, Nowhere, MigrationError, Refused) as error:
         _end(error, 1)
     except Transient as error:
         _end(f"{error}\nRun `leadpipe check` to see what is wrong.", 1)
-    except KeyboardInterrupt:
-        _end("interrupted", 130)
+    except (Stopped, KeyboardInterrupt) as stopped:
+        number = getattr(signal, str(stopped), signal.SIGINT)
+        _end("interrupted", 128 + number)  # as shells say that a signal ended a command
 
 
 def _end(error: object, code: int) -> None:
@@ -64,12 +71,16 @@ def told(error: ValidationError, whole: str, model: type[BaseModel]) -> str:
     return "; ".join(f"{at}: {words.told(each, model)}" for at, each in found)
 
 
-def play(work: Callable[[Settings], Awaitable[T]]) -> T:
-    """Run `work` with the settings in force, `database_url` set, on the fast event loop."""
-    from pipeline.daemon.embedded import with_database
-    from pipeline.settings import load
+def play(work: Callable[[Settings], Awaitable[T]], may: May | None = None) -> T:
+    """Run `work` with the settings of the installation that is meant, `database_url` set, on the fast event loop.
 
-    with clear_errors(), with_database(load()) as settings:
+    Where there is none it makes none, unless it `may`.
+    """
+    from pipeline.daemon.embedded import with_database
+    from pipeline.daemon.signals import stopped_by_signals
+    from pipeline.daemon.whereabouts import May, in_force
+
+    with clear_errors(), stopped_by_signals(), with_database(in_force(may or May.READ)) as settings:
         return loop_run(work(settings))
     raise AssertionError("unreachable")
 

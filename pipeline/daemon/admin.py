@@ -21,7 +21,7 @@ async def serve_admin(core: Core, runners: Sequence[Runner], port: int) -> None:
     server = web.AppRunner(_app(health, runners), access_log=None)
     await server.setup()
     try:
-        with listening_on(core.settings.http_host, port, "set LEADPIPE_HTTP_HOST and --port"):
+        with listening_on(core.settings.http_host, port, "set LEADPIPE_HTTP_HOST and --port to what is free"):
             await web.TCPSite(server, core.settings.http_host, port).start()
         await asyncio.Event().wait()
     finally:

@@ -13,6 +13,7 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from pipeline.daemon.reach import BROKER, DATABASE, Server, server_of, trouble
+from pipeline.daemon.signals import LETTING_GO, unless
 from pipeline.engine.consumer import Pace
 from pipeline.engine.frame import Bounds
 from pipeline.engine.outcome import Transient
@@ -79,35 +80,38 @@ def broker_at(settings: Settings) -> Server:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, *, needs_broker: bool = True, known: Known | None = None) -> AsyncIterator[Core]:
+async def opened(
+    settings: Settings, *, needs_broker: bool = True, known: Known | None = None, stop: asyncio.Event | None = None
+) -> AsyncIterator[Core]:
     """Open everything, and close it in the opposite order.
 
     It waits for a database or a broker that is away, and for migrations that are missing. A process that needs no
     broker to begin with goes on, and the broker is opened beside it as soon as it is there. So does one without the
-    database, with what was `known` last.
+    database, with what was `known` last. Raises Stopped if `stop` is set while it waits.
     """
     topology = topology_of(settings)
     url, size, must = str(settings.database_url), settings.database_pool, known is None
-    database = await _patiently(lambda: Database.open(url, size=size, ask=must), database_at(settings))
+    database = await unless(stop, _patiently(lambda: Database.open(url, size=size, ask=must), database_at(settings)))
     try:
         catalog = Catalog(database)
         if known is None:
-            await _patiently(partial(_fresh, database, catalog), database_at(settings))
+            await unless(stop, _patiently(partial(_fresh, database, catalog), database_at(settings)))
         else:
-            await _fresh_or_known(database, catalog, known)
+            await unless(stop, _fresh_or_known(database, catalog, known))
         transport = transport_for(broker_url(settings), settings.broker_prefix)
         try:
             opening = asyncio.create_task(_open_broker(transport, topology, broker_at(settings)))
-            await asyncio.wait({opening}, timeout=None if needs_broker else HEAD_START)
-            if opening.done():
-                await opening
-            beside = {opening, asyncio.create_task(_keep_fresh(catalog))}
+            beside = {opening}
             try:
+                await unless(stop, asyncio.wait({opening}, timeout=None if needs_broker else HEAD_START))
+                if opening.done():
+                    await opening
+                beside.add(asyncio.create_task(_keep_fresh(catalog)))
                 yield Core(settings, database, catalog, topology, transport)
             finally:
                 for task in beside:
                     task.cancel()
-                await asyncio.wait(beside)
+                await asyncio.wait(beside, timeout=LETTING_GO)
         finally:
             await transport.close()
     finally:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from typing import Any
 
 import structlog
 from aiohttp import web
 
 from pipeline.daemon.core import Core, opened
 from pipeline.daemon.heap import settle
+from pipeline.daemon.installation import belonging
 from pipeline.daemon.leave import ALONE, PATIENCE, polite, take_leave
 from pipeline.daemon.metrics import show_dead, show_depths
-from pipeline.daemon.ports import listening_on
+from pipeline.daemon.ports import door_of, free_for
 from pipeline.daemon.proxies import proxies_of
 from pipeline.daemon.signals import stop_requested
 from pipeline.daemon.spooling import tell_spool
@@ -52,11 +54,17 @@ async def nothing(_: Core) -> AsyncIterator[Sequence[web.RouteDef]]:
 async def serve(settings: Settings, *, supervised: bool = False, beside_it: Beside = nothing) -> None:
     """Take events in until asked to stop, with the routes of `beside_it` on the same port.
 
-    Raises CannotListen.
+    Raises CannotListen, Stopped.
     """
+    with belonging(settings.data_dir):
+        await _serve(settings, supervised, beside_it)
+
+
+async def _serve(settings: Settings, supervised: bool, beside_it: Beside) -> None:
     stop = stop_requested(supervised=supervised)
+    free_for(settings)  # nobody waits for a database only to hear that the port is taken
     last = known.load(settings.data_dir, str(settings.database_url))
-    async with opened(settings, needs_broker=False, known=last) as core, beside_it(core) as further:
+    async with opened(settings, needs_broker=False, known=last, stop=stop) as core, beside_it(core) as further:
         spool = Spool(settings.data_dir, settings.spool_bytes)
         ingress = ingress_of(core, spool)
         leaving = asyncio.Event()
@@ -65,19 +73,13 @@ async def serve(settings: Settings, *, supervised: bool = False, beside_it: Besi
         await ingress.start()
         short = Short(ingress.take, leaving)
         host, port = settings.http_host, settings.http_port
-        with listening_on(host, port, "set LEADPIPE_HTTP_HOST and LEADPIPE_HTTP_PORT"):
+        async with door_of(settings):
             listening = await listen(
                 runner, ingress.limits.connections, short=short, host=host, port=port, reuse_port=True, backlog=1024
             )
         settle()
         log.info("listening", host=host, port=port)
-        works = (
-            _watch(partial(_queues, core), "queues"),
-            _watch(partial(_dead, core), "dead letters"),
-            tell_spool(core.database, spool),
-            known.keep(settings.data_dir, str(settings.database_url), core.catalog),
-        )
-        beside = {asyncio.create_task(work) for work in works}
+        beside = {asyncio.create_task(work) for work in _works(core, spool)}
         await stop.wait()
         await listening.close()
         await take_leave(runner, leaving, ALONE if supervised else PATIENCE)
@@ -87,6 +89,16 @@ async def serve(settings: Settings, *, supervised: bool = False, beside_it: Besi
         await asyncio.wait(beside, timeout=LAST)
         await runner.cleanup()
         log.info("closed")
+
+
+def _works(core: Core, spool: Spool) -> list[Coroutine[Any, Any, None]]:
+    """What goes on beside taking events in."""
+    return [
+        _watch(partial(_queues, core), "queues"),
+        _watch(partial(_dead, core), "dead letters"),
+        tell_spool(core.database, spool),
+        known.keep(core.settings.data_dir, str(core.settings.database_url), core.catalog),
+    ]
 
 
 def ingress_of(core: Core, spool: Spool) -> Ingress:

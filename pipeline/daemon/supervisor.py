@@ -17,7 +17,6 @@ from typing import IO
 import structlog
 
 from pipeline.daemon.core import broker_url, topology_of
-from pipeline.daemon.signals import stop_requested
 from pipeline.settings import PREFIX, Settings
 
 log = structlog.get_logger(__name__)
@@ -80,14 +79,16 @@ class Child:
 
 
 async def supervise(
-    settings: Settings, on_start: Callable[[asyncio.Event], None] | None = None, log_to: IO[bytes] | None = None
+    settings: Settings,
+    stop: asyncio.Event,
+    on_start: Callable[[asyncio.Event], None] | None = None,
+    log_to: IO[bytes] | None = None,
 ) -> None:
-    """Keep the daemon's processes running until asked to stop; then the ingress ends first, the stages drain after.
+    """Keep the daemon's processes running until `stop` is set; then the ingress ends first, the stages drain after.
 
     `settings.database_url` must be set. `on_start` is called once the processes are being started, with the event
     that asks for the stop. The log of the processes goes to standard error, or to `log_to`.
     """
-    stop = stop_requested()
     environment = _environment(settings)
     ingress = Child("ingress", ["ingress"], environment, log_to)
     stages = [

@@ -33,10 +33,10 @@ GRACE = 30.0  # seconds from the request to stop to the end
 async def work(settings: Settings, names: Sequence[str], *, supervised: bool = False, port: int | None = None) -> None:
     """Run these stages until asked to stop, telling how they do on `port`, if one is given.
 
-    Raises UnknownStage, and whatever a bug of ours raises.
+    Raises UnknownStage, Stopped, and whatever a bug of ours raises.
     """
     stop = stop_requested(supervised=supervised)
-    async with opened(settings) as core:
+    async with opened(settings, stop=stop) as core:
         core.topology.check(names)
         beat, child = Beat(core.database), TrialChild(settings)
         runners = []

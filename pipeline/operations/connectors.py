@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from pipeline.operations.checking import checked, problems_of
 from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
-from pipeline.settings import Settings
+from pipeline.settings import Settings, public_url
 from pipeline.store import connectors, fields, people, renaming
 from pipeline.store.connectors import NOBODY, Author
 from pipeline.store.database import Database
@@ -159,8 +159,7 @@ async def remove(database: Database, account: int, name: str, expected: Collecti
 
 def webhook_url(settings: Settings, token: str) -> str:
     """Where the source posts to."""
-    base = settings.public_url or f"http://{settings.http_host}:{settings.http_port}"
-    return f"{base.rstrip('/')}/in/{token}"
+    return f"{public_url(settings)}/in/{token}"
 
 
 def _bad_numbers(value: Any, where: str) -> Iterator[Problem]:

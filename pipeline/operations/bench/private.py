@@ -16,7 +16,7 @@ import aiohttp
 
 from pipeline.daemon.core import topology_of
 from pipeline.daemon.supervisor import plan
-from pipeline.settings import PREFIX, Settings
+from pipeline.settings import PREFIX, Settings, address
 from pipeline.store import workers
 from pipeline.store.database import Database
 from pipeline.store.migrate import migrate
@@ -91,7 +91,7 @@ async def _ready(settings: Settings, database: Database, process: asyncio.subpro
 
 async def _answers(session: aiohttp.ClientSession, settings: Settings) -> bool:
     try:
-        async with session.get(f"http://{settings.http_host}:{settings.http_port}/readyz") as answer:
+        async with session.get(f"http://{address(settings.http_host, settings.http_port)}/readyz") as answer:
             return answer.status == 200
     except aiohttp.ClientError:
         return False
