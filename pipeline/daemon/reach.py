@@ -108,7 +108,9 @@ def _refused_us(server: Server, names: set[str], text: str) -> Trouble | None:
         )
     if names & NO_RIGHT:
         what = re.search(r"permission denied[^()\n]*|(?:configure|write|read) access to [^()\n]*? refused", text)
-        return Trouble(f"{who} lacks a right at {server.shown}: {what[0] if what else 'it does not say which'}", "grant it")
+        return Trouble(
+            f"{who} lacks a right at {server.shown}: {what[0] if what else 'it does not say which'}", "grant it"
+        )
     if names & BUSY:
         return Trouble(f"{server.shown} starts, stops or has no connection left", "wait a moment, or look at its log")
     return None
