@@ -173,20 +173,24 @@ def check(json: AsJson = False) -> None:
 def _looked_at() -> list[Finding]:
     """What there is to find, beginning with the settings, without which nothing else can be looked at."""
     from pipeline.daemon.embedded import EmbeddedError, with_database
+    from pipeline.daemon.whereabouts import Nowhere, in_force
     from pipeline.operations import check
     from pipeline.operations.check import Finding
-    from pipeline.settings import SettingsError, load
+    from pipeline.settings import SettingsError
 
     async def run(settings: Settings) -> list[Finding]:
         return [finding async for finding in check.check(settings)]
 
     with clear_errors():
         try:
-            settings = load()
+            settings = in_force()
         except SettingsError as error:
             return [
                 Finding("settings", False, str(error), "correct it, in the environment or in LEADPIPE_CONFIG's file")
             ]
+        except Nowhere as error:
+            there, _, remedy = str(error).rpartition("; ")
+            return [Finding("settings", True, "each is known and valid"), Finding("data folder", False, there, remedy)]
         found = [Finding("settings", True, "each is known and valid")]
         try:
             with with_database(settings) as opened:
