@@ -30,9 +30,13 @@ class Lines:
 
     def msg(self, message: str) -> None:
         """Write one line."""
+        line = f"{message}\n"
         with suppress(OSError, ValueError):
             sys.stderr.flush()
-            os.write(sys.stderr.fileno(), f"{message}\n".encode("utf-8", "backslashreplace"))
+            if (descriptor := _descriptor()) is None:
+                sys.stderr.write(line)
+            else:
+                os.write(descriptor, line.encode("utf-8", "backslashreplace"))
 
     log = debug = info = warn = warning = error = critical = exception = fatal = failure = msg
 
@@ -115,10 +119,19 @@ def _dump(value: MutableMapping[str, Any], **_: object) -> str:
     return line.decode()
 
 
+def _descriptor() -> int | None:
+    """The file behind standard error; None where a program has put something else in its place."""
+    try:
+        return sys.stderr.fileno()
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
 def _is_pipe() -> bool:
     """Whether other processes may write between the halves of a long line."""
-    with suppress(OSError, ValueError):
-        return stat.S_ISFIFO(os.fstat(sys.stderr.fileno()).st_mode)
+    descriptor = _descriptor()
+    with suppress(OSError):
+        return descriptor is not None and stat.S_ISFIFO(os.fstat(descriptor).st_mode)
     return False
 
 

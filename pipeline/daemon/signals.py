@@ -46,11 +46,14 @@ def stopped_by_signals() -> Iterator[None]:
         signal.raise_signal(signal.SIGINT)
 
     before = {each: signal.signal(each, on_signal) for each in _asking() if each is not signal.SIGINT}
+    # what a shell starts in the background has it ignored, and then no signal would end it
+    ctrl_c = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt:
         raise Stopped(*came or ["SIGINT"]) from None
     finally:
+        signal.signal(signal.SIGINT, ctrl_c or signal.SIG_DFL)
         for each, handler in before.items():
             signal.signal(each, handler or signal.SIG_DFL)
 

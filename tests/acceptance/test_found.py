@@ -94,18 +94,14 @@ def test_a_folder_that_is_named_and_holds_none_is_named(somewhere: Somewhere, tm
     assert not (tmp_path / "nothing").exists()
 
 
-def test_the_one_that_runs_is_found_from_any_folder(somewhere: Somewhere, running: Leadpipe) -> None:
+def test_the_one_that_runs_is_found_from_any_folder_and_of_two_neither_is_taken(
+    somewhere: Somewhere, running: Leadpipe, tmp_path: Path
+) -> None:
     code, told = somewhere.asks("stages", "--json")
     assert code == 0 and '"normalize"' in told, told
     code, told = somewhere.asks("check")
     assert str(running.folder / "data") in told, told
     assert list(somewhere.folder.rglob("*")) == []
-    running.stop()
-    code, told = somewhere.asks("stages")
-    assert code != 0 and "no installation was found" in told, told
-
-
-def test_of_two_that_run_neither_is_taken(somewhere: Somewhere, running: Leadpipe, tmp_path: Path) -> None:
     (tmp_path / "two" / "data").mkdir(parents=True)
     with installed(tmp_path / "two", "") as two:
         copy_mold(tmp_path / "two" / "data" / "postgres")
@@ -119,6 +115,9 @@ def test_of_two_that_run_neither_is_taken(somewhere: Somewhere, running: Leadpip
             assert str(one.folder / "data") in told and str(one.processes[0].pid) in told, told
         code, told = somewhere.asks("stages", "--json", LEADPIPE_DATA_DIR=str(two.folder / "data"))
         assert code == 0, told
+    running.stop()
+    code, told = somewhere.asks("stages")
+    assert code != 0 and "no installation was found" in told, told
 
 
 def test_one_that_was_killed_is_not_taken_for_running(somewhere: Somewhere, running: Leadpipe) -> None:
