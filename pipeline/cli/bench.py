@@ -184,7 +184,7 @@ def _print(told: dict[str, Any]) -> None:
             for key, name in (
                 ("answer", "request to answer"),
                 ("journal", "accepted to journal"),
-                ("told", "accepted to notification (refused events)"),
+                ("told", "accepted to notification (rejected events)"),
             )
         ),
         title="\nLatency",

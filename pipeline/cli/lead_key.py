@@ -40,7 +40,7 @@ def release(
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
-    """Take a key from a lead: the next event with this value is about another lead. The lead's fields stay."""
+    """Take a key from a lead: this value no longer finds the lead. The fields of the lead stay."""
     from pipeline.cli import show
     from pipeline.operations import lead_keys
 

@@ -265,6 +265,6 @@ async def list_lead_keys(call: Call, lead: Uuid) -> LeadKeys:
 
 @api.route("POST", "/leads/{lead}/keys/release", scope=Scope.LEADS_WRITE, tag=TAG)
 async def release_lead_key(call: Call, lead: Uuid, body: KeyNamed) -> KeyReleased:
-    """Take a key from a lead: the next event with this value is about another lead. The lead's fields stay."""
+    """Take a key from a lead: this value no longer finds the lead. The fields of the lead stay."""
     done = await lead_keys.release(call.database, call.actor, str(lead), body.key, body.value)
     return KeyReleased(**done)
