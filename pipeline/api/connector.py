@@ -36,21 +36,14 @@ MOST_NOTED = 500  # characters
 Note = Annotated[str | None, Field(max_length=MOST_NOTED, description="why, in your words; the revision keeps it")]
 
 
-class ConnectorShown(Shown, Tagged):
+class ConnectorShown(Tagged):
     """A connector."""
 
-    id: int
     name: str
     preset: str
     enabled: bool
-    revision: int
     created_at: datetime
     updated_at: datetime
-
-    @property
-    def tag(self) -> str:
-        """Its id and revision."""
-        return connectors.tag_of(self.id, self.revision)
 
 
 class Difference(Shown):
@@ -62,22 +55,15 @@ class Difference(Shown):
     new: Any = None
 
 
-class Saved(Shown, Tagged):
+class Saved(Tagged):
     """What saving did."""
 
-    id: int
     name: str
     state: Literal["created", "changed", "unchanged"]
-    revision: int
     url: str = Field(description="what the source posts to; whoever knows it can post")
     differences: list[Difference]
     new_fields: list[str] = Field(description="lead fields that the account lacked and that were made")
     warnings: list[ProblemShown] = Field(description="what is saved, and does less than it says, or nothing")
-
-    @property
-    def tag(self) -> str:
-        """The connector's id and revision."""
-        return connectors.tag_of(self.id, self.revision)
 
 
 async def row_of(call: Call, name: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from pipeline.api.route import WHOLE
 from pipeline.operations import cursor
+from pipeline.store.connectors import tag_of
 from schemas.normal.moment import FORMS, LONGEST, moment
 
 T = TypeVar("T")
@@ -79,19 +80,22 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_read), WithJsonSchema(TIME)]
 Ahead = Annotated[AwareDatetime, BeforeValidator(_read_ahead), WithJsonSchema(AHEAD)]
 
 
-class Tagged(BaseModel):
-    """What is answered with an ETag: a thing as it is saved now."""
-
-    @property
-    def tag(self) -> str:
-        """What tells this save of this thing from every other."""
-        raise NotImplementedError
-
-
 class Shown(BaseModel):
     """The base of what is answered: made of rows, whose further columns are left out."""
 
     model_config = ConfigDict(extra="ignore", from_attributes=True, populate_by_name=True)
+
+
+class Tagged(Shown):
+    """A thing as it is saved now, which is answered with an ETag."""
+
+    id: int
+    revision: int
+
+    @property
+    def tag(self) -> str:
+        """What tells this save of this thing from every other."""
+        return tag_of(self.id, self.revision)
 
 
 class SyncShown(Shown):

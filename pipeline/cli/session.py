@@ -27,6 +27,9 @@ class Failed(Exception):
     """A command could not do what was asked; the message says why and what to do. Exit code 1."""
 
 
+LOOK = "\nRun `leadpipe check` to see what is wrong."
+
+
 class WrongUse(Exception):
     """A command was given something that makes no sense. Exit code 2."""
 
@@ -52,7 +55,7 @@ def clear_errors() -> Iterator[None]:
     except (Failed, EmbeddedError, InUse, CannotListen, Nowhere, MigrationError, Refused) as error:
         _end(error, 1)
     except Transient as error:
-        _end(f"{error}\nRun `leadpipe check` to see what is wrong.", 1)
+        _end(f"{error}{LOOK}", 1)
     except (Stopped, KeyboardInterrupt) as stopped:
         number = getattr(signal, str(stopped), signal.SIGINT)
         _end("interrupted", 128 + number)  # as shells say that a signal ended a command
@@ -81,8 +84,23 @@ def play(work: Callable[[Settings], Awaitable[T]], may: May | None = None) -> T:
     from pipeline.daemon.whereabouts import May, in_force
 
     with clear_errors(), stopped_by_signals(), with_database(in_force(may or May.READ)) as settings:
-        return loop_run(work(settings))
+        return loop_run(_in_words(work(settings), settings))
     raise AssertionError("unreachable")
+
+
+async def _in_words(work: Awaitable[T], settings: Settings) -> T:
+    """What `work` returns. Raises Failed where a server is away, which says which one, why, and what to do."""
+    from pipeline.daemon.core import broker_at, database_at
+    from pipeline.daemon.reach import trouble
+    from pipeline.engine.transport import BrokerUnavailable
+    from pipeline.store.database import DatabaseUnavailable
+
+    try:
+        return await work
+    except BrokerUnavailable as error:
+        raise Failed(f"{await trouble(broker_at(settings), error)}{LOOK}") from error
+    except DatabaseUnavailable as error:
+        raise Failed(f"{await trouble(database_at(settings), error)}{LOOK}") from error
 
 
 def loop_run(work: Awaitable[T]) -> T:

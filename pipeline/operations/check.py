@@ -21,6 +21,7 @@ from pipeline.ingress.authentication.signed import addresses_of
 from pipeline.operations.checking import standing_problems
 from pipeline.operations.noted import troubles
 from pipeline.operations.secrets import from_here
+from pipeline.operations.warnings import warnings_of
 from pipeline.settings import Settings, public_url
 from pipeline.store import connectors, secrets
 from pipeline.store.database import Database
@@ -28,7 +29,7 @@ from pipeline.store.migrate import MigrationError, pending
 from pipeline.transport import transport_for
 from schemas.connector import Connector
 
-OF_DATABASE = ("schema", "connectors", "mappings", "secrets", "arriving")  # what cannot be seen without it
+OF_DATABASE = ("schema", "connectors", "mappings", "warnings", "secrets", "arriving")  # what cannot be seen without it
 OF_BROKER = ("queues", "workers")
 SECONDS = 20.0  # that the broker may take for all that is asked of it
 ROOM = 64 * 1024 * 1024  # bytes that the data folder must have left
@@ -176,8 +177,17 @@ async def _schema(settings: Settings, database: Database) -> AsyncIterator[Findi
         "apply one: leadpipe connector apply deploy/examples/FILE",
     )
     yield _mappings(loaded)
+    yield _idle(loaded)
     yield await _secrets(settings, database)
     yield await _arriving(database, loaded)
+
+
+def _idle(loaded: Sequence[Connector]) -> Finding:
+    """Settings that work, and do less than they say: nothing is broken by them, so this is no failure."""
+    names = [each.name for each in loaded if warnings_of(each.settings, each.fields)]
+    if not names:
+        return Finding("warnings", True, "every setting of every connector does what it says")
+    return Finding("warnings", True, f"settings of {', '.join(names)} do less than they say; `leadpipe connector show`")
 
 
 def _mappings(loaded: Sequence[Connector]) -> Finding:

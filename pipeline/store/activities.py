@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pipeline.store import attached, bulk
 from pipeline.store.database import Collision, Connection, Database
 from pipeline.store.ids import derived_id
-from pipeline.store.merge import event_of
+from pipeline.store.merge import FILLS, Fields, event_of, told
 from pipeline.store.record import Record
 
 LOAD = """
@@ -66,9 +66,19 @@ async def load(connection: Connection, ids: Collection[str]) -> dict[str, Record
     if not ids:
         return {}
     rows = await connection.fetch(LOAD, list(ids))
-    return {
-        str(row["id"]): attached.in_hand(row, **{attached.AT: attached.text_of(row["occurred_at"])}) for row in rows
-    }
+    return {str(row["id"]): _in_hand(row) for row in rows}
+
+
+def _in_hand(row: Any) -> Record:
+    """A stored one. Versions before kept the earliest time, as a default; here one that a source told is set."""
+    record = attached.in_hand(row, **{attached.AT: attached.text_of(row["occurred_at"])})
+    stamp = record.state.stamps[attached.AT]
+    if stamp.startswith(FILLS) and row["fields"].get("type") != "call":
+        when = told(stamp)
+        if when.received_at not in (None, when.occurred_at):
+            stamps = {**record.state.stamps, attached.AT: stamp.removeprefix(FILLS)}
+            record.state = Fields(record.state.values, stamps)
+    return record
 
 
 async def elsewhere(connection: Connection, sought: Collection[Sought]) -> dict[Sought, str]:

@@ -95,12 +95,16 @@ async def release(connection: Connection, gone: Iterable[tuple[Key, str]]) -> No
     rows = await connection.fetch(LOCK, *_columns(sorted(from_leads)))
     free: list[Key] = []
     given: list[tuple[Key, str, Sequence[str]]] = []
+    sharing: dict[int, set[str]] = {}
+    for row in rows:
+        sharing.setdefault(row["account_id"], set()).update(map(str, row["others"] or ()))
+    now: dict[str, str] = {}
+    for account, ids in sharing.items():
+        now |= await leads.survivors(connection, account, ids) if ids else {}
     for row in rows:
         key = Key(row["account_id"], row["space"], row["value"])
         owner, others = str(row["lead_id"]), [str(lead) for lead in row["others"] or ()]
-        if others:
-            now = await leads.survivors(connection, key.account, others)
-            others = list(dict.fromkeys(now[lead] for lead in others if lead in now))
+        others = list(dict.fromkeys(now[lead] for lead in others if lead in now))
         left = [lead for lead in dict.fromkeys([owner, *others]) if lead not in from_leads[key]]
         if not left:
             free.append(key)

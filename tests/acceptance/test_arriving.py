@@ -12,7 +12,7 @@ import pytest
 
 from tests.acceptance.conftest import Install
 from tests.support.daemon import Leadpipe
-from tests.support.desk import Desk, desk_of, fresh_email, fresh_phone, key_of
+from tests.support.desk import Desk, desk_of, fresh_email, fresh_phone, key_of, set_up
 
 INDIA = 'default_country = "IN"\ntime_zone = "Asia/Kolkata"\n'
 FIELDS = """
@@ -73,16 +73,8 @@ CALL = {
 
 
 @pytest.fixture(scope="module", params=["postgresql", "rabbitmq"])
-def leadpipe(request: pytest.FixtureRequest, install: Install, tmp_path_factory: pytest.TempPathFactory) -> Leadpipe:
-    leadpipe = install(request.param)
-    folder = tmp_path_factory.mktemp("connectors")
-    for name, settings in CONNECTORS.items():
-        (folder / f"{name}.toml").write_text(f'name = "{name}"\n{settings}')
-    files = [str(file) for file in sorted(folder.glob("*.toml"))]
-    leadpipe.urls |= {row["name"]: row["url"] for row in leadpipe.json("connector", "apply", *files)}
-    leadpipe.start("up")
-    leadpipe.ready()
-    return leadpipe
+def leadpipe(request: pytest.FixtureRequest, install: Install) -> Leadpipe:
+    return set_up(install(request.param), CONNECTORS)
 
 
 @pytest.fixture(scope="module")

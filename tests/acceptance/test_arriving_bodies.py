@@ -11,7 +11,7 @@ import pytest
 
 from tests.acceptance.conftest import Install
 from tests.support.daemon import Leadpipe
-from tests.support.desk import Desk, desk_of, fresh_email, fresh_phone, key_of
+from tests.support.desk import Desk, desk_of, fresh_email, fresh_phone, key_of, set_up
 from tests.support.forms import FORM, MULTIPART, by_lines, multipart, of_fields, part, urlencoded
 
 SITE = "https://www.example.com"
@@ -26,16 +26,8 @@ JSON = "application/json"
 
 
 @pytest.fixture(scope="module", params=["postgresql", "rabbitmq"])
-def leadpipe(request: pytest.FixtureRequest, install: Install, tmp_path_factory: pytest.TempPathFactory) -> Leadpipe:
-    leadpipe = install(request.param)
-    folder = tmp_path_factory.mktemp("connectors")
-    for name, settings in CONNECTORS.items():
-        (folder / f"{name}.toml").write_text(f'name = "{name}"\n{COMMON}{settings}')
-    files = [str(file) for file in sorted(folder.glob("*.toml"))]
-    leadpipe.urls |= {row["name"]: row["url"] for row in leadpipe.json("connector", "apply", *files)}
-    leadpipe.start("up")
-    leadpipe.ready()
-    return leadpipe
+def leadpipe(request: pytest.FixtureRequest, install: Install) -> Leadpipe:
+    return set_up(install(request.param), {name: COMMON + settings for name, settings in CONNECTORS.items()})
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,8 @@ from tests.support.ports import free_port
 from tests.support.postgres import PrivatePostgres
 from tests.support.until import PROCESSES, until_blocking
 
-PARTS = ["settings", "data folder", "stages", "database", "schema", "connectors", "mappings", "secrets", "arriving"]
-PARTS += ["broker", "queues", "workers"]
+PARTS = ["settings", "data folder", "stages", "database", "schema", "connectors", "mappings", "warnings", "secrets"]
+PARTS += ["arriving", "broker", "queues", "workers"]
 PASSWORD = "canary-password"
 PYTHON = re.compile(r"Errno|Traceback|\w+Error\b|Exception")
 
@@ -87,7 +87,7 @@ async def test_a_database_that_is_away_hides_no_other_part(leadpipe: Leadpipe, a
     told = found["database"]
     assert told["found"] == f"PostgreSQL at 127.0.0.1:{nobody}: nothing listens there"
     assert told["remedy"] == "start it, or correct LEADPIPE_DATABASE_URL"
-    assert {what for what, each in found.items() if each["skipped"]} == {*PARTS[4:9]}
+    assert {what for what, each in found.items() if each["skipped"]} == {*PARTS[4:10]}
     assert found["broker"]["ok"] and found["queues"]["ok"]
 
 
@@ -115,6 +115,26 @@ async def test_a_wrong_database_is_told_in_words(leadpipe: Leadpipe) -> None:
             assert words.format(**ports) in found["database"]["found"], found["database"]
             assert "LEADPIPE_DATABASE_URL" in found["database"]["remedy"]
             assert not found["broker"]["ok"] and list(found) == PARTS  # the database is the broker
+
+
+@pytest.mark.parametrize("arguments", [("stages",), ("journal", "list"), ("connector", "list"), ("audit",)])
+def test_every_command_tells_a_server_that_is_away_in_the_same_words(
+    leadpipe: Leadpipe, arguments: tuple[str, ...]
+) -> None:
+    url = f"postgresql://u:{PASSWORD}@127.0.0.1:{free_port()}/x"
+    other = Leadpipe(leadpipe.folder, {**leadpipe.environment, "LEADPIPE_DATABASE_URL": url}, leadpipe.port)
+    _, told = other.ran(*arguments, code=1)
+    assert "nothing listens there" in told and "LEADPIPE_DATABASE_URL" in told and "leadpipe check" in told
+    assert not PYTHON.search(told) and PASSWORD not in told
+
+
+async def test_a_connector_whose_settings_do_nothing_is_named_and_is_no_failure(leadpipe: Leadpipe) -> None:
+    leadpipe.run("migrate")
+    file = leadpipe.folder / "idle.toml"
+    file.write_text('name = "idle"\npreset = "generic-json"\nprimary_key = "phone"\nsecondary_key = "phone"\n')
+    leadpipe.run("connector", "apply", str(file))
+    found = (await asyncio.to_thread(checked, leadpipe))["warnings"]
+    assert found["ok"] and "idle" in found["found"] and "leadpipe connector show" in found["found"]
 
 
 async def test_a_wrong_broker_is_told_in_words(leadpipe: Leadpipe, amqp_url: str) -> None:

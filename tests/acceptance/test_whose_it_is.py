@@ -11,7 +11,7 @@ import pytest
 
 from tests.acceptance.conftest import Install
 from tests.support.daemon import Leadpipe
-from tests.support.desk import Desk, desk_of, fresh_email, fresh_phone, key_of
+from tests.support.desk import Desk, desk_of, fresh_email, fresh_phone, key_of, set_up
 from tests.support.until import PROCESSES, until
 
 INDIA = 'default_country = "IN"\ntime_zone = "Asia/Kolkata"\n'
@@ -48,18 +48,10 @@ to = "activity.external_id"
 _ids = count(1)
 
 
-@pytest.fixture(scope="module")
-def leadpipe(install: Install, tmp_path_factory: pytest.TempPathFactory) -> Leadpipe:
-    leadpipe = install("postgresql")
-    folder = tmp_path_factory.mktemp("connectors")
-    for name, settings in CONNECTORS.items():
-        rows = ACTIVITY_ID if "generic-json" in settings else ""
-        (folder / f"{name}.toml").write_text(f'name = "{name}"\n{settings}{rows}')
-    files = [str(file) for file in sorted(folder.glob("*.toml"))]
-    leadpipe.urls |= {row["name"]: row["url"] for row in leadpipe.json("connector", "apply", *files)}
-    leadpipe.start("up")
-    leadpipe.ready()
-    return leadpipe
+@pytest.fixture(scope="module", params=["postgresql", "rabbitmq"])
+def leadpipe(request: pytest.FixtureRequest, install: Install) -> Leadpipe:
+    with_ids = {name: ACTIVITY_ID if "generic-json" in settings else "" for name, settings in CONNECTORS.items()}
+    return set_up(install(request.param), {name: CONNECTORS[name] + rows for name, rows in with_ids.items()})
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +184,11 @@ async def test_a_unique_value_of_another_lead_is_held_for_a_person(desk: Desk) -
     row = await desk.row(held["id"])
     assert (row["outcome"], row["failure"]["kind"], row["failure"]["field"]) == ("failed", "conflict", "lead.member")
     assert first["lead"] in row["failure"]["reason"]
-    [conflict] = [each for each in (await desk.ask("/conflicts"))["items"] if each["event_id"] == held["id"]]
+
+    async def listed() -> list[Any]:
+        return [each for each in (await desk.ask("/conflicts"))["items"] if each["event_id"] == held["id"]]
+
+    [conflict] = await until(listed, "the conflict", PROCESSES)
     assert conflict["leads"] == [first["lead"]]
     await desk.ask(f"/conflicts/{conflict['id']}/resolve", "POST", {"use": first["lead"]})
 

@@ -69,6 +69,24 @@ async def test_two_things_are_two_activities_and_the_same_words_without_an_id_ar
     assert len(await told(database)) == 3
 
 
+async def test_the_time_that_a_version_before_has_stored_stays_against_a_late_event(database: Database) -> None:
+    """It kept the earliest time, as a default."""
+    said = {"external_id": "e", "type": "visit", "message": "number 1"}
+    [first] = await results(upsert, database, mapped({"phone": PHONE}, minute=-5, activity=said))
+    await database.execute(
+        """
+        UPDATE activity SET stamps = (
+            SELECT jsonb_build_object(stamp, names - '@at', '-' || stamp, '["@at"]'::jsonb)
+            FROM jsonb_each(stamps) AS each (stamp, names) WHERE names ? '@at'
+        )
+        """
+    )
+    before = await database.fetchrow("SELECT occurred_at, fields FROM activity")
+    [late] = await results(upsert, database, mapped({"phone": PHONE}, minute=-9, activity=said))
+    assert (late["outcome"], late["activity"]) == ("unchanged", first["activity"])
+    assert await database.fetchrow("SELECT occurred_at, fields FROM activity") == before
+
+
 async def test_an_activity_that_the_source_names_is_found_by_that_name(database: Database) -> None:
     named = {"activity": {"external_id": "e", "message": "named"}}
     [first] = await results(upsert, database, version(1, **named))

@@ -107,6 +107,19 @@ class Desk:
         return dict(await self.ask(f"/journal/{event}"))
 
 
+def set_up(leadpipe: Leadpipe, connectors: Mapping[str, str]) -> Leadpipe:
+    """Put these connectors in force, by name what their files say below the name, and start everything."""
+    folder = leadpipe.folder / "connectors"
+    folder.mkdir()
+    for name, settings in connectors.items():
+        (folder / f"{name}.toml").write_text(f'name = "{name}"\n{settings}')
+    files = [str(file) for file in sorted(folder.glob("*.toml"))]
+    leadpipe.urls |= {row["name"]: row["url"] for row in leadpipe.json("connector", "apply", *files)}
+    leadpipe.start("up")
+    leadpipe.ready()
+    return leadpipe
+
+
 def key_of(leadpipe: Leadpipe) -> str:
     """A new key of an administrator."""
     return leadpipe.run("key", "create", "--user", "desk@example.com", "--name", f"desk-{next(_numbers)}").strip()
