@@ -67,8 +67,9 @@ class Settings(Strict):
         default=5,
         gt=0,
         le=100_000,
-        description="wrong API keys and webhook tokens of one address a second, in one process; forty times as many "
-        "at once; of passwords a fifth of that",
+        description="the most wrong API keys or webhook tokens that one process takes from one address per "
+        "second, with "
+        "bursts of forty times as many; for passwords and header secrets of connectors, a fifth of both",
     )
     stage_dirs: list[Path] = Field(default=[], description="folders with stages of your own, one file each")
     rungs: list[float] = Field(
@@ -106,7 +107,8 @@ class Settings(Strict):
         default=365,
         ge=1,
         le=3650,
-        description="days that an event which comes again is known; at least LEADPIPE_JOURNAL_DAYS",
+        description="days that events are remembered, so that one sent again takes effect once; at least "
+        "LEADPIPE_JOURNAL_DAYS",
     )
     history_days: int = Field(default=365, ge=1, le=3650, description="days that the earlier values of leads are kept")
     refused_days: int = Field(default=30, ge=1, le=3650, description="days that refused requests are kept")

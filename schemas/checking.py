@@ -83,9 +83,8 @@ def problems(
         found += wrong
         hiding = None if number is None else hidden_by(row, earlier)
         if hiding is not None and (before := numbered.get(id(hiding))) is not None:
-            message = (
-                f"it can never count: {map_row(before, hiding.to)} comes first, and has a value whenever this row has"
-            )
+            first = f"{map_row(before, hiding.to)} comes first, and has a value whenever this row has"
+            message = f"it never takes effect: {first}; take one of the two out"
             found.append(Problem(place, message, number))
         earlier.append(row)
     return [*found, *_keys(draft)]

@@ -86,8 +86,9 @@ class Field(Strict):
     )
     own_space: bool = Attribute(
         default=False,
-        description="The values of a unique field mean something only within one connector, as a source's own ids do: "
-        "two sources that both count from 1 must not find each other's leads.",
+        description="Whether values of a unique field are compared only within one connector. Set it for a "
+        "source's own "
+        "ids: two sources that both count from 1 must not find each other's leads.",
     )
     case_sensitive: bool = Attribute(
         default=False,
@@ -211,8 +212,8 @@ def _unlike(field: Field, others: Fields) -> list[str]:
         and other.case_sensitive is not field.case_sensitive
     ]
     return [
-        f"{field.name}: {name} has the same key space, {field.space}, and takes case the other way; "
-        "give both the same `case_sensitive`"
+        f"{field.name}: {name} has the same key space, {field.space}, but another value of `case_sensitive`; "
+        "give both the same"
         for name in unlike
     ]
 

@@ -33,7 +33,8 @@ def _behaviours(joined: Joined) -> Iterator[Problem]:
     wanted = joined.activity_behaviour
     rows = [row for row in joined.rows if row.record in ACTIVITIES]
     if wanted != "off" and not rows:
-        message = f"it is {wanted}, and no row maps an activity or a call, so none is attached; map one, or set off"
+        what = "no row maps an activity or a call, so none is attached"
+        message = f"it is {wanted}, and {what}; map one, or set sync.activity to off"
         yield Problem("sync.activity", message, value=wanted)
     if wanted == "off":
         for place, row, number in _own(joined):

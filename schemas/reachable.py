@@ -86,4 +86,8 @@ def _unsayable(word: str, source: SourceField | None) -> str | None:
         normal = word_of(coerce(word, source.type, source.path, _HERE)[0])
     except ValueRejected:
         return None  # what cannot be read stays as it was sent
-    return None if normal == word.casefold() else f"it is {source.type}, so what is sent as {word!r} reads {normal!r}"
+    return (
+        None
+        if normal == word.casefold()
+        else (f"its type is {source.type}, so a value sent as {word!r} is compared as {normal!r}; write {normal!r}")
+    )

@@ -55,7 +55,7 @@ class Replying(Strict):
         default=None,
         description="none: the ids, and which events are finished; outcome: also created, updated, unchanged, dropped "
         "or failed, which tells whether a person was known; full: also the lead, the matched key and why an event "
-        "failed. Left out: full where `auth` has a secret checked and refuses who does not prove it, else none.",
+        "failed. Left out: full if `auth` checks a secret and refuses senders without it; otherwise none.",
     )
 
 

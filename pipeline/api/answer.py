@@ -35,7 +35,10 @@ MEANING: Mapping[int, tuple[str, str]] = {
     405: ("Method not allowed", "The path exists; the header Allow names its methods."),
     408: ("Too slow", "The body did not arrive in time."),
     409: ("Conflict", "It conflicts with what is stored, such as a name that is taken."),
-    412: ("Changed meanwhile", "It is not what If-Match names any more; read it again, and save what you want then."),
+    412: (
+        "Changed meanwhile",
+        "It was changed after you read it, so its ETag differs from If-Match. Read it again, and repeat your change.",
+    ),
     413: ("Too large", "The body is larger than the server takes."),
     415: ("Unsupported content", "The body must be application/json, and not be compressed."),
     422: ("Not valid", "Something breaks a rule; `problems` lists everything that does."),

@@ -39,9 +39,11 @@ Note = Annotated[str | None, Field(max_length=MOST_NOTED, description="why, in y
 class ConnectorShown(Tagged):
     """A connector."""
 
+    id: int
     name: str
     preset: str
     enabled: bool
+    revision: int
     created_at: datetime
     updated_at: datetime
 
@@ -58,8 +60,10 @@ class Difference(Shown):
 class Saved(Tagged):
     """What saving did."""
 
+    id: int
     name: str
     state: Literal["created", "changed", "unchanged"]
+    revision: int
     url: str = Field(description="what the source posts to; whoever knows it can post")
     differences: list[Difference]
     new_fields: list[str] = Field(description="lead fields that the account lacked and that were made")

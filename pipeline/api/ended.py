@@ -59,7 +59,9 @@ class EndedShown(Shown):
     dropped: int | None = Field(default=None, description="how many were dropped")
     failed: int | None = Field(default=None, description="how many failed again")
     pending: int | None = Field(default=None, description="how many have not ended yet")
-    unheard: int | None = Field(default=None, description="how many went to stages whose end the journal does not tell")
+    unheard: int | None = Field(
+        default=None, description="how many went to stages behind the journal, so that their outcome is not known"
+    )
     failures: list[FailedAgain] | None = Field(default=None, description="why they failed, the largest group first")
 
     @property

@@ -50,7 +50,9 @@ class Api:
         if matched is None:
             allowed = {*by_method, *({"HEAD"} if "GET" in by_method else ())}
             raise Refusal(
-                405, f"this path has {', '.join(sorted(by_method))}", headers={"Allow": ", ".join(sorted(allowed))}
+                405,
+                f"this path takes only {', '.join(sorted(by_method))}",
+                headers={"Allow": ", ".join(sorted(allowed))},
             )
         route, arguments = matched
         actor = await self._actor(request)

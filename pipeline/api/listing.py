@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 from pydantic import (
     AwareDatetime,
@@ -87,10 +87,11 @@ class Shown(BaseModel):
 
 
 class Tagged(Shown):
-    """A thing as it is saved now, which is answered with an ETag."""
+    """A thing as it is saved now, which is answered with an ETag. It has these members, each at a place of its own."""
 
-    id: int
-    revision: int
+    if TYPE_CHECKING:
+        id: int
+        revision: int
 
     @property
     def tag(self) -> str:
@@ -101,8 +102,13 @@ class Tagged(Shown):
 class SyncShown(Shown):
     """What is done with a lead, and with an activity, by the names of the settings."""
 
-    lead: str | None = Field(description="`sync.lead`: capture, create, update or nothing; null: it was never asked")
-    activity: str | None = Field(description="`sync.activity`: as for leads, or off; null: it was never asked")
+    lead: str | None = Field(
+        description="`sync.lead`: capture, create, update or nothing; null: the event ended before this setting "
+        "was used"
+    )
+    activity: str | None = Field(
+        description="`sync.activity`: as for leads, or off; null: the event ended before this setting was used"
+    )
 
 
 FORMER: dict[str, Any] = {"deprecated": True}  # of a member that has another name now

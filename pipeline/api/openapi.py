@@ -32,7 +32,7 @@ HEADERS = {
 ABOUT = """
 Everything that an administrator sets up and an operator looks at. Every call names a key: `Authorization: Bearer lp_…`;
 `leadpipe key create --user you@example.com` makes the first one. A key belongs to a user of one account and sees that
-account alone: what belongs to another is answered with 404, as what does not exist.
+account alone: what belongs to another account is answered with 404, as if it did not exist.
 
 Lists come in pages: `limit` says how many, `after` takes the `next` of the page before. Errors have one shape, and name
 everything that is wrong at once. Members and parameters that are not known are refused.

@@ -54,7 +54,11 @@ def sentence(found: Outcomes) -> str:
     told = [each for each in told if not each.startswith("0 ")]
     told += [f"{found.failed:,} failed again"] if found.failed else []
     told += [f"{found.pending:,} still under way"] if found.pending else []
-    told += [f"{found.unheard:,} went on behind the journal, which tells no outcome"] if found.unheard else []
+    told += (
+        [f"{found.unheard:,} went to stages behind the journal, so their outcome is not known here"]
+        if found.unheard
+        else []
+    )
     return ", ".join(told) or "nothing was sent"
 
 

@@ -144,7 +144,7 @@ def send(
     """Send refused requests in, by the settings of their connectors that are in force now, and tell how they end.
 
     Exit code 1 if one is refused again, or an event fails. Options select only requests that were not sent in before.
-    To send a request in twice does nothing twice.
+    A request that is sent in twice takes effect once.
     """
     narrowed = any((connector, status, since, until))
     if bool(requests) + (all_ or narrowed) != 1:

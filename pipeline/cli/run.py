@@ -153,7 +153,7 @@ async def migrated(settings: Settings) -> list[Migration]:
 def check(json: AsJson = False) -> None:
     """Tell what is wrong with the settings, the database, the broker and the rest, and what to do about it.
 
-    Every part is named, also where another one is wrong. Exit code 1 if any is.
+    Every part is reported, even if another part is wrong. Exit code 1 if any part is wrong.
     """
     from pipeline.cli import show
 

@@ -41,8 +41,8 @@ def send(
 ) -> None:
     """Post a file of events to a connector's URL, as a producer would.
 
-    A request that the ingress cannot take at the moment is tried again. To send the same file again with the same
-    --batch does nothing twice: an event without an id of its own gets an idempotency key, made of the file's content.
+    A request that the ingress cannot take at the moment is tried again. If you send the same file again with the same
+    --batch, no event takes effect twice: one without an id of its own gets an idempotency key, made from the content.
     If the connector asks who posts, each request is signed with the first of its secrets that this command can read.
     """
     from pipeline.cli import show

@@ -88,8 +88,8 @@ async def nowhere(request: web.Request) -> web.StreamResponse:
         allowed = WEBHOOK
     if allowed:
         told = ", ".join(allowed)
-        refusal = Refusal(405, "Method not allowed", f"this path has {told}", headers={"Allow": told})
+        refusal = Refusal(405, "Method not allowed", f"this path takes only {told}", headers={"Allow": told})
     else:
-        where = "webhook URLs begin with /in/, the API's with /api/v1/; the page at / leads on"
+        where = "webhook URLs begin with /in/, API URLs with /api/v1/; the page at / lists what this port serves"
         refusal = Refusal(404, "Not found", f"there is nothing at this path: {where}")
     return reply.refused(None, refusal)

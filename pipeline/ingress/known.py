@@ -47,7 +47,7 @@ def load(folder: Path, database_url: str) -> Known | None:
     except FileNotFoundError:
         return None
     except (OSError, BadFile) as error:
-        log.warning("what was known last cannot be used", file=str(path), reason=str(error))
+        log.warning("the saved copy of the connectors cannot be used", file=str(path), reason=str(error))
         return None
 
 

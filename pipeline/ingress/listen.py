@@ -103,7 +103,7 @@ async def listen(
         raise RuntimeError("the runner is not set up")
     cap = min(most, _files(most + OWN) - OWN)
     if cap < most:
-        log.warning("fewer connections than set, for want of open files", connections=cap)
+        log.warning("fewer connections than LEADPIPE_HTTP_CONNECTIONS; raise the limit of open files", connections=cap)
 
     def protocol() -> asyncio.BaseProtocol:
         if len(server.connections) >= cap:

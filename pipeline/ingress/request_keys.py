@@ -126,8 +126,8 @@ def reused() -> Refusal:
     return Refusal(
         422,
         "Idempotency key reused",
-        "this key was used before with another body, and nothing of this request was accepted; "
-        "send it with a key of its own, or, to repeat the earlier request, send the earlier body",
+        "nothing of this request was accepted: its idempotency key was used before with another body; "
+        "send this body with a new key, or, to repeat the earlier request, send the earlier body",
     )
 
 

@@ -86,7 +86,9 @@ async def _broker(settings: Settings, topology: Topology | None, usable: bool) -
     """The broker, its queues, and who works on them. `usable`: whether the database is."""
     server = broker_at(settings)
     if server.setting == DATABASE and not usable:
-        yield Finding("broker", False, f"is the database: {server.shown}", "mend the database first")
+        yield Finding(
+            "broker", False, f"it is the database, {server.shown}, which cannot be used", "mend the database first"
+        )
         for what in OF_BROKER:
             yield _skipped(what, "broker")
         return
@@ -207,7 +209,9 @@ async def _secrets(settings: Settings, database: Database) -> Finding:
     troubles = [f"{guard.connector.name}: {problem}" for guard in guards for problem in guard.problems]
     if troubles:
         told = "; ".join(troubles)
-        return Finding("secrets", False, told, "until then requests to these connectors are answered 503 (enforce)")
+        return Finding(
+            "secrets", False, told, "correct what each one names; until then those with auth mode enforce answer 503"
+        )
     named = sum(guard.watches for guard in guards)
     return Finding("secrets", True, f"{await secrets.count(database)} kept, {named} connectors ask who posts")
 
@@ -215,7 +219,7 @@ async def _secrets(settings: Settings, database: Database) -> Finding:
 async def _arriving(database: Database, loaded: Sequence[Connector]) -> Finding:
     """Whether what arrives can be read as the connectors are set."""
     told = [f"{each.name}: {trouble}" for each in loaded for trouble in await troubles(database, each.account, each.id)]
-    found = "; ".join(told) if told else "what arrives can be read, but for a few events in a hundred"
+    found = "; ".join(told) if told else "no connector has a problem on more than a few events in a hundred"
     return Finding("arriving", not told, found, "see: leadpipe connector notes NAME")
 
 

@@ -88,7 +88,12 @@ async def resolve(
     except NoSuchConflict as error:
         raise NotFound(str(error)) from error
     except (Undecidable, MergeRefused) as error:
-        why = str(error) if masked.sees_people(actor) else f"conflict {id} cannot be decided like this, or was already"
+        why = (
+            str(error)
+            if masked.sees_people(actor)
+            else f"conflict {id} was decided already, or cannot be decided in this way; "
+            f"`leadpipe conflict show {id}` tells"
+        )
         raise InUse(why) from error
     letter = await dead_letters.letter(database, id, actor.account)
     if letter is None:

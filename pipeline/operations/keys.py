@@ -114,7 +114,9 @@ async def rotate(database: Database, actor: Actor, id: int, overlap: timedelta) 
     wanted = allowed if old["scopes"] is None else allowed & set(old["scopes"])
     _not_more_than(actor, wanted)
     if actor.key is not None and await key_tree.is_below(database, actor.key, id):
-        raise Forbidden(f"your key was made with key {id}, and ends with it; rotate it with that key itself")
+        raise Forbidden(
+            f"your key was made with key {id}, and would end if key {id} were rotated; send this call with key {id}"
+        )
     itself = actor.key in (None, id)
     scopes = old["scopes"] if itself else _within(await _with(database, actor), old["scopes"], wanted)
     minted, following = _minted(old["user_id"], old["name"], scopes, old["expires_at"])
@@ -147,7 +149,7 @@ def _within(
 def _no_later(parent: Mapping[str, Any] | None, expires_at: datetime | None) -> None:
     end = None if parent is None else parent["expires_at"]
     if end is not None and expires_at is not None and expires_at > end:
-        rule = f"must not be later than the end of the key that makes it, {end.isoformat()}; left out, it ends then"
+        rule = f"must not be later than {end.isoformat()}, when the key used to make it ends; left out, it ends then"
         raise Invalid("no key is made", [Problem("expires_at", rule, expires_at.isoformat())])
 
 

@@ -58,7 +58,7 @@ async def user_field(database: Database, actor: Actor, name: str) -> str:
         for each in await connectors.opened_to(database, actor.account)
         if each["removed_at"] is None and isinstance(each["access"], dict) and each["access"].get("user_field") == name
     ]
-    closed = f" It opens {_names(opens)}, which they can then not see by it." if opens else ""
+    closed = f" Users who have it lose the access that it gives them to {_names(opens)}." if opens else ""
     return f"Remove the user field {name!r}, with its values of {_count(len(having), 'user')}?{closed}"
 
 

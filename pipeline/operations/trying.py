@@ -37,7 +37,7 @@ LONGEST = 30.0  # seconds, for the same reason
 
 
 OF_PEOPLE = ("match", "result")  # members of what a stage hands on
-STRANGER = "tried as for somebody whom the account does not know; who would be found needs leads:read"
+STRANGER = "tried as if this person were new to the account; a key with leads:read sees whom it would match"
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ async def remove_field(database: Database, actor: Actor, name: str) -> None:
 async def create_account(database: Database, name: str) -> dict[str, Any]:
     """A new account. Raises Invalid (a name that nobody can read), InUse (the name is taken)."""
     if not name.strip() or not name.isprintable():
-        rule = "must have at least one character, and none that cannot be printed"
+        rule = "must have at least one character, and only printable ones"
         raise Invalid("no account is made", [Problem("name", rule, name)])
     if name.strip().isdecimal():
         raise Invalid("no account is made", [Problem("name", DIGITS_ALONE, name)])

@@ -29,7 +29,7 @@ COLUMNS = "id, at, by, key_id, what, subject, user_id, details"
 class By:
     """Who does something: an address or what the command line says of them, and the key that they used, if any."""
 
-    who: str = "nobody who said"
+    who: str = "unknown"
     key: int | None = None
 
 

@@ -155,6 +155,10 @@ class Matcher:
             owner = self._owners.get(key, lead)
             others = [other for other in (owner, *self._shared.get(key, ())) if other != lead]
             if others:
-                had = "it counts for the one that had it first" if owner == lead else "the source names this one"
+                had = (
+                    "this lead had it first, so the event is about this lead"
+                    if owner == lead
+                    else "the source names this lead, so the event is about this lead"
+                )
                 found.append(f"{key.space}: {SHARED} {', '.join(others)}; {had}")
         return tuple(found)

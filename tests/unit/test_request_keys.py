@@ -75,7 +75,7 @@ async def test_the_refusal_says_what_happened_and_what_to_do() -> None:
     with pytest.raises(Refusal) as caught:
         await keys.claim(claim("k", B))
     assert (caught.value.status, caught.value.title, caught.value.again) == (422, "Idempotency key reused", False)
-    assert "used before with another body" in caught.value.detail and "a key of its own" in caught.value.detail
+    assert "used before with another body" in caught.value.detail and "a new key" in caught.value.detail
 
 
 async def test_claims_of_one_turn_share_a_statement_and_repetitions_need_none() -> None:

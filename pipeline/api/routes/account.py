@@ -55,7 +55,9 @@ class AccountChangeShown(Shown):
     what: What
     subject: str = Field(description="the user's address, what the key begins with, or the name of the field or secret")
     user_id: int | None = Field(description="whom it is about")
-    details: dict[str, Any] = Field(description="what it was made with; of a change, old and new of what differs")
+    details: dict[str, Any] = Field(
+        description="of something new its values; of a change the old and the new value of each member that changed"
+    )
 
 
 class AccountChangePage(Page[AccountChangeShown]):

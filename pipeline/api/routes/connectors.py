@@ -64,11 +64,11 @@ class WholeConnectorShown(ConnectorShown):
     lead_behaviour: str | None = Field(json_schema_extra=FORMER, description="see `sync.lead`")
     activity_behaviour: str | None = Field(json_schema_extra=FORMER, description="see `sync.activity`")
     refused_today: list[ProblemShown] = Field(
-        description="what it was saved with and could not be saved with today; such a row fills its field, and what it "
-        "writes identifies nobody"
+        description="mapping rows that an earlier version allowed and this version refuses to save; each still fills "
+        "its field, but its values are not used as keys"
     )
     problems: list[TroubleShown] = Field(
-        description="what more than a few in a hundred of its events are noted with, since it was saved last"
+        description="notes that more than a few in a hundred of its events have had since the connector was last saved"
     )
     warnings: list[ProblemShown] = Field(description="settings that do less than they say, or nothing")
     in_force: list[SettingShown] = Field(description="every setting with its value in force, and who says it")
@@ -99,7 +99,7 @@ class NotesShown(Shown):
     events: int = Field(description="how many have ended since then, with notes or without")
     notes: list[NoteShown]
     problems: list[TroubleShown] = Field(
-        description="what more than a few in a hundred of its events are noted with, since it was saved last"
+        description="notes that more than a few in a hundred of its events have had since the connector was last saved"
     )
 
 
@@ -121,7 +121,9 @@ class SettingShown(Shown):
 
     setting: str
     value: Any
-    origin: Literal["connector", "preset", "default"] = Field(description="who says it; default: neither of the two")
+    origin: Literal["connector", "preset", "default"] = Field(
+        description="where the value comes from: the connector, the preset, or, if neither sets it, the default"
+    )
     preset: Any = Field(default=None, description="what the preset says, where the connector says it")
     differs: bool = Field(description="whether the connector says something else than its preset")
 
@@ -274,8 +276,8 @@ async def list_notes(call: Call, connector: Given, query: NotesQuery) -> NotesSh
 async def replace_connector(call: Call, connector: Given, body: Draft) -> Saved:
     """Save a connector's settings, in the place of all those it had. Workers take them without a restart.
 
-    With the header If-Match, which takes the ETag of what was read, nobody's save is overwritten unseen: if it is not
-    what was read any more, nothing is saved, and 412 tells who saved it and when.
+    To avoid overwriting somebody else's save, send the ETag that you read in the header If-Match: if the connector was
+    saved since, nothing is saved, and 412 tells who saved it and when.
     """
     name = await named(call.database, call.actor, connector)
     settings = await settings_of(call, body)

@@ -80,7 +80,7 @@ async def list_keys(call: Call, query: KeyQuery) -> KeyPage:
 async def create_key(call: Call, body: NewKey) -> NewKeyShown:
     """Make a key of the caller's; an administrator may make another user's.
 
-    It cannot have a scope that the key which makes it lacks, ends no later than that one, and is revoked with it.
+    It has no scope that the key used to make it lacks. It ends no later than that key, and is revoked with it.
     """
     made = await keys.create(
         call.database, call.actor, body.name, email=body.user, scopes=body.scopes, expires_at=body.expires_at

@@ -124,9 +124,9 @@ class Replaced(OfEvent):
 
 
 class FieldExplained(Provenance):
-    """Which event set a field, by which row. What is no longer known is null.
+    """Which event set a field, by which row.
 
-    So is what a connector did that is closed to the caller.
+    A member is null if its value is no longer known, or comes from a connector that is closed to the caller.
     """
 
     as_sent: Any = Field(description="the value as the source wrote it, where that says more")
@@ -150,7 +150,7 @@ class Explained(Shown):
 
 
 class Was(OfEvent):
-    """What a field was."""
+    """A value that a field had before."""
 
     field: str
     value: Any

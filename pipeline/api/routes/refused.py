@@ -35,8 +35,8 @@ class RefusedShown(Shown):
     refused_at: datetime
     status: int = Field(description="the status of the refusal")
     answered: int | None = Field(
-        description="the status that its sender was sent, which differs where the preset has an answer of its own; "
-        "null: not known, of a request from an earlier version"
+        description="the status that the sender received; it differs from `status` if the preset has an answer of its "
+        "own; null: unknown, because an earlier version of Leadpipe refused the request"
     )
     title: str
     detail: str
@@ -143,7 +143,8 @@ async def show_refused(call: Call, id: Id) -> WholeRefusedShown:
 async def send_one_refused(call: Call, id: Id, query: Waited) -> OneSent:
     """Send one refused request in, by the settings that are in force now.
 
-    Its events arrived when the request came. To send it twice does nothing twice. 422: it would be refused again.
+    Its events keep the time at which the request first arrived. A request that is sent in twice takes effect once.
+    422: it would be refused again.
     """
     with noted(query) as note:
         sent = await refused.send_one(call.database, call.chain, call.actor, id, _limits(call))

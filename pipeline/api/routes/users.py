@@ -50,7 +50,7 @@ class NewUser(Strict):
 
 
 class UserChange(Strict):
-    """What is to change; what is left out stays. Of `fields`, those that are named; null takes one away."""
+    """What is to change; what is left out stays. In `fields` only named ones change; null removes a value."""
 
     email: Email | None = None
     name: str | None = Field(default=None, min_length=1, max_length=200)
@@ -146,5 +146,5 @@ async def change_user_field(call: Call, name: FieldName, body: UserFieldChange) 
 
 @api.route("DELETE", "/user-fields/{name}", scope=Scope.USERS_WRITE, tag=TAG)
 async def delete_user_field(call: Call, name: FieldName) -> None:
-    """Remove a user field, with its values; connectors that it opens are closed to those who had it."""
+    """Remove a user field, with its values; users who could use a connector by it no longer can."""
     await operations.remove_field(call.database, call.actor, name)

@@ -108,8 +108,8 @@ async def keep_secret(call: Call, name: SecretName, body: NewSecret) -> None:
     """Store a secret; one of the same name is replaced at once.
 
     To change a secret without a gap, store the new one under another name, and name both in the connector's `auth`
-    until the source uses the new one. A secret that a connector names which is closed to the caller is changed by an
-    administrator.
+    until the source uses the new one. If a connector that is closed to the caller uses the secret, only an
+    administrator can change it.
     """
     value = body.value.get_secret_value().encode()
     await secrets.put(call.database, call.settings, call.actor, name, value)

@@ -127,7 +127,8 @@ class Guard:
 
 
 UNRESOLVED = (
-    "a secret that requests to this connector are checked with cannot be found at the moment; send it again later"
+    "this request cannot be checked: a secret of its connector cannot be found at the moment; "
+    "send the request again later"
 )
 
 
