@@ -9,15 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import orjson
 from pydantic import Field, PlainValidator, ValidationError
-from pydantic_core import ErrorDetails
 
 from pipeline.api.call import Call
 from pipeline.operations import plan
+from pipeline.operations.drafts import strictly, wrong
 from pipeline.operations.errors import Problem
 from pipeline.operations.plan import Wish
-from schemas.problem import of_model
 from schemas.settings import ConnectorSettings
 
 
@@ -32,7 +30,7 @@ class Said:
 
 def _said(document: Any) -> Said:
     try:
-        return Said(document, ConnectorSettings.model_validate_json(orjson.dumps(document), strict=True))
+        return Said(document, strictly(document))
     except ValidationError as error:
         return Said(document, None, error)
     except TypeError as error:  # a whole number of more than 64 bits
@@ -67,11 +65,4 @@ def wish_of(said: Said, origin: str) -> Wish:
         return Wish(origin, said.settings)
     if not isinstance(said.document, dict):
         return Wish(origin, problems=(Problem(None, "the settings must be an object"),))
-    found = zip(of_model(said.error, said.document), said.error.errors(include_url=False), strict=False)
-    problems = tuple(Problem(told.place, told.message, _value(each)) for told, each in found)
-    return Wish(origin, problems=problems, document=said.document)
-
-
-def _value(each: ErrorDetails) -> Any:
-    """What was given, to tell it back; nothing of `auth`, where a secret may stand by mistake."""
-    return None if each["type"] == "missing" or "auth" in each["loc"][:1] else each["input"]
+    return wrong(said.document, said.error, origin)

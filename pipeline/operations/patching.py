@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 from pipeline.operations import plan
-from pipeline.operations.connectors import parsed
+from pipeline.operations.drafts import wish_of
 from pipeline.operations.errors import Invalid, NotFound, Problem, Stale
-from pipeline.operations.plan import Planned, Wish
+from pipeline.operations.plan import Planned
 from pipeline.store import connectors
 from pipeline.store.connectors import NOBODY, Applied, Author
 from pipeline.store.database import Database
@@ -55,9 +55,10 @@ async def patch(
         if wanted.get("name") != name:
             rule = f"must stay {name!r}: a connector keeps its name"
             raise Invalid("nothing is saved", [Problem("name", rule, changes.get("name"))])
-        made = await plan.plan(database, account, [Wish("the settings", document=wanted)])
-        if not made.refused and allowed is not None:
-            await allowed(parsed(wanted))
+        wish = wish_of(wanted, "the settings")
+        if allowed is not None and wish.settings is not None:
+            await allowed(wish.settings)
+        made = await plan.plan(database, account, [wish])
         asked = {tag} if expected is None else {tag} & set(expected)
         try:
             [applied] = await plan.carry_out(database, account, made, author, expected={name: asked or {""}})

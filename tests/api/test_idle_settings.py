@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -123,6 +124,13 @@ async def test_a_setting_is_changed_alone_and_given_back(api: Served) -> None:
         ({"primary_key": "city"}, "primary_key"),
         ({"no_such_setting": 1}, "no_such_setting"),
         ({"map": [{"from": "x", "to": "lead.nope"}]}, "map row 1"),
+        ({"enabled": "yes"}, "enabled"),
+        ({"enabled": 1}, "enabled"),
+        ({"further_keys": "phone"}, "further_keys"),
+        ({"sync": "update"}, "sync"),
+        ({"sync": {"lead": "all"}}, "sync.lead"),
+        ({"lead_source": ""}, "lead_source"),
+        ({"preset": None}, "preset"),
     ],
 )
 async def test_a_change_that_breaks_a_rule_changes_nothing(api: Served, patch: dict[str, Any], field: str) -> None:
@@ -130,6 +138,14 @@ async def test_a_change_that_breaks_a_rule_changes_nothing(api: Served, patch: d
     refused = await api.ask("PATCH", "/connectors/web", patch)
     assert refused.status == 422 and str(refused.error["field"]).startswith(field), refused
     assert (await api.done("GET", "/connectors/web"))["revision"] == 1
+
+
+async def test_two_who_change_two_settings_at_once_both_get_their_way(api: Served) -> None:
+    await api.done("POST", "/connectors", web())
+    changes = [{"lead_source": "A"}, {"default_country": "US"}, {"blank": "clear"}, {"time_zone": "UTC"}]
+    await asyncio.gather(*(api.done("PATCH", "/connectors/web", change) for change in changes))
+    shown = (await api.done("GET", "/connectors/web"))["settings"]
+    assert (shown["lead_source"], shown["default_country"], shown["blank"]) == ("A", "US", "clear")
 
 
 async def test_a_patch_is_an_object_of_a_known_type(api: Served) -> None:
