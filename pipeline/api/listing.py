@@ -21,7 +21,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from pipeline.api.route import WHOLE
 from pipeline.operations import cursor
-from pipeline.store.connectors import tag_of
+from pipeline.store.saves import tag_of
 from schemas.normal.moment import FORMS, LONGEST, moment
 
 T = TypeVar("T")

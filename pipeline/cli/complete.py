@@ -10,7 +10,7 @@ import asyncio
 import io
 import os
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -41,12 +41,10 @@ def stored(ask: Ask) -> Offer:
     def offer(ctx: typer.Context, incomplete: str) -> list[str]:
         account = ctx.params.get("account") or os.environ.get("LEADPIPE_CLI_ACCOUNT") or "default"
         nowhere = io.StringIO()
-        with redirect_stderr(nowhere), redirect_stdout(nowhere):
-            try:
-                names = asyncio.run(asyncio.wait_for(_names(ask, str(account)), PATIENCE))
-            except Exception:
-                return []
-        return sorted({name for name in names if name.startswith(incomplete)})[:MOST]
+        with redirect_stderr(nowhere), redirect_stdout(nowhere), suppress(*_away()):
+            names = asyncio.run(asyncio.wait_for(_names(ask, str(account)), PATIENCE))
+            return sorted({name for name in names if name.startswith(incomplete)})[:MOST]
+        return []
 
     return offer
 
@@ -55,20 +53,30 @@ def listed(names: Callable[[], Iterable[str]]) -> Offer:
     """Offers names that are found without a database."""
 
     def offer(ctx: typer.Context, incomplete: str) -> list[str]:
-        try:
+        with suppress(*_away()):
             return sorted(name for name in names() if name.startswith(incomplete))
-        except Exception:
-            return []
+        return []
 
     return offer
 
 
+def _away() -> tuple[type[Exception], ...]:
+    """Why there may be nothing to offer: no installation, a server that is away, settings that are wrong."""
+    from pipeline.daemon.whereabouts import Nowhere
+    from pipeline.engine.outcome import Transient
+    from pipeline.engine.topology import TopologyError
+    from pipeline.settings import SettingsError
+    from pipeline.store.database import UNFIT
+
+    return (Nowhere, Transient, SettingsError, TopologyError, *UNFIT, OSError, TimeoutError, ImportError)
+
+
 async def _names(ask: Ask, account: str) -> list[str]:
-    from pipeline.settings import load
+    from pipeline.daemon.whereabouts import in_force
     from pipeline.store import accounts
     from pipeline.store.database import Database
 
-    url = _url(load())
+    url = _url(in_force())
     if url is None:
         return []
     database = await Database.open(url, size=1, timeout=PATIENCE)

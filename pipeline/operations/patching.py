@@ -9,7 +9,7 @@ from pipeline.operations import plan
 from pipeline.operations.drafts import wish_of
 from pipeline.operations.errors import Invalid, NotFound, Problem, Stale
 from pipeline.operations.plan import Planned
-from pipeline.store import connectors
+from pipeline.store import connectors, saves
 from pipeline.store.connectors import NOBODY, Applied, Author
 from pipeline.store.database import Database
 from schemas.settings import ConnectorSettings
@@ -47,7 +47,7 @@ async def patch(
     the connector must have one, else Stale is raised. Raises NotFound, and Invalid with everything that is wrong.
     """
     for left in reversed(range(TRIES)):
-        tag = (await connectors.tags(database, account)).get(name)
+        tag = (await saves.tags(database, account)).get(name)
         stored = await connectors.stored(database, account)
         if tag is None or name not in stored:
             raise NotFound(f"no connector {name!r}; `leadpipe connector list` lists the connectors")

@@ -22,9 +22,10 @@ from pipeline.operations.differences import Difference, differences
 from pipeline.operations.errors import Invalid, Problem, Stale
 from pipeline.operations.people import people_named, people_problems
 from pipeline.operations.warnings import warnings_of
-from pipeline.store import connectors, fields
-from pipeline.store.connectors import NOBODY, Applied, Author, Expected, Moved
+from pipeline.store import connectors, fields, saves
+from pipeline.store.connectors import NOBODY, Applied, Author
 from pipeline.store.database import Database
+from pipeline.store.saves import Expected, Moved
 from schemas.fields import Field, Fields, RecordFields
 from schemas.joined import with_fields
 from schemas.names import DIGITS_ALONE
@@ -102,7 +103,7 @@ def wishes(paths: Sequence[Path]) -> list[Wish]:
 
 async def plan(database: Database, account: int, wanted: Sequence[Wish], *, prune: bool = False) -> Plan:
     """What applying would do. `prune`: connectors that nothing is said of are removed."""
-    tags = await connectors.tags(database, account)
+    tags = await saves.tags(database, account)
     stored = await connectors.stored(database, account)
     there = await fields.of_account(database, account)
     together = with_fields(there, [field for wish in wanted for field in wish.said()])

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from operator import eq
 from typing import Any, Literal
@@ -13,6 +12,7 @@ import structlog
 
 from pipeline.store import field_keys, field_table, people, tokens
 from pipeline.store.database import Connection, Database
+from pipeline.store.saves import Expected, check_tag
 from schemas.checking import check
 from schemas.connector import Connector, ConnectorSettings
 from schemas.fields import RecordFields
@@ -56,8 +56,6 @@ WHERE connector_id = (
 ORDER BY revision DESC
 """
 
-LAST_SAVE = "SELECT saved_by, created_at FROM connector_revision WHERE connector_id = $1 AND revision = $2"
-
 State = Literal["created", "changed", "unchanged"]
 Alike = Callable[[ConnectorSettings, ConnectorSettings], bool]
 
@@ -71,20 +69,6 @@ class Author:
 
 
 NOBODY = Author()
-Expected = Mapping[str, Collection[str]]  # by the name of a connector, the tags of which it must have one
-
-
-class Moved(Exception):
-    """A connector is not what was expected: somebody has saved it, made it or removed it meanwhile. Nothing is done."""
-
-    def __init__(self, name: str, revision: int | None, saved_by: str | None, at: datetime | None) -> None:
-        super().__init__(name)
-        self.name, self.revision, self.saved_by, self.at = name, revision, saved_by, at
-
-
-def tag_of(id: int, revision: int) -> str:
-    """What tells one save of one connector from every other."""
-    return f"{id}.{revision}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +172,6 @@ async def stored(database: Database, account: int) -> dict[str, dict[str, Any]]:
     return {row["name"]: row["settings"] for row in rows}
 
 
-async def tags(database: Database, account: int) -> dict[str, str]:
-    """The tag of each connector of an account, by name."""
-    rows = await database.fetch(
-        "SELECT name, id, revision FROM connector WHERE account_id = $1 AND removed_at IS NULL", account
-    )
-    return {row["name"]: tag_of(row["id"], row["revision"]) for row in rows}
-
-
 async def revisions(database: Database, account: int, name: str) -> list[dict[str, Any]]:
     """The settings that a connector had, the newest first: revision, settings, created_at, saved_by, note.
 
@@ -240,7 +216,7 @@ async def apply_all(
         for name in sorted({*removed, *(settings.name for settings in wanted)}):
             row = await locked(connection, account, name)  # in one order everywhere, so that nobody waits in a circle
             if expected is not None and name in expected:
-                await _check(connection, name, row, expected[name])
+                await check_tag(connection, name, row, expected[name])
         for name in removed:
             await _remove(account, name, connection)
         return [await _apply(account, settings, author, connection, alike) for settings in wanted]
@@ -302,7 +278,7 @@ async def _remove(account: int, name: str, connection: Connection, expected: Col
     if row is None:
         return False
     if expected is not None:
-        await _check(connection, name, row, expected)
+        await check_tag(connection, name, row, expected)
     await connection.execute("UPDATE connector SET removed_at = now(), updated_at = now() WHERE id = $1", row["id"])
     await connection.execute("DELETE FROM connector_token WHERE connector_id = $1", row["id"])
     return True
@@ -321,18 +297,6 @@ async def _apply(
     await connection.execute(REVISION, row["id"], row["revision"], stored, author.who, author.note)
     state: State = "created" if old is None else "changed"
     return Applied(row["id"], row["revision"], state, await tokens.newest(connection, row["id"]))
-
-
-async def _check(connection: Connection, name: str, row: Any, expected: Collection[str]) -> None:
-    """Raise Moved unless the row has one of these tags; without any there must be no row."""
-    if row is None:
-        if expected:
-            raise Moved(name, None, None, None)
-        return
-    if tag_of(row["id"], row["revision"]) not in expected:
-        last = await connection.fetchrow(LAST_SAVE, row["id"], row["revision"])
-        saved_by, at = (None, None) if last is None else (last["saved_by"], last["created_at"])
-        raise Moved(name, row["revision"], saved_by, at)
 
 
 def _same(stored: dict[str, Any], settings: ConnectorSettings, alike: Alike) -> bool:
