@@ -37,9 +37,16 @@ def leadpipe(tmp_path: Path) -> Iterator[Leadpipe]:
 
 
 def postmaster(data: Path) -> psutil.Process | None:
-    """The process that the server's file names; None where there is no file."""
+    """The process that the server's file names, or has named; None where there is none.
+
+    PostgreSQL writes the number of a process that only makes the first tables with a minus before it.
+    """
     file = data / "postgres" / "postmaster.pid"
-    return psutil.Process(int(file.read_text().split()[0])) if file.exists() else None
+    try:
+        named = file.read_text().split()
+        return psutil.Process(abs(int(named[0]))) if named else None
+    except (FileNotFoundError, psutil.NoSuchProcess):
+        return None
 
 
 def is_there(process: psutil.Process | None) -> bool:
