@@ -52,11 +52,12 @@ class Settings(Strict):
     secret_key: str | None = Field(
         default=None,
         repr=False,
-        description="keys that seal the secrets in the database, 32 bytes each in base64, the newest first, by commas",
+        description="keys that seal the secrets in the database, 32 bytes each in base64, separated by commas, "
+        "the newest first",
     )
     trusted_proxies: list[str] = Field(
         default=[],
-        description="networks of the proxies before the ingress; the client address that they report is believed",
+        description="networks of the proxies in front of the ingress; the client address that they report is believed",
     )
     forwarded_header: str = Field(
         default="X-Forwarded-For",

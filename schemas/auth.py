@@ -68,7 +68,7 @@ class AuthSettings(Strict):
     secrets: list[str] | None = Field(
         default=None,
         max_length=4,
-        description="Where the secrets are: env:NAME, file:/path or stored:name. Any of them counts.",
+        description="Where the secrets are: env:NAME, file:/path or stored:name. Any one of them is enough.",
     )
     addresses: list[str] | None = Field(
         default=None,

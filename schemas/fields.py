@@ -82,7 +82,7 @@ class Field(Strict):
     key: str | None = Attribute(
         default=None,
         pattern=NAME,
-        description="The key space of a unique field, which others may share. Left out: the field's own name.",
+        description="The key space of a unique field, which other fields may share. Left out: the field's own name.",
     )
     own_space: bool = Attribute(
         default=False,
@@ -97,7 +97,7 @@ class Field(Strict):
     )
     if_taken: IfTaken | None = Attribute(
         default=None,
-        description="Of a unique field: what happens to an event about one lead that brings the value of another. "
+        description="Of a unique field: what happens to an event about one lead, with a value that another lead has. "
         "hold: the event waits for a person to decide whose it is; leave_out: it goes on without the value, with a "
         "note; share: both leads have the value, and the first one is found by it. Left out: share for phone numbers "
         "and e-mail addresses, which people do share; hold for all others.",
@@ -180,7 +180,7 @@ def field_problems(record: str, field: Field, others: Fields) -> list[str]:
     """What is wrong with a field among the other ones of its record kind; empty if nothing is."""
     problems = []
     if record != "lead" and (field.unique or field.required):
-        problems.append(f"{field.name}: only a lead's field can be unique or required, and this is of a {record}")
+        problems.append(f"{field.name}: only a lead's field can be unique or required, and this is a {record}'s")
     problems += _unlike(field, others)
     if field.parent is None:
         return problems

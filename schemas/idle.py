@@ -61,7 +61,7 @@ def _keys(joined: Joined) -> Iterator[Problem]:
     primary = settings.primary_key or its.primary_key
     secondary = settings.secondary_key or its.secondary_key
     if primary == secondary:
-        message = f"it is {secondary!r}, which is the primary key too, so it finds nobody more; choose another, or none"
+        message = f"it is {secondary!r}, which is the primary key too, so it finds nobody else; choose another, or none"
         yield Problem("secondary_key", message)
     seen = {primary, secondary}
     for number, key in enumerate(settings.further_keys, 1):
@@ -107,7 +107,7 @@ def _rows(joined: Joined) -> Iterator[Problem]:
             if row.on and listed and path.partition(".")[0] not in tops and (near := nearest(path, listed)):
                 yield Problem(place, f"the source is not known to send {path!r}; did you mean {near!r}?", number, path)
         if row.on and row.default is not None and row.constant is not None:
-            yield Problem(place, "its default never counts: the row is a constant, which is always there", number)
+            yield Problem(place, "its default never counts: the row is a constant, which always has a value", number)
     before: list[MapRow] = []
     for row in joined.rows:
         if row.default is not None and (earlier := _with_same_default(row, before)) is not None:

@@ -32,8 +32,8 @@ class MapRow(Strict):
     on: bool = Field(default=True, description="Whether the row is in force.")
     default: Scalar | None = Field(
         default=None,
-        description="What the record gets where the source sent nothing, or a blank, unless it already has a value. A "
-        "blank that clears the stored value has the default take its place. Not for fields that identify: what "
+        description="What the record gets where the source sent nothing, or a blank, unless it already has a value. If "
+        "a blank clears the stored value, the default takes its place. Not allowed for fields that identify: what "
         "identifies must come from the source.",
     )
     key: bool = Field(

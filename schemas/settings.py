@@ -49,7 +49,7 @@ class Sync(Strict):
 
 
 class Replying(Strict):
-    """What a sender is told that waits for the end of its events (`?wait=`)."""
+    """What the answer says to a sender that waits until its events have ended (`?wait=`)."""
 
     outcome: Told | None = Attribute(
         default=None,
@@ -67,7 +67,7 @@ class Notify(Strict):
 
 
 class Access(Strict):
-    """Who may use the connector beside administrators: by role, or by a boolean user field. Left out: nobody."""
+    """Who may use the connector besides administrators: by role, or by a boolean user field. Left out: nobody."""
 
     roles: list[Literal["editor", "operator", "viewer"]] = Attribute(
         default=[], description="The roles whose users may use the connector, each for what the role allows."
@@ -122,12 +122,12 @@ class ConnectorSettings(Strict):
     blank_words: list[BlankWord] = Attribute(
         default=[],
         max_length=100,
-        description="Further words that count as blank, beside n/a, na, null, none, nil, undefined, - and --, "
-        "in any case of letters.",
+        description="Further words that count as blank, besides n/a, na, null, none, nil, undefined, - and --, "
+        "compared without regard to case.",
     )
     date_order: DateOrder | None = Attribute(
         default=None,
-        description="How a date such as 05/07/2026 is read, which more than one order fits: dmy, mdy or ymd. "
+        description="How to read a date that fits more than one order, such as 05/07/2026: dmy, mdy or ymd. "
         "Left out: the preset's, else the custom of the default country.",
     )
     occurred_at: list[SourcePath] | None = Attribute(
@@ -162,7 +162,7 @@ class ConnectorSettings(Strict):
     sync: Sync = Attribute(default=Sync(), description="What events do to leads and activities.")
     reply: Replying = Attribute(default=Replying(), description="What senders are told.")
     notify: Notify | None = Attribute(default=None, description="Whom to tell of failures.")
-    access: Access | None = Attribute(default=None, description="Who may use the connector beside administrators.")
+    access: Access | None = Attribute(default=None, description="Who may use the connector besides administrators.")
     auth: AuthSettings | None = Attribute(default=None, description="Who may post, beyond knowing the URL.")
     fields: list[Field] = Attribute(
         default=[],

@@ -14,7 +14,8 @@ class SourceField(Strict):
     """One field of a source's document.
 
     A text is left as it was sent. A value of another type is brought into normal form before it is mapped, if it can
-    be read; if not, the field that it is mapped to judges it.
+    be read; if not, it stays as it was sent, and the field that it is mapped to
+    decides.
     """
 
     path: str = Attribute(
@@ -22,7 +23,7 @@ class SourceField(Strict):
         max_length=LONGEST_PATH,
         description="Where it lies in the source's document: member names joined by dots, numbers for places in lists.",
     )
-    label: str = Attribute(default="", max_length=LONGEST_LABEL, description="What people see; else the path.")
+    label: str = Attribute(default="", max_length=LONGEST_LABEL, description="What people see; left out: the path.")
     type: FieldType = Attribute(
         default=FieldType.TEXT,
         description="What the source sends there. `text` leaves it as it is.",

@@ -81,7 +81,7 @@ class Aside:
         account = job.actor.account
         with self._count:
             if self._waiting.total() >= MOST or self._waiting[account] >= OF_ONE:
-                raise Busy("too many calls that take long are under way; try again in a moment", retry_after=2)
+                raise Busy("too many long calls are waiting; try again in a moment", retry_after=2)
             self._waiting[account] += 1
         given_up = threading.Event()
         turn = threading.Event()
@@ -90,7 +90,7 @@ class Aside:
             await asyncio.wait({work}, timeout=PATIENCE)
             if not work.done() and not turn.is_set():
                 given_up.set()
-                raise Busy("calls that take long are under way; try again in a moment", retry_after=5)
+                raise Busy("other long calls are still running; try again in a moment", retry_after=5)
             return await work
         finally:
             with self._count:

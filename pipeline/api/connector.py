@@ -67,7 +67,7 @@ class Saved(Tagged):
     url: str = Field(description="what the source posts to; whoever knows it can post")
     differences: list[Difference]
     new_fields: list[str] = Field(description="lead fields that the account lacked and that were made")
-    warnings: list[ProblemShown] = Field(description="what is saved, and does less than it says, or nothing")
+    warnings: list[ProblemShown] = Field(description="saved settings that do less than they say, or nothing")
 
 
 async def row_of(call: Call, name: str) -> dict[str, Any]:

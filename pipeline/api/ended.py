@@ -27,7 +27,7 @@ Wait = Annotated[
     Field(
         gt=0,
         le=LONGEST,
-        description="seconds to wait for what becomes of the events: 200 when all have ended, 202 when some have not; "
+        description="seconds to wait for the outcome of the events: 200 when all have ended, 202 when some have not; "
         "left out: 202 once they are sent",
     ),
 ]
@@ -57,7 +57,7 @@ class EndedShown(Shown):
     updated: int | None = Field(default=None, description="how many changed a record")
     unchanged: int | None = Field(default=None, description="how many changed nothing")
     dropped: int | None = Field(default=None, description="how many were dropped")
-    failed: int | None = Field(default=None, description="how many failed again")
+    failed: int | None = Field(default=None, description="how many failed")
     pending: int | None = Field(default=None, description="how many have not ended yet")
     unheard: int | None = Field(
         default=None, description="how many went to stages behind the journal, so that their outcome is not known"

@@ -54,7 +54,7 @@ def answer_to(error: Exception) -> web.Response:
             log.warning("api unavailable", error=type(error).__name__)
             return answer.failed(503, "the database or the broker is away", headers={"Retry-After": str(AGAIN)})
         case Gone():
-            detail = "the call was ended before it was done; look what became of it before you send it again"
+            detail = "the call was cut off before it was done; see whether it took effect before you send it again"
             return answer.failed(503, detail, headers={"Retry-After": str(AGAIN)})
     if isinstance(error, UNFIT):  # a check of ours is missing; it is the value's fault all the same
         log.error("api was given a value that the database does not take", error=type(error).__name__)

@@ -51,7 +51,9 @@ def query_values(route: Route, query: str) -> Any:
     ]
     given |= {name: [value for n, value in pairs if n == name] for name in many & given.keys()}
     problems += [
-        Problem(name, "holds a character that no text can hold") for name, v in pairs if REFUSED.search(name + v)
+        Problem(name, "holds a character that cannot be stored: U+0000 or a lone surrogate")
+        for name, v in pairs
+        if REFUSED.search(name + v)
     ]
     if problems:
         raise Refusal(422, "the query is not valid", problems)

@@ -21,4 +21,4 @@ def sure(question: str, *, yes: bool, demanded: bool = True) -> None:
         typer.confirm(question, abort=True)
     elif demanded:
         with clear_errors():
-            raise WrongUse(f"{question} Nobody can be asked here, without a terminal: pass --yes. Nothing was done")
+            raise WrongUse(f"{question} Nothing was done: there is no terminal to ask at; pass --yes to confirm")

@@ -54,10 +54,11 @@ def register(app: typer.Typer) -> None:
 
 def bench(
     events: Annotated[int, typer.Option(help="How many events.")] = 20_000,
-    body: Annotated[Body, typer.Option(help="How they are posted.")] = Body.SINGLE,
+    body: Annotated[Body, typer.Option(help="How the events are posted.")] = Body.SINGLE,
     batch: Annotated[int, typer.Option(help="Events in one array or NDJSON body.")] = 500,
     people: Annotated[
-        People, typer.Option(help="Everybody new; four of five seen before; or every event sent before.")
+        People,
+        typer.Option(help="Every person new; four of five events about known people; or every event sent before."),
     ] = People.NEW,
     rate: Annotated[
         float | None, typer.Option(help="Events a second; left out: as fast as the ingress answers.")
@@ -77,8 +78,8 @@ def bench(
 ) -> None:
     """Post events through HTTP, broker, every stage and PostgreSQL; print rates, CPU per event and latencies.
 
-    Starts an instance of its own, with a private PostgreSQL, in a temporary folder, and takes it away again; with
-    --running it measures the instance of the present settings. Everything must be on this machine.
+    Starts an instance of its own, with a private PostgreSQL, in a temporary folder, and removes it at the end; with
+    --running it measures the instance that the settings name. Everything must be on this machine.
     """
     from pipeline.operations.bench.load import Load
 
@@ -173,7 +174,7 @@ def _print(told: dict[str, Any]) -> None:
             "accepted a second": f"{run['accepted_rate']:,.0f}",
             "journalled a second": f"{run['journalled_rate']:,.0f}",
             "seconds": run["seconds"],
-            "told to come again": run["not_now"],
+            "told to try again later": run["not_now"],
         },
         title=f"{told['load']['body']} posts, {told['load']['people']} people, {told['instance']}",
     )

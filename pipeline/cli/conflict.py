@@ -114,7 +114,9 @@ def resolve(
     ] = False,
     wait: Annotated[
         bool | None,
-        typer.Option("--wait/--no-wait", help="Wait for what becomes of the event; left out: yes, but not for --json."),
+        typer.Option(
+            "--wait/--no-wait", help="Wait for the outcome of the event; left out: wait, but not with --json."
+        ),
     ] = None,
     timeout: Timeout = None,
     account: Account = DEFAULT_ACCOUNT,

@@ -52,7 +52,7 @@ def list_(
 
 @app.command(name="show")
 def show_(name: ConnectorName, account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
-    """Show everything in force in a connector, who says it, and what differs from the preset."""
+    """Show every setting in force in a connector, where it comes from, and what differs from the preset."""
     from pipeline.cli import show
     from pipeline.operations import connectors, noted
     from pipeline.operations.checking import standing_problems
@@ -70,7 +70,7 @@ def show_(name: ConnectorName, account: Account = DEFAULT_ACCOUNT, json: AsJson 
         return
     connector, troubles = in_account(account, run)
     show.table(
-        ("setting", "in force", "said by", "the preset says"),
+        ("setting", "in force", "set by", "the preset says"),
         (
             (each.setting, each.value, f"{each.origin} *" if each.differs else each.origin, each.preset)
             for each in settings_in_force(connector)
@@ -78,7 +78,7 @@ def show_(name: ConnectorName, account: Account = DEFAULT_ACCOUNT, json: AsJson 
         title=f"{name}, revision {connector.revision}; * differs from the preset",
     )
     show.table(
-        ("from", "to", "default", "transforms", "when", "said by"),
+        ("from", "to", "default", "transforms", "when", "set by"),
         (
             (row.paths, row.to, row.default, _transforms(row), row.when or None, origin)
             for row, origin in zip(connector.rows, row_origins(connector), strict=True)
@@ -181,7 +181,7 @@ def _document(changes: list[str]) -> dict[str, Any]:
         path, is_said, text = change.partition("=")
         *above, last = path.strip().split(".")
         if not is_said or not all((*above, last)):
-            raise typer.BadParameter(f"{change!r} is no SETTING=VALUE, such as default_country=IN")
+            raise typer.BadParameter(f"{change!r} is not SETTING=VALUE, such as default_country=IN")
         place = document
         for part in above:
             place = place.setdefault(part, {})

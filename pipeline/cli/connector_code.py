@@ -42,7 +42,7 @@ def apply(
     prune: Annotated[bool, typer.Option("--prune", help="Remove connectors that have no file among these.")] = False,
     note: Note = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Save nothing where a setting would do less than it says.")
+        bool, typer.Option("--strict", help="Save nothing if a setting would do less than it says.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before removing.")] = False,
     account: Account = DEFAULT_ACCOUNT,

@@ -43,7 +43,7 @@ def diff(
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
-    """Show what differs between two revisions, place by place."""
+    """Show what differs between two revisions, setting by setting."""
     from pipeline.cli.connector_code import show_differences
     from pipeline.operations.revisions import difference
 

@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def notes(name: ConnectorName, since: Since = None, account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
-    """Count the notes on events that went on: values read by a rule, or not readable. Seven days, without --since."""
+    """Count the notes on events: values read by a rule, or not readable. Without --since: of the last seven days."""
     from pipeline.cli import show
     from pipeline.operations import noted as operations
     from pipeline.operations.visible import visible

@@ -55,7 +55,8 @@ def map_(
         list[str] | None,
         typer.Option(
             metavar="PATH=VALUE",
-            help="A condition of the row, such as mx_Country=IN. All paths must hold; of one path, any of its values.",
+            help="A condition of the row, such as mx_Country=IN. Given again with another path: both must hold; with "
+            "the same path: one of the values is enough.",
         ),
     ] = None,
     unreadable: Annotated[
@@ -64,12 +65,12 @@ def map_(
     ] = None,
     fill: Annotated[bool, typer.Option("--fill", help="The row counts only where the lead has no value yet.")] = False,
     key: Annotated[bool, typer.Option("--key", help="Make this field a search key, after the others.")] = False,
-    off: Annotated[bool, typer.Option("--off", help="Add the row switched off: it takes nothing in.")] = False,
+    off: Annotated[bool, typer.Option("--off", help="Add the row switched off: it has no effect.")] = False,
     plan: Planned = False,
     note: Note = None,
     account: Account = DEFAULT_ACCOUNT,
 ) -> None:
-    """Map a field of the source to a field of a record, in place of the rows that led there before."""
+    """Map a field of the source to a field of a record. Replaces the connector's own rows to this record field."""
     row: dict[str, Any] = {"from": source, "to": to, "transforms": [_toml(each) for each in transform or ()]}
     row |= {"on": False} if off else {}
     row |= {"key": True} if key else {}
@@ -98,7 +99,7 @@ def unmap(
     note: Note = None,
     account: Account = DEFAULT_ACCOUNT,
 ) -> None:
-    """Remove the connector's own rows to a field. The preset's rows to it, if there are any, count again."""
+    """Remove the connector's own rows to a field. The preset's rows to it, if there are any, take effect again."""
 
     def change(settings: ConnectorSettings) -> ConnectorSettings:
         from pipeline.operations.editing import without_row
@@ -138,7 +139,7 @@ def edit(name: ConnectorName, note: Note = None, account: Account = DEFAULT_ACCO
                     _save(name, account, note, partial(_instead, entry.settings), plan=False)
                 return
             if entry.settings is not None:
-                print(f"    name: must stay {name!r}; a copy is made by `leadpipe connector apply`")
+                print(f"    name: must stay {name!r}; to make a copy, use `leadpipe connector apply`")
             if not typer.confirm("Edit again?", default=True):
                 raise typer.Exit(1)
 

@@ -48,12 +48,14 @@ def capture(
 def test(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(help="Connectors' files, or folders of them; none: the presets' examples.", exists=True),
+        typer.Argument(help="Connectors' files, or folders of them; left out: the presets' examples.", exists=True),
     ] = None,
     presets: Annotated[bool, typer.Option("--presets", help="The worked examples of all presets too.")] = False,
     account: Annotated[
         str | None,
-        typer.Option("--account", help="With this account's fields, from the database; none: the standard ones alone."),
+        typer.Option(
+            "--account", help="Use this account's fields, from the database; left out: the standard fields only."
+        ),
     ] = None,
     json: AsJson = False,
 ) -> None:

@@ -28,12 +28,12 @@ def url(
         typer.Option("--keep", help="With --rotate: how long the old ones go on working; a day, if left out."),
     ] = None,
     withdraw: Annotated[bool, typer.Option("--withdraw", help="End every URL but the newest, now.")] = False,
-    steps: Annotated[bool, typer.Option("--steps", help="Say how the URL gets into the source.")] = False,
+    steps: Annotated[bool, typer.Option("--steps", help="Print the steps to enter the URL in the source.")] = False,
     all_: Annotated[bool, typer.Option("--all", help="Every URL that works, and until when.")] = False,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
-    """Print the URL that the source posts to. Whoever knows it can post, if the connector demands nothing more."""
+    """Print the URL that the source posts to. Whoever knows it can post, unless [auth] asks for more."""
     from pipeline.cli import show
     from pipeline.cli.times import span
     from pipeline.operations import urls

@@ -90,7 +90,7 @@ def list_(
     from pipeline.operations import dead
 
     if kind is not None and kind not in KINDS:
-        raise typer.BadParameter(f"{kind!r} is not a kind; they are {', '.join(KINDS)}")
+        raise typer.BadParameter(f"{kind!r} is not a kind; the kinds are {', '.join(KINDS)}")
     given = replace(_filter(stage, error, since, until, status), kind=kind, unreadable=unreadable)
     last = answer.page_after("dead-letters", after)
     if json and not unreadable:
@@ -182,9 +182,11 @@ def show_(letter: Letter, account: Account = DEFAULT_ACCOUNT, json: AsJson = Fal
 def replay(
     letter: Annotated[
         int | None,
-        typer.Argument(help="One dead letter's id; none: all that match the options.", min=1, max=LARGEST_ID),
+        typer.Argument(help="One dead letter's id; left out: all that match the options.", min=1, max=LARGEST_ID),
     ] = None,
-    all_: Annotated[bool, typer.Option("--all", help="Replay all, with no other option to narrow it down.")] = False,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Replay all; needed if no other option selects dead letters.")
+    ] = False,
     stage: Stage = None,
     connector: OfConnector = None,
     error: Error = None,

@@ -71,7 +71,7 @@ def list_(
     until: Until = None,
     total: Annotated[bool, typer.Option("--total", help="Count all that match, too.")] = False,
     follow: Annotated[
-        bool, typer.Option("--follow", help="Go on: show each event as it ends, the earliest first, until Ctrl-C.")
+        bool, typer.Option("--follow", help="Keep running, and show each event when it ends, until Ctrl-C.")
     ] = False,
     after: After = None,
     limit: Limit = DEFAULT_LIMIT,

@@ -103,12 +103,12 @@ def show_(key: Key, account: Account = DEFAULT_ACCOUNT, json: AsJson = False) ->
 def rotate(
     key: Key,
     hours: Annotated[
-        float, typer.Option("--hours", help="Hours that the old key works on beside the new one.", min=0, max=720)
+        float, typer.Option("--hours", help="Hours for which the old key keeps working.", min=0, max=720)
     ] = 24.0,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
-    """Make a new key in place of this one, and print it. The old key works on for --hours."""
+    """Make a new key in place of this one, and print it. The old key keeps working for --hours."""
     from pipeline.operations import keys
 
     overlap = timedelta(hours=hours)

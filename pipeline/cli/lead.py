@@ -21,7 +21,7 @@ Lead = Annotated[str, typer.Argument(help="The lead's id.")]
 @app.command()
 def find(
     query: Annotated[
-        str, typer.Argument(help="A phone number, an e-mail address, an id, or a text; none: the newest.")
+        str, typer.Argument(help="A phone number, an e-mail address, an id, or a text; left out: the newest.")
     ] = "",
     after: After = None,
     limit: Limit = DEFAULT_LIMIT,

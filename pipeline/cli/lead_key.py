@@ -10,13 +10,13 @@ from pipeline.cli import answer
 from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson
 from pipeline.cli.session import in_account
 
-app = typer.Typer(help="See which values a lead is found by, and take one from it.", no_args_is_help=True)
+app = typer.Typer(help="List the keys that a lead is found by, and take a key from it.", no_args_is_help=True)
 Lead = Annotated[str, typer.Argument(help="The lead's id.")]
 
 
 @app.command(name="list")
 def list_(lead: Lead, account: Account = DEFAULT_ACCOUNT, json: AsJson = False) -> None:
-    """List the keys of a lead, the fields that say each, and the other leads that say the same."""
+    """List the keys of a lead, the fields that hold each, and other leads that hold it too."""
     from pipeline.cli import show
     from pipeline.operations import lead_keys
 
@@ -27,7 +27,7 @@ def list_(lead: Lead, account: Account = DEFAULT_ACCOUNT, json: AsJson = False) 
         return
     rows = in_account(account, lambda opened, actor: lead_keys.page(opened, actor, lead))
     show.lines(
-        ("key", "value", "said by", "also said by lead"),
+        ("key", "value", "in fields", "also in lead"),
         ((row["key"], row["value"], ", ".join(row["fields"]), ", ".join(row["others"])) for row in rows),
     )
 

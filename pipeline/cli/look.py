@@ -29,7 +29,7 @@ def stages(
     names: Annotated[list[str] | None, typer.Argument(help="Names of stages; left out: all of them.")] = None,
     json: AsJson = False,
 ) -> None:
-    """Show how each stage does: depth, age, rate, consumers, dead letters."""
+    """Show the depth, age, rate, consumers and dead letters of each stage."""
     stage_names.known(*(names or ()))
     from pipeline.cli import show
     from pipeline.operations.queues import look

@@ -25,7 +25,7 @@ Timeout = Annotated[
     float | None,
     typer.Option(
         "--timeout",
-        help="Seconds to wait for the outcome at most; left out: as long as events end, and a minute more.",
+        help="The most seconds to wait for the outcome; left out: until no event has ended for a minute.",
         min=0,
     ),
 ]
@@ -48,11 +48,11 @@ async def ended(
             raise
 
 
-def sentence(found: Outcomes) -> str:
-    """How many ended how, in one line."""
+def sentence(found: Outcomes, failed: str = "failed again") -> str:
+    """How many ended how, in one line. `failed`: what to say of those that failed."""
     told = [f"{found.ended[name]:,} {name}" for name in ("created", "updated", "unchanged", "dropped")]
     told = [each for each in told if not each.startswith("0 ")]
-    told += [f"{found.failed:,} failed again"] if found.failed else []
+    told += [f"{found.failed:,} {failed}"] if found.failed else []
     told += [f"{found.pending:,} still under way"] if found.pending else []
     told += (
         [f"{found.unheard:,} went to stages behind the journal, so their outcome is not known here"]
@@ -79,7 +79,8 @@ def show_rest(found: Outcomes) -> None:
         print(f"  and {sum(each.events for _, each in further):,} of other causes: see `leadpipe dead groups`")
     if found.idle:
         print(
-            f"nobody works on {', '.join(found.idle)}: start `leadpipe up`, or `leadpipe work {' '.join(found.idle)}`"
+            f"no process works on {', '.join(found.idle)}: start `leadpipe up`, or "
+            f"`leadpipe work {' '.join(found.idle)}`"
         )
     elif found.pending:
         print("the others go on: `leadpipe stages` shows what waits, `leadpipe dead groups` what fails")
@@ -108,7 +109,7 @@ def _goes_on(sent: Sent) -> None:
     show.messages.print(
         f"\n{sent.count + sent.unheard:,} were sent, and go on without this command. `leadpipe stages` shows what "
         "waits, "
-        f"`leadpipe dead groups --since {since}` what has failed again, `leadpipe journal show EVENT` one of them.",
+        f"`leadpipe dead groups --since {since}` what has failed, `leadpipe journal show EVENT` one of them.",
         markup=False,
         soft_wrap=True,
     )

@@ -59,7 +59,10 @@ def list_(
     since: Since = None,
     until: Until = None,
     sent: Annotated[
-        bool | None, typer.Option("--sent/--unsent", help="Only those that were sent in since, or were not.")
+        bool | None,
+        typer.Option(
+            "--sent/--unsent", help="Only requests that were sent in since (--sent), or that were not (--unsent)."
+        ),
     ] = None,
     after: After = None,
     limit: Limit = DEFAULT_LIMIT,
@@ -126,9 +129,9 @@ def show_(request: Request, account: Account = DEFAULT_ACCOUNT, json: AsJson = F
 def send(
     requests: Annotated[
         list[int] | None,
-        typer.Argument(help="Ids of refused requests; none: all that match the options.", min=1, max=LARGEST_ID),
+        typer.Argument(help="Ids of refused requests; left out: all that match the options.", min=1, max=LARGEST_ID),
     ] = None,
-    all_: Annotated[bool, typer.Option("--all", help="Send all, with no other option to narrow it down.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Send all; needed if no other option selects requests.")] = False,
     connector: OfConnector = None,
     status: Status = None,
     since: Since = None,
@@ -141,7 +144,8 @@ def send(
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:
-    """Send refused requests in, by the settings of their connectors that are in force now, and tell how they end.
+    """Send refused requests in, by the settings of their connectors that are in force now, and tell what becomes of
+    their events.
 
     Exit code 1 if one is refused again, or an event fails. Options select only requests that were not sent in before.
     A request that is sent in twice takes effect once.
@@ -183,7 +187,7 @@ def send(
     else:
         print(f"sent {sent.requests:,} requests with {len(sent.events):,} events")
         if found is not None:
-            show.messages.print(f"their events: {outcome.sentence(found)}")
+            show.messages.print(f"their events: {outcome.sentence(found, failed='failed')}")
             outcome.show_rest(found)
         _tell_left(sent, [str(error) for _, error in sent.refused])
     if sent.left:

@@ -196,6 +196,6 @@ def _looked_at() -> list[Finding]:
             with with_database(settings) as opened:
                 return found + loop_run(run(opened))
         except EmbeddedError as error:
-            remedy = "mend what it names, or set LEADPIPE_DATABASE_URL to a PostgreSQL of your own"
+            remedy = "correct what it names, or set LEADPIPE_DATABASE_URL to a PostgreSQL of your own"
             return [*found, check.folder(settings), Finding("database", False, str(error), remedy)]
     raise AssertionError("unreachable")

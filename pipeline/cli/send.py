@@ -35,7 +35,10 @@ def send(
         int, typer.Option(help="Events in one request; 1 posts each event alone.", min=1, max=10_000)
     ] = 100,
     in_flight: Annotated[int, typer.Option(help="Requests that are under way at once.", min=1, max=1_000)] = 16,
-    ids: Annotated[Path | None, typer.Option(help="Write the ids that were answered to this file, one a line.")] = None,
+    ids: Annotated[
+        Path | None,
+        typer.Option(help="Write the events' ids, as the ingress answered them, to this file, one per line."),
+    ] = None,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
 ) -> None:

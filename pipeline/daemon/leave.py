@@ -54,5 +54,5 @@ async def take_leave(runner: web.AppRunner, leaving: asyncio.Event, patience: fl
         if waited >= patience and all(isinstance(each, Connection) and each.is_idle for each in open_):
             return
         if waited >= PATIENCE:
-            log.warning("leaving under requests in hand", connections=len(open_))
+            log.warning("leaving while requests are under way", connections=len(open_))
             return

@@ -112,7 +112,9 @@ def _refused_us(server: Server, names: set[str], text: str) -> Trouble | None:
             f"{who} lacks a right at {server.shown}: {what[0] if what else 'it does not say which'}", "grant it"
         )
     if names & BUSY:
-        return Trouble(f"{server.shown} starts, stops or has no connection left", "wait a moment, or look at its log")
+        return Trouble(
+            f"{server.shown} is starting or stopping, or has no free connection", "wait a moment, or look at its log"
+        )
     return None
 
 
@@ -131,7 +133,7 @@ def _not_there(server: Server, chain: list[BaseException], text: str) -> Trouble
             f"{server.shown}: its certificate is not trusted here", "install the certificate's authority here"
         )
     if any(getattr(each, "errno", None) in (101, 113) for each in chain):
-        return Trouble(f"{server.shown}: no network leads there", f"mend the network, or correct {server.setting}")
+        return Trouble(f"{server.shown}: there is no route to it", f"check the network, or correct {server.setting}")
     return None
 
 
@@ -147,17 +149,17 @@ async def _who_listens(server: Server, chain: list[BaseException], text: str) ->
         )
     if there == "TLS" and not server.tls:
         secure = "amqps://" if server.kind == RABBITMQ else "sslmode=require"
-        return Trouble(f"{server.where} speaks TLS alone", f"use {secure} in {server.setting}, or name its other port")
+        return Trouble(f"{server.where} takes only TLS", f"use {secure} in {server.setting}, or name its other port")
     if there in (other, "HTTP"):
         what = f"{other}" if there == other else "an HTTP server"
         return Trouble(f"{what} listens at {server.where}, not {server.kind}", correct)
     if there == "silent" or (there is None and any(isinstance(each, TimeoutError) for each in chain)):
         slow = f"{server.shown} does not answer in time"
-        return Trouble(slow, f"look whether it is overloaded or stopped, or {correct}")
+        return Trouble(slow, f"check whether it is overloaded or stopped, or {correct}")
     if there is None and server.hosts:
         return Trouble(f"{server.shown}: nothing listens there", f"start it, or {correct}")
     if there == "other":
-        return Trouble(f"something else than {server.kind} listens at {server.where}", correct)
+        return Trouble(f"something other than {server.kind} listens at {server.where}", correct)
     return Trouble(f"{server.shown} cannot be used: {_last(chain)}", f"look at its log, or {correct}")
 
 

@@ -133,7 +133,7 @@ class Intake:
         except DatabaseUnavailable:
             self._wrong.right(address)  # nobody can tell
             raise unavailable(
-                "this URL is not known here, and the database cannot be asked now; send it again later"
+                "this URL is not known here, and the database cannot be asked now; send the request again later"
             ) from None
         (self._wrong.right if connector is not None else self._wrong.wrong)(address)
         if connector is None:
@@ -241,4 +241,4 @@ def _refusal(trouble: Exception) -> Refusal:
         case SpoolUnavailable():
             return unavailable(f"the broker is away, and {trouble}", retry_after=10)
         case _:
-            return unavailable("the broker did not confirm; send it again")
+            return unavailable("the broker did not confirm; send the request again")

@@ -85,7 +85,7 @@ async def keep(folder: Path, database_url: str, catalog: Catalog) -> None:
                 written, trouble = known.version, ""
             except OSError as error:
                 if str(error) != trouble:
-                    log.warning("what is known could not be kept", folder=str(folder), reason=str(error))
+                    log.warning("the copy of the connectors could not be saved", folder=str(folder), reason=str(error))
                 trouble = str(error)
         await asyncio.sleep(EVERY)
 

@@ -67,7 +67,7 @@ def _parts(body: bytes, boundary: bytes) -> list[Part]:
         with parser:
             return _collected(parser, body)
     except ParserLimitReached as error:
-        raise too_large(f"the form passes a bound of {FORM_FIELDS} parts, or of their headers: {error}") from None
+        raise too_large(f"the form has more than {FORM_FIELDS} parts, or headers that are too large: {error}") from None
     except MultipartError as error:
         raise malformed("Malformed form", f"the body is not multipart/form-data: {error}") from None
 

@@ -48,10 +48,12 @@ class Receiver:
             async with asyncio.timeout(self._limits.body_seconds):
                 return await self._slowly(request, inflater)
         except TimeoutError:
-            detail = f"the body was not whole after {self._limits.body_seconds:g} seconds"
+            detail = f"the body did not arrive within {self._limits.body_seconds:g} seconds"
             raise Refusal(408, "Too slow", detail, again=True) from None
         except BROKEN as error:
-            raise malformed("Broken body", "the connection or its framing broke before the body was whole") from error
+            raise malformed(
+                "Broken body", "the connection or its framing broke before the body was complete"
+            ) from error
 
     async def _slowly(self, request: web.BaseRequest, inflater: Inflater | None) -> bytes:
         open_: Callable[[bytes], bytes] = inflater.feed if inflater else bytes

@@ -52,8 +52,12 @@ class Actor:
     def need(self, scope: Scope) -> None:
         """Raises Forbidden without it."""
         if scope not in self.scopes:
-            why = "this key's scopes leave it out" if scope in ALLOWED[self.role] else f"the role {self.role} may not"
-            raise Forbidden(f"this needs {scope}: {why}")
+            why = (
+                "which the scopes of this key leave out"
+                if scope in ALLOWED[self.role]
+                else f"which the role {self.role} does not allow"
+            )
+            raise Forbidden(f"this needs {scope}, {why}")
 
     def sees(self, access: Access | None) -> bool:
         """Whether a connector that is opened like this is open to them; None: to administrators alone."""

@@ -87,7 +87,7 @@ async def _broker(settings: Settings, topology: Topology | None, usable: bool) -
     server = broker_at(settings)
     if server.setting == DATABASE and not usable:
         yield Finding(
-            "broker", False, f"it is the database, {server.shown}, which cannot be used", "mend the database first"
+            "broker", False, f"it is the database, {server.shown}, which cannot be used", "fix the database first"
         )
         for what in OF_BROKER:
             yield _skipped(what, "broker")
@@ -127,13 +127,13 @@ async def _queues(transport: Transport, topology: Topology | None) -> AsyncItera
     yield Finding(
         "workers",
         not idle,
-        f"nobody works on {', '.join(idle)}" if idle else "every stage has a consumer",
+        f"no process works on {', '.join(idle)}" if idle else "every stage has a consumer",
         f"start them: leadpipe work {' '.join(idle)}, or everything on this machine: leadpipe up",
     )
 
 
 def _skipped(what: str, because: str) -> Finding:
-    return Finding(what, False, f"not looked at, because of the {because}", f"mend the {because} first", skipped=True)
+    return Finding(what, False, f"not checked, because of the {because}", f"fix the {because} first", skipped=True)
 
 
 async def _database(settings: Settings) -> AsyncIterator[Finding]:

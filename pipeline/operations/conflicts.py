@@ -92,7 +92,7 @@ async def resolve(
             str(error)
             if masked.sees_people(actor)
             else f"conflict {id} was decided already, or cannot be decided in this way; "
-            f"`leadpipe conflict show {id}` tells"
+            f"see `leadpipe conflict show {id}`"
         )
         raise InUse(why) from error
     letter = await dead_letters.letter(database, id, actor.account)

@@ -166,7 +166,7 @@ def _not_waiting(event: str, letters: Sequence[dict[str, Any]]) -> str:
     if superseded:
         return (
             f"a later version of event {event} has reached the records since; "
-            f"`leadpipe dead replay {superseded[-1]}` sends this one all the same"
+            f"`leadpipe dead replay {superseded[-1]}` sends this one anyway"
         )
     return f"event {event} has no dead letter to send: it was sent already or discarded, or is not stored yet"
 

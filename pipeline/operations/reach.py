@@ -26,7 +26,7 @@ def unreachable(url: str) -> str | None:
         return f"{where} {why}, so a source elsewhere cannot post to it. {REMEDY}"
     if parts.scheme != "https":
         return (
-            f"{where} is plain http: whoever is on the way can read what is posted, and the URL itself, and many "
+            f"{where} is plain http: anybody on the network between can read the URL and what is posted, and many "
             f"sources refuse such a URL. {REMEDY}"
         )
     return None
@@ -44,7 +44,7 @@ def _in_the_way(host: str) -> str | None:
 
 def _of_address(address: IPv4Address | IPv6Address) -> str | None:
     if address.is_unspecified:
-        return "is no address that anybody can call"
+        return "is not an address that a source can call"
     if address.is_loopback:
         return "is reached from this machine alone"
     return None if address.is_global and not address.is_multicast else "is reached from its own network alone"
@@ -55,5 +55,5 @@ def _of_name(host: str) -> str | None:
     if last in HERE:
         return "is reached from this machine alone"
     if "." not in host or last in INSIDE:
-        return "is a name of an inner network, which is not known elsewhere"
+        return "is a name of an internal network, which is not known elsewhere"
     return None

@@ -62,8 +62,8 @@ def stage_for(death: Death, topology: Topology, wish: str | None) -> str:
     if wish is None or wish == death.stage or wish in topology.downstream(death.stage):
         return wish or death.stage
     raise TooEarly(
-        f"dead letter {death.letter} died in stage {death.stage!r}, and what came to {wish!r} is not kept; it can go "
-        f"to {', '.join(repr(name) for name in _possible(death, topology))}"
+        f"dead letter {death.letter} died in stage {death.stage!r}, and the event as it came to {wish!r} is not "
+        f"kept; it can be sent to {', '.join(repr(name) for name in _possible(death, topology))}"
     )
 
 

@@ -100,7 +100,7 @@ async def try_body(
             events = [_anew(each) if anew or not people else each for each in events]
             trials = [await _try(topology, tools, trial, records, each) for each in events]
     except TimeoutError:
-        raise Invalid(f"it took longer than {LONGEST:g} s, and was taken back; try fewer events at once") from None
+        raise Invalid(f"it took longer than {LONGEST:g} s, and nothing was written; try fewer events at once") from None
     return trials if people else [_of_a_stranger(each) for each in trials]
 
 

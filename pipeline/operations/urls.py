@@ -81,11 +81,14 @@ def _proof(auth: Auth) -> str | None:
     """What the source must be set up with to be believed, beside the URL."""
     match auth.scheme.family:
         case "header":
-            return f"Have it send the header {auth.header}, with the value {auth.prefix}SECRET: the connector's secret."
+            value = f"{auth.prefix}SECRET: the connector's secret."
+            return f"Have the source send the header {auth.header}, with the value {value}"
         case "basic":
-            return f"Have it send the user {auth.user} and, as the password, the connector's secret (HTTP basic)."
+            return (
+                f"Have the source send the user {auth.user}, and the connector's secret as the password (HTTP basic)."
+            )
         case "signature":
             how = auth.scheme.about or f"header {auth.scheme.signature[0].header}."
-            return f"Set the connector's secret there, with which it signs what it sends: {how}"
+            return f"Set the connector's secret in the source, which then signs what it sends: {how}"
         case _:
             return None

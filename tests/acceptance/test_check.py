@@ -95,7 +95,7 @@ WRONG = [
     ("postgresql://u:{pw}@no-such-host.invalid/x", "the host name 'no-such-host.invalid' is not known"),
     ("postgresql://u:{pw}@127.0.0.1:{http}/x", "an HTTP server listens at 127.0.0.1:{http}, not PostgreSQL"),
     ("postgresql://u:{pw}@127.0.0.1:{amqp}/x", "RabbitMQ listens at 127.0.0.1:{amqp}, not PostgreSQL"),
-    ("postgresql://u:{pw}@127.0.0.1:{other}/x", "something else than PostgreSQL listens at 127.0.0.1:{other}"),
+    ("postgresql://u:{pw}@127.0.0.1:{other}/x", "something other than PostgreSQL listens at 127.0.0.1:{other}"),
     ("postgresql://u:{pw}@127.0.0.1:{quiet}/x", "PostgreSQL at 127.0.0.1:{quiet} does not answer in time"),
     ("postgresql://u:{pw}@127.0.0.1:{nobody},127.0.0.1:{nobody}/x", "nothing listens there"),
 ]

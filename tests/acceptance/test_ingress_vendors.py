@@ -17,7 +17,7 @@ def of_preset(name: str, id: int = 7, enabled: bool = True) -> Connector:
 def unavailable_answer(name: str) -> tuple[int, dict[str, Any]]:
     reply = presets.preset(name).door.reply
     assert reply is not None
-    reason = "Unavailable: the broker did not confirm; send it again"
+    reason = "Unavailable: the broker did not confirm; send the request again"
     return reply.unavailable.status, filled(reply.unavailable.body, reason)
 
 

@@ -92,7 +92,7 @@ def test_check_names_what_is_away_and_what_to_do(leadpipe: Leadpipe) -> None:
     told = elsewhere(leadpipe, broker_prefix=f"{leadpipe.environment['LEADPIPE_BROKER_PREFIX']}idle.").run(
         "check", code=1
     )
-    assert "nobody works on normalize, map, dedupe, upsert, log, notify" in told
+    assert "no process works on normalize, map, dedupe, upsert, log, notify" in told
     assert "leadpipe work normalize map" in told
 
 

@@ -159,7 +159,7 @@ async def test_where_nobody_works_it_is_said_and_waiting_ends(
         assert told.startswith("replayed 3: 3 still under way\n")
         await _dead(database, 1)
         told = leadpipe.run("dead", "replay", "--all", code=1)
-        assert told.startswith("replayed 1: 1 still under way\n") and "nobody works on normalize" in told
+        assert told.startswith("replayed 1: 1 still under way\n") and "no process works on normalize" in told
 
 
 async def test_ctrl_c_while_waiting_says_that_the_replay_goes_on(

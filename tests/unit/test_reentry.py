@@ -66,7 +66,7 @@ def test_what_came_to_an_earlier_stage_is_not_kept(stage: str, wish: str) -> Non
     with pytest.raises(TooEarly) as caught:
         goal(stage, "poison", wish)
     assert isinstance(caught.value, InUse)
-    assert f"what came to {wish!r} is not kept" in str(caught.value)
+    assert f"as it came to {wish!r} is not kept" in str(caught.value)
     assert f"'read', '{stage}'" in str(caught.value)
 
 

@@ -255,7 +255,7 @@ async def test_the_steps_name_the_url_and_what_the_source_must_prove(database: D
     told = await urls.steps(database, SETTINGS, ACCOUNT, "web")
     assert "https://hooks.example.com/in/" in "".join(told)
     assert "{url}" not in "".join(told)
-    assert told[-2].startswith("Set the connector's secret there") and "X-Hub-Signature-256" in told[-2]
+    assert told[-2].startswith("Set the connector's secret in the source") and "X-Hub-Signature-256" in told[-2]
     for auth, said in (
         (
             {"scheme": "header", "header": "X-Api-Key", "prefix": "Bearer "},

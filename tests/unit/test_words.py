@@ -21,6 +21,11 @@ IDIOMS = {
     r"never a key": "it identifies nobody",
     r"\bits way$|\bwhat .* died of\b": "the way through the stages, the failures",
     r"^[^:]*: Of (?:leads|users)\.$": "a whole sentence",
+    r"\bnobody works on\b": "no process works on",
+    r"\bsaid by\b|\bwho says (?:it|each)\b": "where it comes from",
+    r"\bmends?\b": "correct, fix, check",
+    r": The same with\b": "name the thing: a lead with its keys",
+    r"again and again, or commas": "for several, repeat the parameter, or separate them by commas",
     r"\bnothing is decided\b|\bnothing is promised\b": "say what is not done, and what to do",
 }
 

@@ -50,13 +50,13 @@ class AccountChangeShown(Shown):
 
     id: int
     at: datetime
-    by: str = Field(description="the address of who did it, or what the command line says of them")
-    key_id: int | None = Field(description="the key that was used; none: it was done at the command line")
+    by: str = Field(description="who did it: a user's e-mail address, or somebody at the command line")
+    key_id: int | None = Field(description="the key that was used; null: it was done at the command line")
     what: What
     subject: str = Field(description="the user's address, what the key begins with, or the name of the field or secret")
     user_id: int | None = Field(description="whom it is about")
     details: dict[str, Any] = Field(
-        description="of something new its values; of a change the old and the new value of each member that changed"
+        description="of something new, its values; of a change, the old and the new value of each member that changed"
     )
 
 

@@ -50,7 +50,7 @@ class PlannedShown(Shown):
     differences: list[Difference]
     problems: list[ProblemShown]
     new_fields: list[str]
-    warnings: list[ProblemShown] = Field(description="what would be saved, and does less than it says, or nothing")
+    warnings: list[ProblemShown] = Field(description="settings that would do less than they say, or nothing")
 
 
 class PlanShown(Shown):
@@ -106,7 +106,7 @@ async def apply_connectors(call: Call, body: Wanted) -> AppliedShown:
     "GET", "/connectors/{connector}/export", scope=Scope.CONNECTORS_READ, tag=TAG, media="application/toml", aside=SOON
 )
 async def export_connector(call: Call, connector: Given) -> str:
-    """Show a connector's settings as its file: TOML that, applied, changes nothing. Secrets are not in it."""
+    """Show a connector's settings as a TOML file, without secrets. To apply it as it is changes nothing."""
     name = await named(call.database, call.actor, connector)
     return to_toml(await connectors.settings_of(call.database, call.account, name))
 

@@ -59,13 +59,13 @@ class ConflictBase(Shown):
 
 
 class ConflictShown(ConflictBase):
-    """The same with the leads that its keys name now."""
+    """A conflict with the ids of the leads that its keys name now."""
 
     leads: list[str]
 
 
 class WholeConflictShown(ConflictBase):
-    """The same with the leads as they are."""
+    """A conflict with the leads that its keys name now."""
 
     leads: list[LeadShown]
 
@@ -78,7 +78,8 @@ class ConflictQuery(Strict):
     """Which conflicts."""
 
     state: Literal["open", "decided", "discarded", "superseded", "any"] = Field(
-        default="open", description="how far it has come"
+        default="open",
+        description="open: not decided yet; superseded: a later version of the event reached the records",
     )
     connector: str | None = Field(default=None, max_length=100, description="a connector's name, or its id")
     limit: Limit = 50
@@ -86,7 +87,7 @@ class ConflictQuery(Strict):
 
 
 class Decision(Strict):
-    """Whose the event is."""
+    """Which lead the event is about."""
 
     use: Uuid | None = Field(default=None, description="the lead to use, or, with `merge`, the one that stays")
     merge: bool = Field(default=False, description="make one lead of all that its keys name")
@@ -105,13 +106,13 @@ async def list_conflicts(call: Call, query: ConflictQuery) -> ConflictPage:
 
 @api.route("GET", "/conflicts/{id}", scope=Scope.CONFLICTS_READ, tag=TAG)
 async def show_conflict(call: Call, id: Id) -> WholeConflictShown:
-    """Show one conflict, its keys, and the leads that these name."""
+    """Show one conflict, its keys, and the leads that the keys name."""
     return WholeConflictShown(**_plain(await conflicts.show(call.database, call.actor, id)))
 
 
 @api.route("POST", "/conflicts/{id}/resolve", scope=Scope.CONFLICTS_WRITE, tag=TAG, status=202, also=200, errors=[409])
 async def resolve_conflict(call: Call, id: Id, body: Decision, query: Waited) -> DecisionSent:
-    """Decide which lead the event is about: one that its keys name, or one merged of them; the event is sent on.
+    """Decide which lead the event is about: one that its keys name, or all of these merged; the event is sent on.
 
     A merge needs the scope `leads:write` as well.
     """

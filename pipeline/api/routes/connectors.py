@@ -55,7 +55,7 @@ class TroubleShown(Shown):
 
 
 class WholeConnectorShown(ConnectorShown):
-    """The same with its settings, and with what they and the preset make together."""
+    """A connector with its settings, and with what they and the preset make together."""
 
     settings: dict[str, Any] = Field(description="as ConnectorSettings; what the preset says anyway is left out")
     trouble: str | None = Field(description="why the connector cannot be used; null: it can")
@@ -71,8 +71,10 @@ class WholeConnectorShown(ConnectorShown):
         description="notes that more than a few in a hundred of its events have had since the connector was last saved"
     )
     warnings: list[ProblemShown] = Field(description="settings that do less than they say, or nothing")
-    in_force: list[SettingShown] = Field(description="every setting with its value in force, and who says it")
-    row_origins: list[Literal["connector", "preset"]] = Field(description="who says each row of `map`, in its order")
+    in_force: list[SettingShown] = Field(description="every setting with its value in force, and where it comes from")
+    row_origins: list[Literal["connector", "preset"]] = Field(
+        description="where each row of `map` comes from, in the same order"
+    )
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -92,7 +94,7 @@ class NoteShown(Shown):
 
 
 class NotesShown(Shown):
-    """What a connector's events are noted with: what was read by a rule, or could not be read."""
+    """The notes on a connector's events: values that were read by a rule, or could not be read."""
 
     connector: str
     since: datetime
@@ -133,7 +135,7 @@ class Patched(ConnectorShown):
 
     differences: list[Difference]
     new_fields: list[str] = Field(description="lead fields that the account lacked and that were made")
-    warnings: list[ProblemShown] = Field(description="what is saved, and does less than it says, or nothing")
+    warnings: list[ProblemShown] = Field(description="saved settings that do less than they say, or nothing")
 
 
 class Renaming(Strict):
@@ -144,11 +146,13 @@ class Renaming(Strict):
 
 
 class Verdict(Shown):
-    """Whether settings can be saved, what is wrong with them, and what does less than it says."""
+    """Whether settings can be saved, what is wrong with them, and which do less than they say."""
 
     valid: bool
     problems: list[ProblemShown]
-    warnings: list[ProblemShown] = Field(description="what can be saved, and does less than it says, or nothing")
+    warnings: list[ProblemShown] = Field(
+        description="settings that can be saved, and do less than they say, or nothing"
+    )
 
 
 def _changes(document: Any) -> dict[str, Any]:
@@ -302,8 +306,9 @@ async def replace_connector(call: Call, connector: Given, body: Draft) -> Saved:
 async def patch_connector(call: Call, connector: Given, body: Changes) -> Patched:
     """Change some of a connector's settings, by a JSON Merge Patch.
 
-    `{"enabled": false}` makes it refuse events; those under way are finished. What somebody else saves at the same time
-    is kept; with the header If-Match nothing is saved then, and 412 tells who saved it and when.
+    `{"enabled": false}` makes it refuse events; those under way are finished. Other settings
+    that somebody saves at the same time are kept; with the header If-Match nothing is saved in that case, and 412
+    tells who saved the connector and when.
     """
     name = await named(call.database, call.actor, connector)
     changes = {key: value for key, value in body.items() if key != "note"}

@@ -54,7 +54,7 @@ class LetterShown(Shown):
 
 
 class WholeLetterShown(LetterShown):
-    """The same with the trace, and the event as it came to the stage."""
+    """A dead letter with the trace, and the event as it came to the stage."""
 
     trace: str | None
     event: dict[str, Any] | None
@@ -134,7 +134,7 @@ class Letters(Strict):
 
 
 class Count(Shown):
-    """How many."""
+    """How many dead letters were set aside."""
 
     letters: int
 
@@ -208,7 +208,7 @@ async def edit_letter(call: Call, id: Id, body: Edited, query: Waited) -> Replay
 
 @api.route("POST", "/dead-letters/replay", scope=Scope.DEAD_WRITE, tag=TAG, status=202, also=200, errors=[404, 409])
 async def replay_letters(call: Call, body: Resent, query: Waited) -> Replayed:
-    """Send all dead letters that match through again, each from where it would begin alone: at most ten thousand.
+    """Send all dead letters that match through again, at most ten thousand. Each begins where it would begin alone.
 
     If one of them cannot be sent, none is.
     """
@@ -221,5 +221,5 @@ async def replay_letters(call: Call, body: Resent, query: Waited) -> Replayed:
 
 @api.route("POST", "/dead-letters/discard", scope=Scope.DEAD_WRITE, tag=TAG, errors=[404])
 async def discard_letters(call: Call, body: Letters) -> Count:
-    """Set dead letters aside for good: all of these, or, if one is not there, none. They stay in the store."""
+    """Set dead letters aside for good: all of these, or none if one does not exist. They stay in the store."""
     return Count(letters=await dead.discard(call.database, call.actor, body.letters))

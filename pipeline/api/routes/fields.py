@@ -55,7 +55,9 @@ class Fields(Page[FieldShown]):
 class FieldQuery(Strict):
     """Which fields."""
 
-    record: RecordKind | None = Attribute(default=None, description="only of this kind of record; none: of all")
+    record: RecordKind | None = Attribute(
+        default=None, description="only fields of this kind of record; left out: of all"
+    )
 
 
 class Label(Strict):

@@ -84,16 +84,17 @@ class VersionShown(Shown):
 
 
 class WholeEventShown(EventShown):
-    """The same with the request, the failure, its way through the stages, and all that came before and after."""
+    """An event with its request, its failures, its way through the stages, and its other versions."""
 
-    revision: int = Field(description="of the connector, which it was processed with")
+    revision: int = Field(description="the connector's revision that it was processed with")
     failure: dict[str, Any] | None
     failures: list[FailureShown] = Field(description="its failures, the oldest first")
     versions: list[VersionShown] = Field(
         description="other versions of the thing that it is about, which came with the same id, the latest first"
     )
     stages: list[dict[str, Any]] = Field(
-        description="its way: stage, attempt, waited_ms, spent_ms, and replay, the run (0: the first one)"
+        description="its way through the stages: stage, attempt, waited_ms, spent_ms, and replay, the run "
+        "(0: the first one)"
     )
     request: str = Field(description="the source's document, without its secrets")
 
@@ -118,7 +119,7 @@ class EventFilter(Strict):
         Several(),
         Field(
             max_length=20,
-            description="what became of it; any of several: the parameter again and again, or commas between them",
+            description="what became of it; for several, repeat the parameter, or separate them by commas",
         ),
     ] = None
     lead_source: str | None = Field(
@@ -149,7 +150,7 @@ class Sent(EndedShown):
 async def list_events(call: Call, query: EventFilter) -> EventPage:
     """List events, the newest first.
 
-    Of connectors that are closed to the caller nothing is shown.
+    Events of connectors that are closed to the caller are not shown.
     """
     found = await journal.page(
         call.database,

@@ -28,13 +28,13 @@ class KeyShown(Shown):
     user_email: str
     name: str
     prefix: str = Field(description="what the key begins with")
-    scopes: list[str] | None = Field(description="none: all that the user's role allows")
+    scopes: list[str] | None = Field(description="null: all that the user's role allows")
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None = Field(description="when it was last used, to within five minutes")
     revoked_at: datetime | None
     replaces: int | None = Field(description="the key that was rotated into this one")
-    parent: int | None = Field(description="the key that it was made with, and ends with; none: the command line")
+    parent: int | None = Field(description="the key that it was made with, and ends with; null: the command line")
 
 
 class NewKeyShown(KeyShown):
@@ -47,15 +47,17 @@ class NewKey(Strict):
     """The key to make."""
 
     name: str = Field(default="", max_length=200, description="what it is for")
-    user: str | None = Field(default=None, max_length=254, description="whose, by e-mail address; none: the caller's")
-    scopes: list[Scope] | None = Field(default=None, description="none: all that the user's role allows")
+    user: str | None = Field(
+        default=None, max_length=254, description="whose, by e-mail address; left out: the caller's"
+    )
+    scopes: list[Scope] | None = Field(default=None, description="left out: all that the user's role allows")
     expires_at: Ahead | None = None
 
 
 class KeyRotation(Strict):
     """How to rotate."""
 
-    overlap_s: int = Field(default=86_400, ge=0, le=2_592_000, description="how long the old key works beside the new")
+    overlap_s: int = Field(default=86_400, ge=0, le=2_592_000, description="how long the old key keeps working")
 
 
 class KeyPage(Page[KeyShown]):
@@ -78,9 +80,9 @@ async def list_keys(call: Call, query: KeyQuery) -> KeyPage:
 
 @api.route("POST", "/keys", scope=Scope.KEYS_WRITE, tag=TAG, status=201, errors=[404], example=EXAMPLE)
 async def create_key(call: Call, body: NewKey) -> NewKeyShown:
-    """Make a key of the caller's; an administrator may make another user's.
+    """Make a key for the caller; an administrator may make one for another user.
 
-    It has no scope that the key used to make it lacks. It ends no later than that key, and is revoked with it.
+    It can have only scopes of the key that the call uses. It ends no later than that key, and is revoked with it.
     """
     made = await keys.create(
         call.database, call.actor, body.name, email=body.user, scopes=body.scopes, expires_at=body.expires_at

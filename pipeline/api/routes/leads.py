@@ -84,7 +84,7 @@ class MergeShown(Shown):
 
 
 class WholeLeadShown(LeadShown):
-    """The same with keys, where each value came from, activities and merges."""
+    """A lead with its keys, where each value came from, its activities and its merges."""
 
     redirected_from: str | None = Field(description="the id that was asked for, if that lead was merged into this one")
     version: int
@@ -102,16 +102,16 @@ class LeadQuery(Strict):
     """Which leads."""
 
     query: Annotated[
-        str, Field(max_length=200, description="a phone number, an e-mail address, an id, or a text; none: all")
+        str, Field(max_length=200, description="a phone number, an e-mail address, an id, or a text; left out: all")
     ] = ""
     limit: Limit = 50
     after: Annotated[str | None, After("leads")] = None
 
 
 class OneField(Strict):
-    """Of one field, or of all."""
+    """One field, or all."""
 
-    field: str | None = Field(default=None, pattern=NAME, description="only this field; none: all")
+    field: str | None = Field(default=None, pattern=NAME, description="only this field; left out: all")
 
 
 class Replaced(OfEvent):
@@ -129,9 +129,9 @@ class FieldExplained(Provenance):
     A member is null if its value is no longer known, or comes from a connector that is closed to the caller.
     """
 
-    as_sent: Any = Field(description="the value as the source wrote it, where that says more")
+    as_sent: Any = Field(description="the value as the source wrote it, where it says more than the normal form")
     number: dict[str, Any] | None = Field(
-        description="what can be told of a number: valid, region (ISO 3166), type (mobile, fixed_line, …), national "
+        description="what is known of a phone number: valid, region (ISO 3166), type (mobile, fixed_line, …), national "
         "form, and whether it is shared by many, so that it identifies nobody"
     )
     connector: str | None
@@ -157,7 +157,7 @@ class Was(OfEvent):
     since: str
     event_id: str = Field(validation_alias="event", description="the event that had set it")
     until: str
-    replaced_by: str = Field(description="the event")
+    replaced_by: str = Field(description="the event that replaced it")
 
 
 class HistoryQuery(OneField):
@@ -167,7 +167,7 @@ class HistoryQuery(OneField):
 
 
 class History(Page[Was]):
-    """What the fields were before, the latest first."""
+    """The values that the fields had before, the latest first."""
 
 
 class Loser(Strict):
@@ -195,8 +195,8 @@ class LeadKeyShown(Shown):
 
     key: str = Field(description="its key space: phone, email, or a unique field")
     value: str
-    fields: list[str] = Field(description="the lead's fields that say it; none: it came with a merge")
-    others: list[str] = Field(description="other leads that say the same")
+    fields: list[str] = Field(description="the lead's fields that hold it; empty: it came with a merge")
+    others: list[str] = Field(description="other leads that hold the same value")
 
 
 class LeadKeys(Page[LeadKeyShown]):
@@ -228,7 +228,7 @@ async def find_leads(call: Call, query: LeadQuery) -> LeadPage:
 
 @api.route("GET", "/leads/{lead}", scope=Scope.LEADS_READ, tag=TAG)
 async def show_lead(call: Call, lead: Uuid) -> WholeLeadShown:
-    """Show a lead: its fields and which event set each, its keys, what it did, its merges."""
+    """Show a lead: its fields and which event set each, its keys, its activities, its merges."""
     return WholeLeadShown(**await leads.show(call.database, call.actor, str(lead)))
 
 
@@ -240,7 +240,7 @@ async def explain_lead(call: Call, lead: Uuid, query: OneField) -> Explained:
 
 @api.route("GET", "/leads/{lead}/history", scope=Scope.LEADS_READ, tag=TAG)
 async def show_history(call: Call, lead: Uuid, query: HistoryQuery) -> History:
-    """Show what the fields of a lead were before, the latest first."""
+    """List the values that a lead's fields had before, the latest first."""
     rows = await leads.history(call.database, call.actor, str(lead), query.field, query.limit)
     return History(items=[Was(**row) for row in rows])
 
@@ -253,13 +253,13 @@ async def merge_leads(call: Call, lead: Uuid, body: Loser) -> Merged:
 
 @api.route("POST", "/leads/{lead}/unmerge", scope=Scope.LEADS_WRITE, tag=TAG, errors=[409])
 async def unmerge_lead(call: Call, lead: Uuid) -> Merged:
-    """Take a lead out of the one that it was merged into. What arrived since stays there."""
+    """Undo a merge: what the merge moved goes back. What arrived since the merge stays with the other lead."""
     return Merged(**await leads.unmerge(call.database, call.actor, str(lead)))
 
 
 @api.route("GET", "/leads/{lead}/keys", scope=Scope.LEADS_READ, tag=TAG)
 async def list_lead_keys(call: Call, lead: Uuid) -> LeadKeys:
-    """List the values that a lead is found by, the fields that say each, and the other leads that say the same."""
+    """List the values that a lead is found by, the fields that hold each, and other leads that hold it too."""
     return LeadKeys(items=[LeadKeyShown(**row) for row in await lead_keys.page(call.database, call.actor, str(lead))])
 
 

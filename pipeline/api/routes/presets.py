@@ -36,14 +36,14 @@ class SourceFieldShown(Shown):
 
 
 class WholePresetShown(PresetShown):
-    """The same with what a connector's settings may leave out."""
+    """A preset with all that a connector's settings may leave out."""
 
     primary_key: str
     secondary_key: str | None
     blank: Literal["keep", "clear"]
     sync: dict[str, Any]
-    auth: dict[str, Any] | None = Field(description="who may post, as far as the source says")
-    steps: list[str] = Field(description="how the webhook URL gets into the source; {url} stands for it")
+    auth: dict[str, Any] | None = Field(description="what a connector's `auth` may leave out")
+    steps: list[str] = Field(description="the steps to enter the webhook URL in the source; {url} stands for the URL")
     time_zone: str
     required: list[str] = Field(description="paths without which an event is rejected")
     id: list[str] = Field(description="the paths that together are the producer's own id of an event")
@@ -52,7 +52,7 @@ class WholePresetShown(PresetShown):
 
 
 class Presets(Page[PresetShown]):
-    """All that ship."""
+    """All presets that ship with Leadpipe."""
 
 
 @api.route("GET", "/presets", scope=Scope.CONNECTORS_READ, tag=TAG)

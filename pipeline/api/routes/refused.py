@@ -23,7 +23,9 @@ TAG = "Refused requests"
 MOST_AT_ONCE = 500
 
 Text = Annotated[str, Field(max_length=200)]
-Status = Annotated[int, Field(ge=400, le=499, description="as it was refused: 400, 401, 403, 413, 415, 422"), WHOLE]
+Status = Annotated[
+    int, Field(ge=400, le=499, description="the status of the refusal: 400, 401, 403, 413, 415, 422"), WHOLE
+]
 
 
 class RefusedShown(Shown):
@@ -56,10 +58,10 @@ class RefusedShown(Shown):
 
 
 class WholeRefusedShown(RefusedShown):
-    """The same with the body, without its secrets."""
+    """A refused request with its body, without the secrets in it."""
 
     body: str | None
-    encoding: Literal["text", "base64"] | None = Field(description="how the body is told")
+    encoding: Literal["text", "base64"] | None = Field(description="how `body` is written")
 
 
 class RefusedPage(Page[RefusedShown]):
@@ -80,7 +82,7 @@ class WhichRefused(Strict):
 
 
 class RefusedFilter(WhichRefused):
-    """Which dead letters, and which page of them."""
+    """Which refused requests, and which page of them."""
 
     sent: Literal["yes", "no", "any"] = Field(default="any", description="whether they were sent in since")
     after: Annotated[int | None, After("refused")] = None

@@ -32,7 +32,7 @@ class RevisionShown(Shown):
 
 
 class WholeRevisionShown(RevisionShown):
-    """The same with the settings as they were."""
+    """A revision with the settings as they were."""
 
     settings: dict[str, Any]
 

@@ -53,11 +53,14 @@ class WhichStages(Strict):
     stage: Annotated[
         list[Annotated[str, Field(max_length=200)]] | None,
         Several(),
-        Field(max_length=50, description="only these: the parameter again and again, or commas between the names"),
+        Field(
+            max_length=50,
+            description="only these stages; for several, repeat the parameter, or separate the names by commas",
+        ),
     ] = None
 
 
 @api.route("GET", "/stages", scope=Scope.STAGES_READ, tag="Stages")
 async def list_stages(call: Call, query: WhichStages) -> Stages:
-    """Show how each stage does: depth, age, rate, consumers, dead letters."""
+    """Show the depth, age, rate, consumers and dead letters of each stage."""
     return Stages.model_validate(await look(call.database, call.chain, call.account, query.stage or ()))

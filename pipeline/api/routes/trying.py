@@ -66,7 +66,8 @@ class StepShown(Shown):
     stage: str
     outcome: Annotated[Literal["forward", "retry", "dead_letter", "drop", "not_run"], BeforeValidator(_as_counted)] = (
         Field(
-            description="as the metric `leadpipe_stage_events_total` names it; not_run: it does not declare its effects"
+            description="as the metric `leadpipe_stage_events_total` names it; not_run: the stage does not declare its "
+            "effects"
         )
     )
     data: dict[str, Any] | None = Field(description="what it handed on")
@@ -74,15 +75,17 @@ class StepShown(Shown):
 
 
 class FieldChangeShown(Shown):
-    """One field that the event speaks of, or that would change."""
+    """A field that the event has a value for, or that would change."""
 
     record: str
     field: str
     old: Any
     new: Any
     said: Any
-    how: str | None = Field(description="sent, cleared, default")
-    effect: str = Field(description="set, changed, cleared, same, kept")
+    how: str | None = Field(description="how the event sets it: sent, cleared or default; null: it does not")
+    effect: str = Field(
+        description="what would happen to it: set, changed, cleared, same, or kept (the stored value stays)"
+    )
     row: dict[str, Any] | None = Field(description="the mapping row that it came by")
 
 
@@ -128,7 +131,7 @@ class Departure(Shown):
 
 
 class Differing(Shown):
-    """One event that ends differently by the draft."""
+    """One event that ends differently with the draft."""
 
     event_id: str = Field(validation_alias="id")
     received_at: datetime
@@ -156,16 +159,20 @@ class ComparisonShown(Shown):
 class Case(Strict):
     """The test case to make."""
 
-    name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$", description="of its file")
+    name: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$",
+        description="the name of its file; left out: made from the event's id",
+    )
 
 
 class CaseShown(Shown):
-    """A test case, without anybody's data."""
+    """A test case, without personal data."""
 
     connector: str
     path: str = Field(description="where the file belongs, from the folder of the connector's file")
     toml: str
-    faithful: bool = Field(description="whether it ends as the real event did, apart from the values")
+    faithful: bool = Field(description="whether it ends as the real event did, apart from the replaced values")
 
 
 @api.route(
@@ -181,8 +188,8 @@ class CaseShown(Shown):
 async def try_connector(call: Call, connector: Given, body: Payload) -> Trials:
     """Show what would become of a payload: stage by stage, the lead that would match, and field by field.
 
-    The payload goes through the real stages, and what they wrote is taken back. Without the scope `leads:read` it is
-    tried as for somebody whom the account does not know, and who would be found is hidden.
+    The payload goes through the real stages, and what they write is rolled back. Without the scope `leads:read` it
+    is tried as if the person were new to the account, and the lead that would be found is hidden.
     """
     name = await named(call.database, call.actor, connector)
     if (body.body is None) == ("document" not in body.model_fields_set):
@@ -207,8 +214,8 @@ async def try_connector(call: Call, connector: Given, body: Payload) -> Trials:
 async def compare_connector(call: Call, connector: Given, body: Comparing) -> ComparisonShown:
     """Run a connector's latest events through its settings and through a draft, and show what differs.
 
-    Without the scope `leads:read` made-up values stand in the place of people's, and no single
-    event is shown.
+    Without the scope `leads:read` made-up values replace people's data, and no single event is
+    shown.
     """
     name = await named(call.database, call.actor, connector)
     live = await connectors.find(call.database, call.account, name)

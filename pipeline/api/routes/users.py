@@ -43,7 +43,7 @@ class NewUser(Strict):
     """The user to make."""
 
     email: Email
-    name: str = Field(default="", max_length=200, description="none: the address")
+    name: str = Field(default="", max_length=200, description="left out: the address")
     role: Role = Role.VIEWER
     active: bool = True
     fields: Values = Field(default={})
@@ -91,7 +91,7 @@ async def list_users(call: Call, query: UserQuery) -> UserPage:
 async def create_user(call: Call, body: NewUser) -> UserShown:
     """Make a user.
 
-    An e-mail address belongs to one user of an account, in any case of letters.
+    An e-mail address, compared without regard to case, belongs to one user of an account.
     """
     row = await operations.create(
         call.database,

@@ -23,18 +23,20 @@ SecretName = Annotated[str, Field(pattern=f"^{STORED_NAME}$")]
 
 
 class UrlShown(Shown):
-    """One webhook URL; whoever knows it can post, as far as the connector demands nothing more."""
+    """One webhook URL; whoever knows it can post, unless `auth` asks for more."""
 
     url: str
-    valid_until: datetime | None = Field(description="none: until it is replaced or withdrawn")
+    valid_until: datetime | None = Field(description="null: until it is replaced or withdrawn")
     created_at: datetime
 
 
 class Urls(Page[UrlShown]):
     """The URLs that work, the newest first."""
 
-    steps: list[str] = Field(description="how the newest gets into the source, in order; empty where none works")
-    warnings: list[str] = Field(description="what keeps sources elsewhere from reaching it, and what to do")
+    steps: list[str] = Field(
+        description="the steps to enter the newest URL in the source, in order; empty if no URL works"
+    )
+    warnings: list[str] = Field(description="why sources on other machines cannot reach the newest URL, and what to do")
 
 
 class UrlRotation(Strict):
@@ -62,7 +64,7 @@ class Secrets(Page[SecretShown]):
 
 
 class NewSecret(Strict):
-    """A value, which goes in and does not come out."""
+    """The value of a secret. It is never shown again."""
 
     value: SecretStr = Field(min_length=1, max_length=4_096)
 

@@ -101,7 +101,7 @@ class Guards:
 
     def _key(self, guard: Guard, request: Asked, arrived: Arrived) -> str | None:
         if self._wrong and guard.guessable and (wait := self._wrong.wait(self._who(guard, request))):
-            raise slow_down("too many requests from this address did not hold what this connector asks for", wait)
+            raise slow_down("too many requests from this address did not prove who they are", wait)
         try:
             key = guard.key(arrived, self._clock())
         except Denied as denied:

@@ -173,7 +173,11 @@ class Watch:
             if ended != last:
                 last, moved = ended, time.monotonic()
             elif time.monotonic() - moved > STALLED:
-                hint = "" if self._last in found else "; its metrics tell nothing of the stages, measure `leadpipe up`"
+                hint = (
+                    ""
+                    if self._last in found
+                    else "; its metrics do not include the stages: measure a running `leadpipe up`"
+                )
                 raise Stalled(f"{events - ended:,} of {events:,} events have not come out of the chain{hint}")
             await asyncio.sleep(CLOSE if events - ended < events / 10 else LOOKS)
 
