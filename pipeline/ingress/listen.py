@@ -27,9 +27,9 @@ log = structlog.get_logger(__name__)
 HANDSHAKE = 0.25  # seconds for one that has begun to end: a round trip between continents; below a client's second
 OWN = 100  # descriptors kept for files, the database and the broker
 FULL: Final = (
-    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nContent-Length: 89\r\n"
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nContent-Length: 101\r\n"
     b"Retry-After: 1\r\nConnection: close\r\n\r\n"
-    b'{"title":"Unavailable","status":503,"detail":"too many connections are open; come again"}'
+    b'{"title":"Unavailable","status":503,"detail":"too many connections are open; send the request again"}'
 )
 
 
