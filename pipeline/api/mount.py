@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 
 import orjson
 from aiohttp import web
@@ -38,9 +41,9 @@ async def mounted(core: Core) -> AsyncIterator[Sequence[web.RouteDef]]:
 
 def routes(api: Api) -> list[web.RouteDef]:
     """`/api/v1/…`, the document and its page."""
-    made = orjson.dumps(document(api.table, "/"))  # now, since it takes long enough to hold up an event later
 
     async def openapi(_: web.Request) -> web.StreamResponse:
+        made = await asyncio.to_thread(_described)  # beside the loop: the first time takes longer than an event may wait
         return web.Response(body=made, headers={"Content-Type": JSON, "Cache-Control": "no-cache"})
 
     async def nothing(_: web.Request) -> web.StreamResponse:
@@ -52,3 +55,17 @@ def routes(api: Api) -> list[web.RouteDef]:
         *(web.get(path, page) for path in SERVED),
         web.route("*", rf"/api{{rest:(/{ANY})?}}", nothing),
     ]
+
+
+def _described() -> bytes:
+    """The document as it is served, made by the first who asks for it."""
+    with _DESCRIBING:
+        return _document()
+
+
+@cache
+def _document() -> bytes:
+    return orjson.dumps(document(table(), "/"))
+
+
+_DESCRIBING = threading.Lock()  # the others wait for the first
