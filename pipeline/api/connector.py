@@ -13,8 +13,10 @@ from pipeline.api.listing import Shown, Tagged
 from pipeline.operations.connectors import webhook_url
 from pipeline.operations.errors import NotFound
 from pipeline.operations.plan import Planned
+from pipeline.settings import Settings
 from pipeline.store import connectors
 from pipeline.store.connectors import Applied, Author
+from pipeline.store.database import Database
 
 EXAMPLE = {
     "name": "website-leads",
@@ -70,9 +72,9 @@ class Saved(Tagged):
     warnings: list[ProblemShown] = Field(description="saved settings that do less than they say, or nothing")
 
 
-async def row_of(call: Call, name: str) -> dict[str, Any]:
+async def row_of(database: Database, account: int, name: str) -> dict[str, Any]:
     """The connector of this name, as lists have it. Raises NotFound: somebody removed it meanwhile."""
-    row = await connectors.listed(call.database, call.account, name)
+    row = await connectors.listed(database, account, name)
     if row is None:
         raise NotFound(f"connector {name!r} is removed")
     return row
@@ -83,14 +85,14 @@ def author(call: Call, note: str | None) -> Author:
     return Author(call.actor.email, note)
 
 
-def saved(call: Call, entry: Planned, applied: Applied) -> Saved:
+def saved(settings: Settings, entry: Planned, applied: Applied) -> Saved:
     """What saving one did."""
     return Saved(
         id=applied.id,
         name=str(entry.name),
         state=applied.state,
         revision=applied.revision,
-        url=webhook_url(call.settings, applied.token),
+        url=webhook_url(settings, applied.token),
         differences=[Difference.model_validate(each) for each in entry.differences],
         new_fields=list(entry.new_fields),
         warnings=[problem(each) for each in entry.warnings],

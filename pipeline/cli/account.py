@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.cli import answer
-from pipeline.cli.options import DEFAULT_ACCOUNT, DEFAULT_LIMIT, Account, After, AsJson, Limit
+from pipeline.cli.options import DEFAULT_ACCOUNT, DEFAULT_LIMIT, Account, After, AsJson, Limit, OwnJson
 from pipeline.cli.session import database, in_account, play
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ app = typer.Typer(help="Make accounts, list them, and see who changed their user
 
 
 @app.command()
-def create(name: Annotated[str, typer.Argument(help="The account's name.")], json: AsJson = False) -> None:
+def create(name: Annotated[str, typer.Argument(help="The account's name.")], json: OwnJson = False) -> None:
     """Make an account. Everything else belongs to one; the account `default` is always there."""
     from pipeline.operations import users
 
@@ -35,7 +35,7 @@ def create(name: Annotated[str, typer.Argument(help="The account's name.")], jso
 
 
 @app.command(name="list")
-def list_(json: AsJson = False) -> None:
+def list_(json: OwnJson = False) -> None:
     """List the accounts of this installation."""
     from pipeline.cli import show
     from pipeline.store import accounts

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.options import AsJson
+from pipeline.cli.options import OwnJson
 from pipeline.cli.progress import progress
 from pipeline.cli.session import Failed, WrongUse, clear_errors, loop_run
 
@@ -74,7 +74,7 @@ def bench(
         bool,
         typer.Option("--running", help="Measure the instance that the settings name; its database keeps the events."),
     ] = False,
-    json: AsJson = False,
+    json: OwnJson = False,
 ) -> None:
     """Post events through HTTP, broker, every stage and PostgreSQL; print rates, CPU per event and latencies.
 

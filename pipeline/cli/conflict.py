@@ -139,10 +139,9 @@ def resolve(
 
     decision, found = in_chain(account, run)
     if json:
-        from pipeline.api.ended import members
         from pipeline.api.routes.conflicts import DecisionSent
 
-        answer.print_answer(DecisionSent(**decision, **({} if found is None else members(found))))
+        answer.print_answer(DecisionSent(**decision, **outcome.as_members(found)))
     else:
         how = "merged its leads into" if decision["how"] == "merge" else "gave its event to lead"
         show.copyable(f"conflict {conflict}: {how} {decision['lead']}")

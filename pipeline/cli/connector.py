@@ -160,13 +160,15 @@ def set_(
     by = author(note)
 
     async def run(opened: Database, actor: Actor) -> tuple[Planned, Applied]:
-        return await patching.patch(opened, actor.account, name, document, by)
+        entry, applied = await patching.patch(opened, actor.account, name, document, by)
+        if json:
+            from pipeline.api.routes.connectors import patched
+
+            answer.print_answer(await patched(opened, actor.account, name, entry))
+        return entry, applied
 
     entry, applied = in_account(account, run)
     if json:
-        from pipeline.api.routes.connectors import show_connector
-
-        answer.print_route(account, show_connector, connector=name)
         return
     print(f"{applied.state} {name}, revision {applied.revision}")
     connector_code.show_differences(entry.differences)

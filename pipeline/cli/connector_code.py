@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli import complete
+from pipeline.cli import answer, complete
 from pipeline.cli.asking import sure
 from pipeline.cli.author import Note, author
 from pipeline.cli.files import write
-from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson
+from pipeline.cli.options import DEFAULT_ACCOUNT, Account
 from pipeline.cli.session import Failed, account_id, database, in_account, play
 
 if TYPE_CHECKING:
+    from pipeline.api.routes.as_code import AppliedShown
     from pipeline.operations.access import Actor
     from pipeline.operations.plan import Plan
     from pipeline.settings import Settings
@@ -46,7 +46,13 @@ def apply(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before removing.")] = False,
     account: Account = DEFAULT_ACCOUNT,
-    json: AsJson = False,
+    json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print what REST answers, as JSON: /connector-settings/apply; with --plan, /connector-settings/plan.",
+        ),
+    ] = False,
 ) -> None:
     """Put connectors in force: all of these files, or none if one of them is wrong."""
     from pipeline.cli import show
@@ -57,18 +63,13 @@ def apply(
         return await make(opened, actor.account, wishes(files), prune=prune)
 
     if plan:
-        made = in_account(account, planned)
-        show_plan(made, json=json)
-        if made.refused:
-            raise typer.Exit(2)
-        if strict and any(entry.warnings for entry in made.entries):
-            raise typer.Exit(1)
+        _show_planned(in_account(account, planned), strict=strict, json=json)
         return
     if prune and not yes:
         _confirm(in_account(account, planned))
 
-    async def run(settings: Settings) -> list[dict[str, Any]]:
-        from pipeline.operations.connectors import webhook_url
+    async def run(settings: Settings) -> tuple[Plan, AppliedShown]:
+        from pipeline.api.routes.as_code import applied_shown
 
         async with database(settings) as opened:
             owner = await account_id(opened, account)
@@ -79,36 +80,34 @@ def apply(
                 raise Failed("\n  ".join(["nothing was saved, since these settings do less than they say:", *told]))
             applied = await carry_out(opened, owner, made, author(note), expected=made.expected)
             await _warn_of_secrets(opened, settings, owner, made)
-        rows: list[dict[str, Any]] = []
-        for entry, done in zip(made.entries, applied, strict=True):
-            if done is None:
-                rows.append({"name": entry.name, "state": "removed", "revision": None, "url": None})
-            else:
-                url = webhook_url(settings, done.token)
-                row = {"name": entry.name, "state": done.state, "revision": done.revision, "url": url}
-                rows.append({**row, "warnings": [asdict(each) for each in entry.warnings]})
-        return rows
+        return made, applied_shown(settings, made, applied)
 
-    rows = play(run)
+    made, done = play(run)
     if json:
-        show.as_json(rows)
+        answer.print_answer(done)
         return
-    for row in rows:
-        if row["state"] == "removed":
-            print(f"removed {row['name']}")
-        else:
-            print(f"{row['state']} {row['name']}, revision {row['revision']}")
-            show.copyable(f"  {row['url']}")
-            tell_warnings(row["warnings"])
+    warnings = {entry.name: entry.warnings for entry in made.entries}
+    for each in done.entries:
+        print(f"{each.state} {each.name}, revision {each.revision}")
+        show.copyable(f"  {each.url}")
+        for warning in warnings[each.name]:  # on standard error: they are no part of what was asked for
+            show.messages.print(f"  warning: {warning}", markup=False, soft_wrap=True)
+    for name in done.removed:
+        print(f"removed {name}")
 
 
-def tell_warnings(warnings: Sequence[Mapping[str, Any]]) -> None:
-    """What was saved, and does less than it says; on standard error, where it is no part of what was asked for."""
-    from pipeline.cli import show
-    from pipeline.operations.errors import Problem
+def _show_planned(made: Plan, *, strict: bool, json: bool) -> None:
+    """What would be done; exit code 2 if any of it would be refused, 1 if `strict` would keep it from being saved."""
+    if json:
+        from pipeline.api.routes.as_code import plan_shown
 
-    for each in warnings:
-        show.messages.print(f"  warning: {Problem(**each)}", markup=False, soft_wrap=True)
+        answer.print_answer(plan_shown(made))
+    else:
+        show_plan(made)
+    if made.refused:
+        raise typer.Exit(2)
+    if strict and any(entry.warnings for entry in made.entries):
+        raise typer.Exit(1)
 
 
 async def _warn_of_secrets(opened: Database, settings: Settings, owner: int, made: Plan) -> None:
@@ -196,14 +195,10 @@ TOLD = {
 }
 
 
-def show_plan(made: Plan, *, json: bool, wrote: bool = False) -> None:
+def show_plan(made: Plan, *, wrote: bool = False) -> None:
     """A plan, connector by connector. `wrote`: it is in force by now."""
     from pipeline.cli import show
 
-    if json:
-        hidden = ("settings", "known")
-        show.as_json([{k: v for k, v in asdict(entry).items() if k not in hidden} for entry in made.entries])
-        return
     for entry in made.entries:
         origin = f"  ({entry.origin})" if entry.origin else ""
         print(f"{SIGNS[entry.state]} {entry.state} {entry.name or '?'}{origin}")

@@ -132,7 +132,7 @@ def edit(name: ConnectorName, note: Note = None, account: Account = DEFAULT_ACCO
                 return
 
             made = in_account(account, lambda opened, actor: make(opened, actor.account, wishes([file])))
-            show_plan(made, json=False)
+            show_plan(made)
             [entry] = made.entries
             if entry.settings is not None and entry.name == name:
                 if entry.state != "unchanged" and typer.confirm("Save it?"):
@@ -177,7 +177,7 @@ def _save(
         return made, None if applied is None else applied.revision
 
     made, revision = in_account(account, run)
-    show_plan(made, json=False, wrote=revision is not None)
+    show_plan(made, wrote=revision is not None)
     if revision is not None:
         print(f"{name} is at revision {revision}")
     if made.refused:

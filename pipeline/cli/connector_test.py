@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.files import write
-from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson
+from pipeline.cli.options import DEFAULT_ACCOUNT, Account, OwnJson
 from pipeline.cli.session import Failed, clear_errors, in_account
 
 Folder = Annotated[Path, typer.Option("--into", "-o", help="The folder of the connector's file.", file_okay=False)]
@@ -57,7 +57,7 @@ def test(
             "--account", help="Use this account's fields, from the database; left out: the standard fields only."
         ),
     ] = None,
-    json: AsJson = False,
+    json: OwnJson = False,
 ) -> None:
     """Run the test cases of connectors' files, and their presets' examples, without a database.
 

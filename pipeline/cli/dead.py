@@ -77,7 +77,10 @@ def list_(
     after: After = None,
     limit: Limit = DEFAULT_LIMIT,
     unreadable: Annotated[
-        bool, typer.Option("--unreadable", help="List frames that could not be read; they belong to no account.")
+        bool,
+        typer.Option(
+            "--unreadable", help="List frames that could not be read; they belong to no account, so REST has none."
+        ),
     ] = False,
     account: Account = DEFAULT_ACCOUNT,
     json: AsJson = False,
@@ -269,10 +272,9 @@ async def _replay_all(
 def _tell_replayed(sent: int, found: Outcomes | None, *, json: bool) -> None:
     """How many were sent, and how they ended; exit code 1 where not all ended well."""
     if json:
-        from pipeline.api.ended import members
         from pipeline.api.routes.dead import Replayed
 
-        answer.print_answer(Replayed(letters=sent, **({} if found is None else members(found))))
+        answer.print_answer(Replayed(letters=sent, **outcome.as_members(found)))
     elif found is None:
         print(f"replayed {sent:,}")
     else:

@@ -113,7 +113,6 @@ def set_(
     json: AsJson = False,
 ) -> None:
     """Add a field, or change one: what is not named stays. A change that stored values do not fit is refused."""
-    from pipeline.cli import show
     from pipeline.operations import fields
     from pipeline.operations.errors import NotFound
 
@@ -133,7 +132,9 @@ def set_(
 
     state, row = in_account(account, run)
     if json:
-        show.as_json({**_document(row), "state": state})
+        from pipeline.api.routes.fields import shown
+
+        answer.print_answer(shown(row))
     else:
         print(f"{state} {row.record}.{row.field.name}, {row.field.type}")
 

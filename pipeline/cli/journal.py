@@ -25,7 +25,7 @@ from pipeline.cli.times import moment
 if TYPE_CHECKING:
     from pipeline.operations.access import Actor
     from pipeline.operations.chain import Chain
-    from pipeline.operations.journal import Which
+    from pipeline.operations.journal import Retried, Which
     from pipeline.operations.outcomes import Outcomes
     from pipeline.store.database import Database
     from pipeline.store.journal import Page
@@ -165,40 +165,28 @@ def retry(
 
     Correct the cause of their failure first. Exit code 1 if any fails again, or cannot be sent.
     """
+    from pipeline.cli import show
     from pipeline.operations import journal
-    from pipeline.operations.errors import Refused
 
-    left: dict[str, str] = {}
-
-    async def run(opened: Database, chain: Chain, actor: Actor) -> Outcomes | None:
+    async def run(opened: Database, chain: Chain, actor: Actor) -> tuple[Actor, Retried, Outcomes | None]:
         from pipeline.operations.outcomes import Sent
 
         with Sent() as note:
-            for event in dict.fromkeys(events):
-                try:
-                    await journal.retry(opened, chain, actor, event, note)
-                except Refused as error:
-                    left[event] = str(error)
-            return await outcome.ended(opened, chain, note, wait, timeout)
+            done = await journal.retry_each(opened, chain, actor, events, note)
+            return actor, done, await outcome.ended(opened, chain, note, wait, timeout)
 
-    found = in_chain(account, run)
-    _tell_sent(len(set(events)) - len(left), left, found, json=json)
-
-
-def _tell_sent(sent: int, left: dict[str, str], found: Outcomes | None, *, json: bool) -> None:
-    """How many were sent, how they ended, and which could not be sent; exit code 1 where not all ended well."""
-    from pipeline.cli import show
-
+    actor, done, found = in_chain(account, run)
     if json:
-        refused = [{"event_id": event, "detail": detail} for event, detail in left.items()]
-        show.as_json({"events": sent, "refused": refused, **({} if found is None else outcome.as_members(found))})
-    elif sent:
-        print(f"sent again {sent:,}" + ("" if found is None else f": {outcome.sentence(found)}"))
+        from pipeline.api.routes.journal import retried_shown
+
+        answer.print_answer(retried_shown(actor, done, outcome.as_members(found)))
+    elif done.events:
+        print(f"sent again {done.events:,}" + ("" if found is None else f": {outcome.sentence(found)}"))
         if found is not None:
             outcome.show_rest(found)
-    for detail in left.values():
-        show.messages.print(f"leadpipe: {detail}", markup=False, soft_wrap=True)
-    if left:
+    for _, error in done.refused:
+        show.messages.print(f"leadpipe: {error}", markup=False, soft_wrap=True)
+    if done.refused:
         raise typer.Exit(1)
     outcome.end(found)
 

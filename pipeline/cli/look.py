@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli import answer, stage_names
-from pipeline.cli.options import AsJson, Since
+from pipeline.cli.options import AsJson, OwnJson, Since
 from pipeline.cli.session import broker, database, play
 from pipeline.cli.times import moment
 
@@ -65,7 +65,7 @@ def stages(
 def audit(
     since: Since = None,
     patience: Annotated[float, typer.Option(help="Seconds to wait for events that are still under way.", min=0)] = 30.0,
-    json: AsJson = False,
+    json: OwnJson = False,
 ) -> None:
     """Prove that everything accepted is in the journal, or name what is missing. Exit code 1 if something is."""
     from pipeline.cli import show

@@ -11,7 +11,8 @@ from pipeline.cli import complete
 DEFAULT_ACCOUNT = "default"
 LARGEST_ID = 2**63 - 1
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print what REST answers, as JSON.")]
+OwnJson = Annotated[bool, typer.Option("--json", help="Print JSON of this command's own: REST has no such call.")]
 Account = Annotated[
     str,
     typer.Option(

@@ -62,11 +62,11 @@ def sentence(found: Outcomes, failed: str = "failed again") -> str:
     return ", ".join(told) or "nothing was sent"
 
 
-def as_members(found: Outcomes) -> dict[str, Any]:
-    """The same for programs, as the API tells it."""
-    from pipeline.api.ended import EndedShown, members
+def as_members(found: Outcomes | None) -> dict[str, Any]:
+    """The same for programs, as members of the API's EndedShown; nothing where nobody waited."""
+    from pipeline.api.ended import members
 
-    return EndedShown(**members(found)).model_dump(mode="json")
+    return {} if found is None else members(found)
 
 
 def show_rest(found: Outcomes) -> None:

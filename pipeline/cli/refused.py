@@ -172,18 +172,17 @@ def send(
                 opened, chain, actor, given, connector, limits, unproven=unproven, on_progress=advance
             )
 
-    async def run(opened: Database, chain: Chain, actor: Actor) -> tuple[Sent, Outcomes | None]:
+    async def run(opened: Database, chain: Chain, actor: Actor) -> tuple[Actor, Sent, Outcomes | None]:
         with outcomes.Sent() as note:
             sent = await sending(opened, chain, actor)
             note.add((event, 0) for event in sent.events)
-            return sent, await outcome.ended(opened, chain, note, wait, timeout)
+            return actor, sent, await outcome.ended(opened, chain, note, wait, timeout)
 
-    sent, found = in_chain(account, run)
-    left = [{"id": id, "detail": str(error)} for id, error in sent.refused]
+    actor, sent, found = in_chain(account, run)
     if json:
-        told = {"requests": sent.requests, "events": sent.events, "left": sent.left, "refused": left}
-        ends = {} if found is None else outcome.as_members(found)
-        show.as_json({**told, "unproven": sent.unproven, **ends})
+        from pipeline.api.routes.refused import sent_shown
+
+        answer.print_answer(sent_shown(actor, sent, outcome.as_members(found)))
     else:
         print(f"sent {sent.requests:,} requests with {len(sent.events):,} events")
         if found is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli import complete, stage_names
-from pipeline.cli.options import AsJson
+from pipeline.cli.options import OwnJson
 from pipeline.cli.session import clear_errors, loop_run, play
 from pipeline.daemon import heap
 
@@ -150,7 +150,7 @@ async def migrated(settings: Settings) -> list[Migration]:
         await opened.close()
 
 
-def check(json: AsJson = False) -> None:
+def check(json: OwnJson = False) -> None:
     """Tell what is wrong with the settings, the database, the broker and the rest, and what to do about it.
 
     Every part is reported, even if another part is wrong. Exit code 1 if any part is wrong.

@@ -9,7 +9,7 @@ import typer
 
 from pipeline.cli import complete
 from pipeline.cli.files import write
-from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson
+from pipeline.cli.options import DEFAULT_ACCOUNT, Account, OwnJson
 from pipeline.cli.progress import progress
 from pipeline.cli.session import Failed, WrongUse, account_id, clear_errors, database, loop_run, play
 
@@ -40,7 +40,7 @@ def send(
         typer.Option(help="Write the events' ids, as the ingress answered them, to this file, one per line."),
     ] = None,
     account: Account = DEFAULT_ACCOUNT,
-    json: AsJson = False,
+    json: OwnJson = False,
 ) -> None:
     """Post a file of events to a connector's URL, as a producer would.
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from pipeline.operations import masked
 from pipeline.operations.access import Actor
 from pipeline.operations.chain import Chain
-from pipeline.operations.errors import InUse, Invalid, NotFound, Problem
+from pipeline.operations.errors import InUse, Invalid, NotFound, Problem, Refused
 from pipeline.operations.outcomes import Sent
 from pipeline.operations.replay import replay_one, start
 from pipeline.operations.runs import numbered
@@ -48,6 +48,14 @@ class Which(NamedTuple):
     since: datetime | None = None
     until: datetime | None = None
     search: str | None = None
+
+
+@dataclass(slots=True)
+class Retried:
+    """How many events were sent through again, and which were not, and why."""
+
+    events: int = 0
+    refused: list[tuple[str, Refused]] = field(default_factory=list)
 
 
 async def page(
@@ -158,6 +166,20 @@ async def retry(database: Database, chain: Chain, actor: Actor, event: str, note
         raise InUse(_not_waiting(event, letters))
     await replay_one(database, chain, letter, note=note)
     return letter.id
+
+
+async def retry_each(
+    database: Database, chain: Chain, actor: Actor, events: Iterable[str], note: Sent | None = None
+) -> Retried:
+    """The same of several events; one that cannot be sent keeps no other from being sent."""
+    done = Retried()
+    for event in dict.fromkeys(events):
+        try:
+            await retry(database, chain, actor, event, note)
+            done.events += 1
+        except Refused as error:
+            done.refused.append((event, error))
+    return done
 
 
 def _not_waiting(event: str, letters: Sequence[dict[str, Any]]) -> str:

@@ -72,7 +72,7 @@ def refusal(actor: Actor, error: R) -> R:
 
 
 def still_refused(actor: Actor, error: Refused) -> str:
-    """Why a request is still refused: a text that may quote what it says."""
+    """Why a request or an event is still refused: a text that may quote what it says."""
     return str(error) if sees_people(actor) else error.detail
 
 

@@ -136,7 +136,7 @@ async def test_lead_sync_is_set_up_over_http_alone_and_the_same_by_a_file(leadpi
     assert "c2hhcmVkIHNlY3JldA" not in exported and exported == leadpipe.run("connector", "export", "account-two")
     file = tmp_path / "account-two.toml"
     file.write_text(exported)
-    [state] = [row["state"] for row in leadpipe.json("connector", "apply", str(file))]
+    [state] = [row["state"] for row in leadpipe.json("connector", "apply", str(file))["entries"]]
     assert state == "unchanged"
     leadpipe.run("connector", "remove", "account-two", "--yes")
     leadpipe.run("connector", "apply", str(file))

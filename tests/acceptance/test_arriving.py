@@ -212,7 +212,7 @@ async def test_more_than_a_few_unreadable_times_in_a_hundred_are_a_problem_of_th
 ) -> None:
     file = tmp_path / "odd-times.toml"
     file.write_text('name = "odd-times"\npreset = "generic-json"\n')
-    [row] = desk.leadpipe.json("connector", "apply", str(file))
+    [row] = desk.leadpipe.json("connector", "apply", str(file))["entries"]
     desk.leadpipe.urls[row["name"]] = row["url"]
     for number in range(3):
         await desk.post("odd-times", {"email": fresh_email(), "occurred_at": "soon" if number else "2026-07-05"})

@@ -77,7 +77,7 @@ async def test_a_rejected_value_passes_once_the_mapping_is_corrected(leadpipe: L
     corrected = settings.replace('name = "budget"', 'name = "budget_said"').replace("lead.budget", "lead.budget_said")
     corrected = corrected.replace('type = "number"', 'type = "text"')
     (tmp_path / "website.toml").write_text(corrected)
-    [applied] = leadpipe.json("connector", "apply", str(tmp_path / "website.toml"))
+    [applied] = leadpipe.json("connector", "apply", str(tmp_path / "website.toml"))["entries"]
     assert (applied["state"], applied["revision"], applied["url"]) == ("changed", 2, url)
     numbers = count()
 
@@ -135,7 +135,7 @@ type = "text"
 def in_force(leadpipe: Leadpipe, folder: Path, text: str) -> dict[str, Any]:
     """Apply a connector's file."""
     (folder / "connector.toml").write_text(text)
-    [applied] = leadpipe.json("connector", "apply", str(folder / "connector.toml"))
+    [applied] = leadpipe.json("connector", "apply", str(folder / "connector.toml"))["entries"]
     leadpipe.urls[applied["name"]] = applied["url"]
     return dict(applied)
 

@@ -34,7 +34,7 @@ def leadpipe(install: Install) -> Leadpipe:
 def apply(leadpipe: Leadpipe, name: str, text: str = "") -> str:
     file = leadpipe.folder / f"{name}.toml"
     file.write_text(f'name = "{name}"\n{HEAD}{text}')
-    [row] = leadpipe.json("connector", "apply", str(file))
+    [row] = leadpipe.json("connector", "apply", str(file))["entries"]
     return str(row["url"])
 
 

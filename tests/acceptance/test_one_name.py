@@ -34,7 +34,7 @@ def leadpipe(install: Install, tmp_path_factory: pytest.TempPathFactory) -> Iter
     for name, text in (("named", CONNECTOR), ("all", CONNECTOR.replace("named", "all").replace("update", "capture"))):
         file = folder / f"{name}.toml"
         file.write_text(text)
-        [row] = leadpipe.json("connector", "apply", str(file))
+        [row] = leadpipe.json("connector", "apply", str(file))["entries"]
         leadpipe.urls[name] = row["url"]
     leadpipe.start("up")
     leadpipe.ready()

@@ -34,7 +34,7 @@ def leadpipe(request: pytest.FixtureRequest, install: Install) -> Leadpipe:
 def applied(leadpipe: Leadpipe, folder: Path, name: str, more: str = "") -> str:
     """Put a connector in force; returns its URL."""
     (folder / f"{name}.toml").write_text(CONNECTOR.format(name=name) + more)
-    [row] = leadpipe.json("connector", "apply", str(folder / f"{name}.toml"))
+    [row] = leadpipe.json("connector", "apply", str(folder / f"{name}.toml"))["entries"]
     return str(row["url"])
 
 
@@ -82,7 +82,7 @@ async def test_what_came_while_a_connector_was_disabled_is_sent_in_when_it_is_no
     assert "sent 0 requests with 0 events" in told and "Connector disabled" in told
     leadpipe.run("connector", "enable", "shut")
     sent = leadpipe.json("refused", "send", "--connector", "shut", "--until", "2100-01-01")
-    assert (sent["requests"], len(sent["events"]), sent["left"]) == (3, 3, 0)
+    assert (sent["requests"], sent["events"], sent["left"]) == (3, 3, 0)
     events = [event for row in await kept(leadpipe, "shut", 3) for event in row["events"]]
     assert [await outcome(leadpipe, event) for event in events] == ["created"] * 3
     [lead] = leadpipe.json("lead", "find", "9845190003")["items"]

@@ -40,7 +40,7 @@ def apply(leadpipe: Leadpipe, name: str, text: str) -> str:
     """Put a connector in force; its webhook URL."""
     file = leadpipe.folder / f"{name}.toml"
     file.write_text(f'name = "{name}"\n{HEAD}{text}')
-    [row] = orjson.loads(leadpipe.run("connector", "apply", str(file), "--json"))
+    [row] = leadpipe.json("connector", "apply", str(file))["entries"]
     return str(row["url"])
 
 
@@ -133,7 +133,7 @@ async def test_the_metrics_count_the_dead_letters_that_stages_shows(leadpipe: Le
 async def test_a_refusal_in_the_vendor_s_shape_is_listed_with_what_was_sent(leadpipe: Leadpipe) -> None:
     file = leadpipe.folder / "crm.toml"
     file.write_text('name = "crm"\npreset = "leadsquared-lead"\ndefault_country = "IN"\n')
-    [row] = leadpipe.json("connector", "apply", str(file))
+    [row] = leadpipe.json("connector", "apply", str(file))["entries"]
     await _post(row["url"], b"{")
     found = until_blocking(lambda: leadpipe.json("refused", "list", "--connector", "crm")["items"], "it in the list")
     assert [(each["status"], each["answered"]) for each in found] == [(400, 200)]

@@ -64,7 +64,7 @@ def leadpipe(request: pytest.FixtureRequest, install: Install) -> Leadpipe:
 def applied(leadpipe: Leadpipe, folder: Path, name: str, more: str = "") -> str:
     """Put a connector in force; returns its URL."""
     (folder / f"{name}.toml").write_text(CONNECTOR.format(name=name) + more)
-    [row] = leadpipe.json("connector", "apply", str(folder / f"{name}.toml"))
+    [row] = leadpipe.json("connector", "apply", str(folder / f"{name}.toml"))["entries"]
     return str(row["url"])
 
 

@@ -28,7 +28,7 @@ def settled(leadpipe: Leadpipe) -> None:
     file.write_text(f'name = "{name}"\npreset = "generic-json"\nreply.outcome = "full"\nprimary_key = "email"\n')
     if not any(row["name"] == "probes" for row in leadpipe.json("account", "list")["items"]):
         leadpipe.run("account", "create", "probes")
-    [applied] = leadpipe.json("connector", "apply", str(file), "--account", "probes")
+    [applied] = leadpipe.json("connector", "apply", str(file), "--account", "probes")["entries"]
     assert run(ended(applied["url"], {"email": "probe@example.com"}))["outcome"] in ("created", "updated", "unchanged")
 
 

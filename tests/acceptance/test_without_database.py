@@ -73,7 +73,7 @@ def _without_database(leadpipe: Leadpipe, server: ChaosPostgres) -> None:
     assert SECRET not in "".join(leadpipe.ran("secret", "set", "signed", stdin=f"{SECRET}\n"))
     signed = leadpipe.folder / "signed.toml"
     signed.write_text(SIGNED)
-    [row] = leadpipe.json("connector", "apply", str(signed))
+    [row] = leadpipe.json("connector", "apply", str(signed))["entries"]
     urls = {**leadpipe.apply("website"), "signed": row["url"]}
     known = leadpipe.folder / "data" / NAME
 

@@ -1,9 +1,11 @@
-"""`--json` prints what REST answers: every command that lists or shows, beside its route, pages included."""
+"""`--json` prints what REST answers: every command that has it, beside its route, pages and refusals included."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -11,8 +13,11 @@ import pytest
 from typer.main import get_command
 
 from pipeline.cli.main import app
+from pipeline.operations.as_code import to_toml
+from pipeline.operations.connectors import parsed
 from tests.api.conftest import World
 from tests.support.command import here
+from tests.support.stock import settings_of
 
 # What is shown beside its route: the command, and the path that answers the same. {…} is of the stock.
 SAME: dict[str, tuple[str, str]] = {
@@ -48,9 +53,86 @@ SAME: dict[str, tuple[str, str]] = {
     "lead key list": ("{lead}", "/leads/{lead}/keys"),
     "lead history": ("{lead}", "/leads/{lead}/history"),
 }
-APART = {
-    "account list",  # of the installation, which no account's key sees
-    "stages",  # asks the broker, which the API here has in memory
+EVENT = {"event_id": "6", "name": "Six", "phone": "+919822012399", "budget": "45000"}
+NEW = settings_of("new-one", lead_source="Site", secondary_key="phone", primary_key="phone")
+ALL = {"connectors": [NEW]}
+PHONE = {"key": "phone", "value": "+919822012345"}
+NOBODY = "0198a3c2-7d1e-7000-8a41-5b1f0c9e2d37"
+
+
+@dataclass(frozen=True)
+class Does:
+    """A command that does something, and the call that does the same.
+
+    {…} is of the stock, as it is where it is all of a text. EVENT and NEW are files of what is called so here.
+    """
+
+    command: str
+    arguments: str
+    method: str
+    path: str
+    body: Any = None
+    code: int = 0
+    caller: str | None = None  # a member that tells who called
+
+
+# In the order in which they are done; those of each row after all others of the row, in accounts of their own.
+DOES = (
+    (
+        Does("user create", "new@example.com", "POST", "/users", {"email": "new@example.com"}),
+        Does("user set", "one@{account}.example.com --name Kim", "PATCH", "/users/{user}", {"name": "Kim"}),
+        Does(
+            "key create",
+            "--user one@{account}.example.com",
+            "POST",
+            "/keys",
+            {"user": "one@{account}.example.com"},
+            caller="parent",
+        ),
+        Does("key rotate", "{key}", "POST", "/keys/{key}/rotate", {}, caller="parent"),
+        Does("field set", "shoe_size --label Size", "POST", "/fields/lead", {"name": "shoe_size", "label": "Size"}),
+        Does("field set", "{field} --label PAN", "PATCH", "/fields/lead/{field}", {"label": "PAN"}),
+        Does(
+            "connector set", "{connector} lead_source=Web", "PATCH", "/connectors/{connector}", {"lead_source": "Web"}
+        ),
+        Does("connector url", "{connector} --rotate", "POST", "/connectors/{connector}/url/rotate", {}),
+        Does("connector url", "{connector} --withdraw", "POST", "/connectors/{connector}/url/withdraw"),
+        Does("connector try", "{connector} EVENT", "POST", "/connectors/{connector}/try", {"document": EVENT}),
+        Does("connector compare", "{connector} --draft NEW", "POST", "/connectors/{connector}/compare", {"draft": NEW}),
+        Does("journal retry", "{event} --no-wait", "POST", "/journal/retry", {"events": ["{event}"]}),
+        Does("refused send", "{refused} --no-wait", "POST", "/refused/send", {"ids": ["{refused}"]}),
+        Does("conflict resolve", "{conflict} --use {lead}", "POST", "/conflicts/{conflict}/resolve", {"use": "{lead}"}),
+        Does("lead merge", "{lead} {lost}", "POST", "/leads/{lead}/merge", {"loser": "{lost}"}),
+        Does("lead unmerge", "{lost}", "POST", "/leads/{lost}/unmerge"),
+        Does("lead key release", "{lead} phone +919822012345", "POST", "/leads/{lead}/keys/release", PHONE),
+        Does("connector apply", "NEW --plan --prune", "POST", "/connector-settings/plan", {**ALL, "prune": True}),
+        Does("connector apply", "NEW", "POST", "/connector-settings/apply", ALL),
+        Does("connector apply", "NEW --prune --yes", "POST", "/connector-settings/apply", {**ALL, "prune": True}),
+    ),
+    (
+        Does(
+            "journal retry",
+            f"{{event}} {NOBODY} --timeout 0",
+            "POST",
+            "/journal/retry?wait=0.1",
+            {"events": ["{event}", NOBODY]},
+            code=1,
+        ),
+        Does("refused send", "--all --timeout 0", "POST", "/refused/send?wait=0.1", {}, code=1),
+    ),
+    (Does("dead replay", "{letter} --no-wait", "POST", "/dead-letters/{letter}/replay"),),
+    (Does("dead replay", "--all --timeout 0", "POST", "/dead-letters/replay?wait=0.1", {}, code=1),),
+    (Does("dead edit", "{letter} EVENT --no-wait", "POST", "/dead-letters/{letter}/edit", {"document": EVENT}),),
+)
+APART = {"stages"}  # asks the broker, which the API here has in memory
+OWN = {  # what REST cannot do: these say so in their help, and README.md says what they print
+    "account create",
+    "account list",
+    "audit",
+    "bench",
+    "check",
+    "connector test",
+    "send",
 }
 PAGED = {
     "account changes": "/account/changes",
@@ -63,32 +145,91 @@ PAGED = {
 }
 
 
-def commands(command: Any, name: str = "") -> Iterator[str]:
-    """The names of all commands."""
+def commands(command: Any, name: str = "") -> Iterator[tuple[str, str | None]]:
+    """All commands by name, each with the help of its --json; None: it has no --json."""
     if hasattr(command, "commands"):
         for each, below in command.commands.items():
             yield from commands(below, f"{name} {each}".strip())
     else:
-        yield name
+        yield name, next((option.help for option in command.params if "--json" in option.opts), None)
 
 
-def test_every_command_that_lists_or_shows_is_here() -> None:
-    every = set(commands(get_command(app)))
-    looking = {name for name in every if name.split()[-1] in ("list", "show")}
-    assert looking - set(SAME) - APART == set(), "say in SAME which route answers what this command prints"
-    assert set(SAME) <= every
+def test_every_command_with_json_is_here() -> None:
+    every = dict(commands(get_command(app)))
+    with_json = {name for name, help in every.items() if help is not None}
+    like_rest = {*SAME, *(each.command for row in DOES for each in row), *APART}
+    assert with_json - like_rest - OWN == set(), "say in SAME or DOES which route answers what this command prints"
+    assert like_rest | OWN <= with_json and not like_rest & OWN
+    assert {name for name, help in every.items() if help and "REST has no such call" in help} == OWN
+    assert {name for name in every if name.split()[-1] in ("list", "show")} <= with_json
 
 
-async def printed(world: World, *arguments: str, code: int = 0) -> str:
-    """What a command of our account prints."""
+def test_the_page_says_what_commands_print_that_rest_does_not_have() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    [told] = [each for each in readme.split("\n\n") if each.startswith("`--json` prints")]
+    assert [name for name in sorted(OWN) if f"`{name}`" not in told] == []
+
+
+async def ran(world: World, *arguments: str) -> tuple[int, str, str]:
+    """How a command ends: its exit code, standard output and standard error."""
     settings = world.api.core.settings
     environment = {
         "LEADPIPE_DATABASE_URL": str(settings.database_url),
         "LEADPIPE_DATA_DIR": str(settings.data_dir),
     }
-    ended, out, err = await asyncio.to_thread(here, arguments, environment)
+    return await asyncio.to_thread(here, arguments, environment)
+
+
+async def printed(world: World, *arguments: str, code: int = 0) -> str:
+    """What a command of our account prints."""
+    ended, out, err = await ran(world, *arguments)
     assert ended == code, (arguments, ended, out, err)
     return out if code == 0 else err
+
+
+def filled(given: Any, parts: dict[str, Any]) -> Any:
+    """The same with {…} replaced; a text that is nothing else becomes the part itself."""
+    if isinstance(given, dict):
+        return {name: filled(value, parts) for name, value in given.items()}
+    if isinstance(given, list):
+        return [filled(each, parts) for each in given]
+    if not isinstance(given, str):
+        return given
+    return parts.get(given.strip("{}"), given) if given.startswith("{") else given.format(**parts)
+
+
+def shape(document: Any) -> Any:
+    """The members of a document, and of what kind each value is."""
+    if isinstance(document, dict):
+        return {name: shape(value) for name, value in document.items()}
+    if isinstance(document, list):
+        return [shape(each) for each in document]
+    return type(document).__name__
+
+
+@pytest.mark.parametrize("row", DOES, ids=lambda row: row[0].command)
+async def test_what_is_done_is_told_as_rest_tells_it(world: World, tmp_path: Path, row: tuple[Does, ...]) -> None:
+    """REST does it in our account, the command in the other one, which has the same of everything."""
+    ours = {**vars(world.ours), "account": world.api.ours.name}
+    theirs = {**vars(world.theirs), "account": world.api.theirs.name}
+    (tmp_path / "event.json").write_bytes(orjson.dumps(EVENT))
+    (tmp_path / "new.toml").write_text(to_toml(parsed(NEW)))
+    files = {"EVENT": str(tmp_path / "event.json"), "NEW": str(tmp_path / "new.toml")}
+    for does in row:
+        rest = await world.api.done(does.method, filled(does.path, ours), filled(does.body, ours))
+        words = [files.get(word, word) for word in does.arguments.format(**theirs).split()]
+        code, out, err = await ran(world, *does.command.split(), *words, "--account", theirs["account"], "--json")
+        assert code == does.code, (does, out, err)
+        told = orjson.loads(out)
+        if does.caller is not None:
+            del told[does.caller], rest[does.caller]
+        assert shape(told) == shape(rest), does
+
+
+async def test_the_stages_are_told_by_the_same_members(world: World) -> None:
+    rest, told = await world.api.done("GET", "/stages"), orjson.loads(await printed(world, "stages", "--json"))
+    assert set(told) == set(rest)
+    assert [set(each) for each in told["stages"]] == [set(each) for each in rest["stages"]]
 
 
 async def test_json_is_what_rest_answers(world: World) -> None:

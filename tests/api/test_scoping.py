@@ -55,6 +55,7 @@ BODIES: dict[str, Callable[[Stock], Any]] = {
     "compare_connector": lambda has: {"draft": settings_of("new-one")},
     "capture_event": lambda has: {},
     "keep_secret": lambda has: {"value": "hush"},
+    "retry_events": lambda has: {"events": [has.event]},
     "edit_letter": lambda has: {"document": {"name": "A", "phone": "+919822012399"}},
     "replay_letters": lambda has: {"error": "nothing has this"},
     "discard_letters": lambda has: {"letters": [has.letter]},
@@ -120,6 +121,8 @@ async def test_another_accounts_things_are_404_and_stay_as_they_are(world: World
     assert (await api.ask("POST", "/dead-letters/discard", {"letters": [world.theirs.letter]})).status == 404
     assert (await api.ask("POST", "/refused/send", {"ids": [world.ours.refused, world.theirs.refused]})).status == 404
     assert (await api.done("GET", f"/refused/{world.ours.refused}"))["sent_at"] is None
+    told = await api.done("POST", "/journal/retry", {"events": [world.theirs.event]})
+    assert (told["events"], [each["event_id"] for each in told["refused"]]) == (0, [world.theirs.event])
     assert (await api.ask("GET", f"/journal?connector={world.theirs.connector_id}")).status == 404
     assert await seen() == before
 
@@ -182,6 +185,8 @@ async def test_a_connector_is_closed_until_it_is_opened(world: World) -> None:
         }
 
     assert await statuses() == {404}
+    told = await api.done("POST", "/journal/retry", {"events": [has.event]}, key="editor")
+    assert told["events"] == 0 and "no event" in told["refused"][0]["detail"]
     for path in ("/connectors", "/journal", "/dead-letters", "/dead-letters/groups", "/refused", "/conflicts"):
         assert (await api.done("GET", path, key="operator"))["items"] == [], path
         assert (await api.done("GET", path))["items"] != [], path

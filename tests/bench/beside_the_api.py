@@ -97,7 +97,7 @@ def main(seconds: float) -> None:
         with installed(Path(folder), database) as leadpipe:
             file = Path(folder) / "steady.toml"
             file.write_text(CONNECTOR)
-            [applied] = leadpipe.json("connector", "apply", str(file))
+            [applied] = leadpipe.json("connector", "apply", str(file))["entries"]
             key, url = key_of(leadpipe), applied["url"]
             leadpipe.start("up")
             leadpipe.ready()

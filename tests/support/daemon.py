@@ -96,7 +96,7 @@ class Leadpipe:
     def apply(self, *names: str) -> dict[str, str]:
         """Put example connectors in force; returns their webhook URLs by name."""
         rows = self.json("connector", "apply", *(str(EXAMPLES / f"{name}.toml") for name in names))
-        self.urls |= {row["name"]: row["url"] for row in rows}
+        self.urls |= {row["name"]: row["url"] for row in rows["entries"]}
         return self.urls
 
     def ready(self) -> None:

@@ -114,7 +114,7 @@ def set_up(leadpipe: Leadpipe, connectors: Mapping[str, str]) -> Leadpipe:
     for name, settings in connectors.items():
         (folder / f"{name}.toml").write_text(f'name = "{name}"\n{settings}')
     files = [str(file) for file in sorted(folder.glob("*.toml"))]
-    leadpipe.urls |= {row["name"]: row["url"] for row in leadpipe.json("connector", "apply", *files)}
+    leadpipe.urls |= {row["name"]: row["url"] for row in leadpipe.json("connector", "apply", *files)["entries"]}
     leadpipe.start("up")
     leadpipe.ready()
     return leadpipe

@@ -63,8 +63,8 @@ def run(environment: Mapping[str, str], *arguments: str | Path, code: int = 0, s
 
 
 def states(environment: Mapping[str, str], *arguments: str | Path) -> dict[str, Any]:
-    entries = json.loads(run(environment, "apply", *arguments, "--json"))
-    return {entry["name"]: entry["state"] for entry in entries}
+    told = json.loads(run(environment, "apply", *arguments, "--json"))
+    return {entry["name"]: entry["state"] for entry in told["entries"]} | dict.fromkeys(told["removed"], "removed")
 
 
 def test_planned_applied_exported_and_applied_again(environment: dict[str, str], folder: Path, tmp_path: Path) -> None:
@@ -107,8 +107,11 @@ def test_one_wrong_file_keeps_all_back_and_every_problem_is_named(environment: d
         for part in ("Mars", "'city'", "nowhere", "many", "'upper'", "broken.toml", "another file has the same name"):
             assert part in told, (part, told)
         assert "a number must be finite" in told
-    entries = json.loads(run(environment, "apply", "--plan", folder, "--json", code=2).partition("leadpipe:")[0])
-    assert [entry["state"] for entry in entries if entry["name"] == "acme"] == ["create"]
+    planned = json.loads(run(environment, "apply", "--plan", folder, "--json", code=2))
+    assert planned["changes"] is True
+    assert [entry["state"] for entry in planned["entries"] if entry["name"] == "acme"] == ["create"]
+    nameless = {Path(entry["origin"]).name: entry["state"] for entry in planned["entries"] if entry["name"] is None}
+    assert nameless == {"broken.toml": "refused", "infinite.toml": "refused"}
     assert json.loads(run(environment, "list", "--json"))["items"] == []
     assert run(environment, "apply", folder / "no-such.toml", code=2)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field
@@ -18,6 +19,8 @@ from pipeline.operations.as_code import to_toml
 from pipeline.operations.errors import Forbidden
 from pipeline.operations.plan import Planned
 from pipeline.operations.visible import may_save, named
+from pipeline.settings import Settings
+from pipeline.store.connectors import Applied
 from schemas.access import Scope
 from schemas.strict import Strict
 
@@ -47,6 +50,9 @@ class PlannedShown(Shown):
 
     state: Literal["create", "change", "unchanged", "refused", "remove"]
     name: str | None
+    origin: str | None = Field(
+        description="what says it: `connectors[0]`, or a file; null: nothing does, and the connector would be removed"
+    )
     differences: list[Difference]
     problems: list[ProblemShown]
     new_fields: list[str]
@@ -79,8 +85,7 @@ class AppliedShown(Shown):
 )
 async def plan_connectors(call: Call, body: Planning) -> PlanShown:
     """Show what applying these settings would do, connector by connector; nothing is written."""
-    made = await _plan(call, body)
-    return PlanShown(changes=made.changes, entries=[_planned(entry) for entry in made.entries])
+    return plan_shown(await _plan(call, body))
 
 
 @api.route(
@@ -97,9 +102,7 @@ async def apply_connectors(call: Call, body: Wanted) -> AppliedShown:
     """Put connectors in force, all of these or none; what does not differ stays as it is."""
     made = await _plan(call, body)
     applied = await plan.carry_out(call.database, call.account, made, author(call, body.note))
-    done = [saved(call, entry, each) for entry, each in zip(made.entries, applied, strict=True) if each is not None]
-    gone = [str(entry.name) for entry in made.entries if entry.state == "remove"]
-    return AppliedShown(entries=done, removed=gone)
+    return applied_shown(call.settings, made, applied)
 
 
 @api.route(
@@ -120,10 +123,23 @@ async def _plan(call: Call, body: Wanted | Planning) -> plan.Plan:
     return await plan.plan(call.database, call.account, wishes, prune=body.prune)
 
 
+def plan_shown(made: plan.Plan) -> PlanShown:
+    """A plan, as it is told."""
+    return PlanShown(changes=made.changes, entries=[_planned(entry) for entry in made.entries])
+
+
+def applied_shown(settings: Settings, made: plan.Plan, applied: Sequence[Applied | None]) -> AppliedShown:
+    """What carrying a plan out did. `applied`: per entry of the plan, None of one that was removed."""
+    done = [saved(settings, entry, each) for entry, each in zip(made.entries, applied, strict=True) if each is not None]
+    gone = [str(entry.name) for entry in made.entries if entry.state == "remove"]
+    return AppliedShown(entries=done, removed=gone)
+
+
 def _planned(entry: Planned) -> PlannedShown:
     return PlannedShown(
         state=entry.state,
         name=entry.name,
+        origin=entry.origin,
         differences=[Difference.model_validate(each) for each in entry.differences],
         problems=[problem(each) for each in entry.problems],
         new_fields=list(entry.new_fields),

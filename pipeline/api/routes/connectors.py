@@ -30,9 +30,11 @@ from pipeline.operations.as_code import canonical
 from pipeline.operations.checking import standing_problems
 from pipeline.operations.errors import Invalid, Problem
 from pipeline.operations.in_force import row_origins, settings_in_force
+from pipeline.operations.plan import Planned
 from pipeline.operations.visible import is_new, may_save, named, visible
 from pipeline.operations.warnings import warnings_of
 from pipeline.store import connectors as store
+from pipeline.store.database import Database
 from schemas.access import Scope
 from schemas.settings import CONNECTOR_NAME, ConnectorSettings
 from schemas.strict import Strict
@@ -231,7 +233,7 @@ async def validate_connector(call: Call, body: Judged) -> Verdict:
 async def show_connector(call: Call, connector: Given) -> WholeConnectorShown:
     """Show a connector: its settings, the mapping, the search keys and the behaviours in force."""
     name = await named(call.database, call.actor, connector)
-    row = await row_of(call, name)
+    row = await row_of(call.database, call.account, name)
     try:
         found = await connectors.find(call.database, call.account, name)
     except Invalid as error:
@@ -315,18 +317,13 @@ async def patch_connector(call: Call, connector: Given, body: Changes) -> Patche
     by, expected = author(call, body.get("note")), call.conditions.expected
     if set(changes) == {"enabled"} and isinstance(changes["enabled"], bool) and expected is None:
         await connectors.switch(call.database, call.account, name, changes["enabled"], by)  # also what cannot be used
-        return Patched(**await row_of(call, name), differences=[], new_fields=[], warnings=[])
+        return Patched(**await row_of(call.database, call.account, name), differences=[], new_fields=[], warnings=[])
 
     async def allowed(settings: ConnectorSettings) -> None:
         await may_save(call.database, call.actor, [settings])
 
     entry, _ = await patching.patch(call.database, call.account, name, changes, by, expected=expected, allowed=allowed)
-    return Patched(
-        **await row_of(call, name),
-        differences=[Difference.model_validate(each) for each in entry.differences],
-        new_fields=list(entry.new_fields),
-        warnings=[problem(each) for each in entry.warnings],
-    )
+    return await patched(call.database, call.account, name, entry)
 
 
 @api.route(
@@ -341,7 +338,7 @@ async def rename_connector(call: Call, connector: Given, body: Renaming) -> Conn
     """Give a connector another name: its id, its URLs, its journal and its revisions stay."""
     name = await named(call.database, call.actor, connector)
     await connectors.rename(call.database, call.account, name, body.name, author(call, body.note))
-    return ConnectorShown(**await row_of(call, body.name))
+    return ConnectorShown(**await row_of(call.database, call.account, body.name))
 
 
 @api.route("DELETE", "/connectors/{connector}", scope=Scope.CONNECTORS_WRITE, tag=TAG, errors=[412])
@@ -351,9 +348,19 @@ async def remove_connector(call: Call, connector: Given) -> None:
     await plan.remove(call.database, call.account, name, call.conditions.expected)
 
 
+async def patched(database: Database, account: int, name: str, entry: Planned) -> Patched:
+    """What changing some settings of a connector did."""
+    return Patched(
+        **await row_of(database, account, name),
+        differences=[Difference.model_validate(each) for each in entry.differences],
+        new_fields=list(entry.new_fields),
+        warnings=[problem(each) for each in entry.warnings],
+    )
+
+
 async def _save(call: Call, body: Draft) -> Saved:
     settings = await settings_of(call, body)
     await may_save(call.database, call.actor, [settings])
     expected = call.conditions.expected
     entry, applied = await plan.save(call.database, call.account, settings, author(call, None), expected)
-    return saved(call, entry, applied)
+    return saved(call.settings, entry, applied)

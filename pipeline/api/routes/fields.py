@@ -76,7 +76,7 @@ class Removed(Shown):
 async def list_fields(call: Call, query: FieldQuery) -> Fields:
     """List the fields of leads, calls and activities, the standard ones first."""
     found = await fields.page(call.database, call.account, query.record)
-    return Fields(items=[_shown(each) for each in found])
+    return Fields(items=[shown(each) for each in found])
 
 
 @api.route("POST", "/fields/{record}", scope=Scope.FIELDS_WRITE, tag=TAG, status=201, errors=[409], example=EXAMPLE)
@@ -86,13 +86,13 @@ async def create_field(call: Call, record: RecordKind, body: Field) -> FieldShow
     A unique field of leads can be a search key. A dependent dropdown names its parent, and its options for each option
     of the parent.
     """
-    return _shown(await fields.create(call.database, call.actor, record, body))
+    return shown(await fields.create(call.database, call.actor, record, body))
 
 
 @api.route("GET", "/fields/{record}/{name}", scope=Scope.FIELDS_READ, tag=TAG)
 async def show_field(call: Call, record: RecordKind, name: FieldName) -> FieldShown:
     """Show a field."""
-    return _shown(await fields.get(call.database, call.account, record, name))
+    return shown(await fields.get(call.database, call.account, record, name))
 
 
 @api.route("PUT", "/fields/{record}/{name}", scope=Scope.FIELDS_WRITE, tag=TAG, errors=[409])
@@ -101,13 +101,13 @@ async def replace_field(call: Call, record: RecordKind, name: FieldName, body: F
 
     What would break stored values or connectors is refused, with the values and connectors that it would break.
     """
-    return _shown(await fields.replace(call.database, call.actor, record, name, body))
+    return shown(await fields.replace(call.database, call.actor, record, name, body))
 
 
 @api.route("PATCH", "/fields/{record}/{name}", scope=Scope.FIELDS_WRITE, tag=TAG, errors=[409])
 async def relabel_field(call: Call, record: RecordKind, name: FieldName, body: Label) -> FieldShown:
     """Give a field another label."""
-    return _shown(await fields.relabel(call.database, call.account, record, name, body.label))
+    return shown(await fields.relabel(call.database, call.account, record, name, body.label))
 
 
 @api.route("DELETE", "/fields/{record}/{name}", scope=Scope.FIELDS_WRITE, tag=TAG, errors=[409])
@@ -120,5 +120,6 @@ async def delete_field(call: Call, record: RecordKind, name: FieldName) -> Remov
     return Removed.model_validate({"done": done})
 
 
-def _shown(listed: Listed) -> FieldShown:
+def shown(listed: Listed) -> FieldShown:
+    """A field, as it is told."""
     return FieldShown(record=listed.record, origin=listed.origin, **listed.field.model_dump())

@@ -12,13 +12,16 @@ from pipeline.api.ended import EndedShown, Waited, noted, told
 from pipeline.api.listing import FORMER, After, Limit, Moment, Page, Shown, SyncShown
 from pipeline.api.route import Several, Table, Uuid
 from pipeline.api.routes.dead import Status
-from pipeline.operations import journal
+from pipeline.operations import journal, masked
+from pipeline.operations.access import Actor
 from pipeline.operations.cursor import packed
+from pipeline.operations.journal import Retried
 from schemas.access import Scope
 from schemas.strict import Strict
 
 api = Table()
 TAG = "Journal"
+MOST_AT_ONCE = 500
 
 Outcome = Literal["created", "updated", "unchanged", "dropped", "failed"]
 
@@ -146,6 +149,26 @@ class Sent(EndedShown):
     letter: int | None = Field(description="the dead letter; an event that was dropped has none")
 
 
+class Events(Strict):
+    """The events to send through again."""
+
+    events: list[Uuid] = Field(min_length=1, max_length=MOST_AT_ONCE)
+
+
+class NotSent(Shown):
+    """An event that was not sent, and why."""
+
+    event_id: str
+    detail: str
+
+
+class RetriedShown(EndedShown):
+    """How many events were sent through again, and, where the call waited, how they ended."""
+
+    events: int = Field(description="how many were sent")
+    refused: list[NotSent] = Field(description="those that were not sent, and why")
+
+
 @api.route("GET", "/journal", scope=Scope.JOURNAL_READ, tag=TAG, errors=[404])
 async def list_events(call: Call, query: EventFilter) -> EventPage:
     """List events, the newest first.
@@ -188,3 +211,20 @@ async def retry_event(call: Call, event: Uuid, query: Waited) -> Sent:
     with noted(query) as note:
         letter = await journal.retry(call.database, call.chain, call.actor, str(event), note)
         return Sent(letter=letter, **await told(call, note, query))
+
+
+@api.route("POST", "/journal/retry", scope=Scope.JOURNAL_WRITE, tag=TAG, status=202, also=200)
+async def retry_events(call: Call, body: Events, query: Waited) -> RetriedShown:
+    """Send several events that failed or were dropped through again.
+
+    One that cannot be sent keeps no other from being sent; the answer says why.
+    """
+    with noted(query) as note:
+        done = await journal.retry_each(call.database, call.chain, call.actor, map(str, body.events), note)
+        return retried_shown(call.actor, done, await told(call, note, query))
+
+
+def retried_shown(actor: Actor, done: Retried, ends: dict[str, Any]) -> RetriedShown:
+    """What became of events that were to be sent again. `ends`: how they ended, as members of EndedShown."""
+    refused = [NotSent(event_id=event, detail=masked.still_refused(actor, error)) for event, error in done.refused]
+    return RetriedShown(events=done.events, refused=refused, **ends)

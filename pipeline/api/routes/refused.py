@@ -13,6 +13,7 @@ from pipeline.api.listing import After, Limit, Moment, Page, Shown, next_page
 from pipeline.api.route import WHOLE, Id, Table
 from pipeline.ingress.limits import Limits
 from pipeline.operations import masked, refused
+from pipeline.operations.access import Actor
 from pipeline.operations.refused import Sent
 from pipeline.store.refused import Filter
 from schemas.access import Scope
@@ -163,7 +164,7 @@ async def send_refused(call: Call, body: ToSend, query: Waited) -> SentShown:
     with noted(query) as note:
         sent = await _sent(call, body)
         note.add((event, 0) for event in sent.events)
-        return _shown(call, sent, await told(call, note, query))
+        return sent_shown(call.actor, sent, await told(call, note, query))
 
 
 async def _sent(call: Call, body: ToSend) -> Sent:
@@ -185,12 +186,13 @@ def _limits(call: Call) -> Limits:
     return Limits(event=call.settings.max_event)
 
 
-def _shown(call: Call, sent: Sent, ends: dict[str, Any]) -> SentShown:
+def sent_shown(actor: Actor, sent: Sent, ends: dict[str, Any]) -> SentShown:
+    """What became of refused requests. `ends`: how their events ended, as members of EndedShown."""
     return SentShown(
         requests=sent.requests,
         events=len(sent.events),
         left=sent.left,
-        refused=[StillRefused(id=id, detail=masked.still_refused(call.actor, error)) for id, error in sent.refused],
+        refused=[StillRefused(id=id, detail=masked.still_refused(actor, error)) for id, error in sent.refused],
         unproven=sent.unproven,
         **ends,
     )

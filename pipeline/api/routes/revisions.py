@@ -97,4 +97,4 @@ async def restore_revision(call: Call, connector: Given, body: Restored) -> Conn
     old = await revisions.revision(call.database, call.account, name, body.revision)
     await may_save(call.database, call.actor, [connectors.parsed({**old.settings, "name": name})])
     await revisions.restore(call.database, call.account, name, body.revision, author(call, body.note))
-    return ConnectorShown(**await row_of(call, name))
+    return ConnectorShown(**await row_of(call.database, call.account, name))
