@@ -43,7 +43,7 @@ def routes(api: Api) -> list[web.RouteDef]:
     """`/api/v1/…`, the document and its page."""
 
     async def openapi(_: web.Request) -> web.StreamResponse:
-        made = await asyncio.to_thread(_described)  # beside the loop: the first time takes longer than an event may wait
+        made = await asyncio.to_thread(_described)  # beside the loop: it takes longer than an event may wait
         return web.Response(body=made, headers={"Content-Type": JSON, "Cache-Control": "no-cache"})
 
     async def nothing(_: web.Request) -> web.StreamResponse:
