@@ -120,8 +120,12 @@ def shown(status: int, model: BaseModel, content_type: str = JSON) -> web.Respon
 def refused(error: Refused) -> web.Response:
     """What an operation refused."""
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Busy) else {}
-    status = next(status for kind, status in STATUS.items() if isinstance(error, kind))
-    return failed(status, error.detail, error.problems, headers)
+    return failed(status_of(error), error.detail, error.problems, headers)
+
+
+def status_of(error: Refused) -> int:
+    """The status of what an operation refused."""
+    return next(status for kind, status in STATUS.items() if isinstance(error, kind))
 
 
 def problem(found: Problem) -> ProblemShown:
@@ -133,14 +137,19 @@ def failed(
     status: int, detail: str, problems: Sequence[Problem] = (), headers: Mapping[str, str] | None = None
 ) -> web.Response:
     """An error in its shape."""
-    told = [problem(each) for each in problems]
-    first = told[0].model_dump() if told else {}
-    why: dict[str, Any] = {"title": MEANING[status][0], "detail": detail, "problems": told, **first}
-    response = shown(status, ErrorAnswer(status=status, error=ErrorShown(**why), **why), PROBLEM)
+    response = shown(status, error_shown(status, detail, problems), PROBLEM)
     response.headers.update(headers or {})
     if status in (408, 413):
         response.force_close()  # the rest of the body is not worth reading
     return response
+
+
+def error_shown(status: int, detail: str, problems: Sequence[Problem] = ()) -> ErrorAnswer:
+    """What is told of an error."""
+    told = [problem(each) for each in problems]
+    first = told[0].model_dump() if told else {}
+    why: dict[str, Any] = {"title": MEANING[status][0], "detail": detail, "problems": told, **first}
+    return ErrorAnswer(status=status, error=ErrorShown(**why), **why)
 
 
 def _cut(value: Any) -> Any:

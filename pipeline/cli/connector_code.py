@@ -14,12 +14,13 @@ from pipeline.cli.asking import sure
 from pipeline.cli.author import Note, author
 from pipeline.cli.files import write
 from pipeline.cli.options import DEFAULT_ACCOUNT, Account
-from pipeline.cli.session import Failed, account_id, database, in_account, play
+from pipeline.cli.session import account_id, database, in_account, play
 
 if TYPE_CHECKING:
     from pipeline.api.routes.as_code import AppliedShown
     from pipeline.operations.access import Actor
-    from pipeline.operations.plan import Plan
+    from pipeline.operations.errors import Problem
+    from pipeline.operations.plan import Plan, Planned
     from pipeline.settings import Settings
     from pipeline.store.database import Database
     from schemas.settings import ConnectorSettings
@@ -56,6 +57,7 @@ def apply(
 ) -> None:
     """Put connectors in force: all of these files, or none if one of them is wrong."""
     from pipeline.cli import show
+    from pipeline.operations.errors import Refused
     from pipeline.operations.plan import carry_out, refusal, wishes
     from pipeline.operations.plan import plan as make
 
@@ -76,8 +78,8 @@ def apply(
             made = await make(opened, owner, wishes(files), prune=prune)
             if made.refused:
                 raise refusal(made)
-            if strict and (told := [f"{entry.name}: {each}" for entry in made.entries for each in entry.warnings]):
-                raise Failed("\n  ".join(["nothing was saved, since these settings do less than they say:", *told]))
+            if strict and (idle := [_named(entry, each) for entry in made.entries for each in entry.warnings]):
+                raise Refused("nothing was saved, since these settings do less than they say", idle)
             applied = await carry_out(opened, owner, made, author(note), expected=made.expected)
             await _warn_of_secrets(opened, settings, owner, made)
         return made, applied_shown(settings, made, applied)
@@ -94,6 +96,13 @@ def apply(
             show.messages.print(f"  warning: {warning}", markup=False, soft_wrap=True)
     for name in done.removed:
         print(f"removed {name}")
+
+
+def _named(entry: Planned, warning: Problem) -> Problem:
+    """A warning that says of which connector it is."""
+    from dataclasses import replace
+
+    return replace(warning, field=": ".join(filter(None, (entry.name, warning.field))))
 
 
 def _show_planned(made: Plan, *, strict: bool, json: bool) -> None:

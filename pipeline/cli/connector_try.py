@@ -12,7 +12,7 @@ import typer
 
 from pipeline.cli import answer
 from pipeline.cli.options import DEFAULT_ACCOUNT, Account, AsJson, ConnectorName
-from pipeline.cli.session import Failed, account_id, database, play
+from pipeline.cli.session import account_id, database, play
 
 if TYPE_CHECKING:
     from pipeline.operations.compare import Comparison
@@ -98,11 +98,12 @@ def compare(
     from pipeline.cli.progress import progress
     from pipeline.daemon.core import topology_of
     from pipeline.operations.compare import compare as run_compare
+    from pipeline.operations.errors import NotFound
 
     async def run(settings: Settings) -> Comparison:
         async with _connector(settings, account, name, draft) as (opened, live, wanted):
             if live is None:
-                raise Failed(f"no connector {name!r}, so there are no events to compare; try the draft on a payload")
+                raise NotFound(f"no connector {name!r}, so there are no events to compare; try the draft on a payload")
             with progress(f"comparing {name}", last) as advance:
                 return await run_compare(
                     opened, topology_of(settings), live, wanted, last=last, show=first, on_progress=advance

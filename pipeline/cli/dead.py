@@ -26,7 +26,7 @@ from pipeline.cli.options import (
 )
 from pipeline.cli.outcome import Timeout, Wait
 from pipeline.cli.progress import progress
-from pipeline.cli.session import Failed, in_account, in_chain
+from pipeline.cli.session import in_account, in_chain
 from pipeline.cli.times import moment
 
 if TYPE_CHECKING:
@@ -236,9 +236,10 @@ async def _replay_one(
     opened: Database, chain: Chain, actor: Actor, letter: int, from_stage: str | None, note: Sent
 ) -> int:
     from pipeline.operations import dead
+    from pipeline.operations.errors import InUse
 
     if (await dead.show(opened, actor, letter, unreadable=True))["unreadable"] is not None:
-        raise Failed(f"dead letter {letter} could not be read as an event; it can only be discarded")
+        raise InUse(f"dead letter {letter} could not be read as an event; it can only be discarded")
     await dead.replay_letter(opened, chain, actor, letter, from_stage, note)
     return 1
 

@@ -25,6 +25,7 @@ from pipeline.cli import (
     lead,
     look,
     preset,
+    refusal,
     refused,
     run,
     secret,
@@ -38,6 +39,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    cls=refusal.Commands,
 )
 run.register(app)
 look.register(app)

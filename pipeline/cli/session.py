@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
+from pipeline.cli import refusal
+
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
 
@@ -36,7 +38,10 @@ class WrongUse(Exception):
 
 @contextmanager
 def clear_errors() -> Iterator[None]:
-    """Known errors become one line on standard error and an exit code; anything else is a bug and shows its trace."""
+    """Known errors become one line on standard error and an exit code; anything else is a bug and shows its trace.
+
+    With --json they are told on standard output as well, as REST answers them.
+    """
     from pipeline.daemon.embedded import EmbeddedError
     from pipeline.daemon.installation import InUse
     from pipeline.daemon.ports import CannotListen
@@ -58,10 +63,12 @@ def clear_errors() -> Iterator[None]:
         _end(f"{error}{LOOK}", 1)
     except (Stopped, KeyboardInterrupt) as stopped:
         number = getattr(signal, str(stopped), signal.SIGINT)
-        _end("interrupted", 128 + number)  # as shells say that a signal ended a command
+        print("leadpipe: interrupted", file=sys.stderr)
+        raise typer.Exit(128 + number) from None  # as shells say that a signal ended a command
 
 
 def _end(error: object, code: int) -> None:
+    refusal.tell(error, code)
     print(f"leadpipe: {error}", file=sys.stderr)
     raise typer.Exit(code)
 

@@ -38,7 +38,8 @@ def nowhere(tmp_path: Path) -> Iterator[Leadpipe]:
 def test_a_misspelt_stage_is_refused_at_once_with_the_nearest(
     nowhere: Leadpipe, arguments: tuple[str, ...], near: str
 ) -> None:
-    [line] = nowhere.run(*arguments, code=2).splitlines()
+    _, err = nowhere.ran(*arguments, code=2)
+    [line] = err.splitlines()
     assert line.startswith("leadpipe: no stage ") and f"did you mean {near!r}?" in line and STAGES in line
 
 

@@ -17,6 +17,7 @@ from pipeline.operations.as_code import to_toml
 from pipeline.operations.connectors import parsed
 from tests.api.conftest import World
 from tests.support.command import here
+from tests.support.ports import free_port
 from tests.support.stock import settings_of
 
 # What is shown beside its route: the command, and the path that answers the same. {…} is of the stock.
@@ -124,6 +125,25 @@ DOES = (
     (Does("dead replay", "--all --timeout 0", "POST", "/dead-letters/replay?wait=0.1", {}, code=1),),
     (Does("dead edit", "{letter} EVENT --no-wait", "POST", "/dead-letters/{letter}/edit", {"document": EVENT}),),
 )
+# What is refused: the command, and the call that is refused for the same reason.
+REFUSED: tuple[tuple[str, str, str, Any], ...] = (
+    ("connector show nope", "GET", "/connectors/nope", None),
+    ("connector diff {connector} 9", "GET", "/connectors/{connector}/differences?old=9", None),
+    ("connector set nope default_country=IN", "PATCH", "/connectors/nope", {"default_country": "IN"}),
+    ("connector set {connector} default_country=XX", "PATCH", "/connectors/{connector}", {"default_country": "XX"}),
+    ("connector try nope EVENT", "POST", "/connectors/nope/try", {"document": EVENT}),
+    (f"journal show {NOBODY}", "GET", f"/journal/{NOBODY}", None),
+    ("journal list --connector nope", "GET", "/journal?connector=nope", None),
+    (f"lead show {NOBODY}", "GET", f"/leads/{NOBODY}", None),
+    ("lead key release {lead} phone nope", "POST", "/leads/{lead}/keys/release", {"key": "phone", "value": "nope"}),
+    ("dead show 999", "GET", "/dead-letters/999", None),
+    ("refused send 999", "POST", "/refused/send", {"ids": [999]}),
+    ("conflict resolve {conflict}", "POST", "/conflicts/{conflict}/resolve", {}),
+    ("user create one@{account}.example.com", "POST", "/users", {"email": "one@{account}.example.com"}),
+    ("key rotate 999", "POST", "/keys/999/rotate", {}),
+    ("field show nope", "GET", "/fields/lead/nope", None),
+    ("preset show nope", "GET", "/presets/nope", None),
+)
 APART = {"stages"}  # asks the broker, which the API here has in memory
 OWN = {  # what REST cannot do: these say so in their help, and README.md says what they print
     "account create",
@@ -198,6 +218,12 @@ def filled(given: Any, parts: dict[str, Any]) -> Any:
     return parts.get(given.strip("{}"), given) if given.startswith("{") else given.format(**parts)
 
 
+def problem(body: dict[str, Any]) -> dict[str, Any]:
+    """Why something is refused, without what to do: that names commands to some, and lists to others."""
+    told = {name: value for name, value in body.items() if name != "error"}
+    return {**told, "detail": told["detail"].partition(";")[0], "former": set(body["error"])}
+
+
 def shape(document: Any) -> Any:
     """The members of a document, and of what kind each value is."""
     if isinstance(document, dict):
@@ -224,6 +250,38 @@ async def test_what_is_done_is_told_as_rest_tells_it(world: World, tmp_path: Pat
         if does.caller is not None:
             del told[does.caller], rest[does.caller]
         assert shape(told) == shape(rest), does
+
+
+async def test_what_is_refused_is_told_as_rest_tells_it(world: World, tmp_path: Path) -> None:
+    parts = {**vars(world.ours), "account": world.api.ours.name}
+    (tmp_path / "event.json").write_bytes(orjson.dumps(EVENT))
+    for words, method, path, body in REFUSED:
+        rest = await world.api.ask(method, filled(path, parts), filled(body, parts))
+        assert rest.status in (404, 409, 422), (words, rest)
+        arguments = words.format(**parts).replace("EVENT", str(tmp_path / "event.json")).split()
+        for json in ((), ("--json",)):
+            code, out, err = await ran(world, *arguments, *json)
+            assert (code, err[:10]) == (2 if rest.status == 422 else 1, "leadpipe: "), (words, out, err)
+            assert (problem(orjson.loads(out)) == problem(rest.json)) if json else out == "", (words, out, rest)
+
+
+def test_words_that_make_no_sense_are_told_as_json_where_it_is_asked_for() -> None:
+    for name, help in commands(get_command(app)):
+        code, out, err = here([*name.split(), "--no-such-option", *(["--json"] if help else [])], {})
+        assert code == 2 and "--no-such-option" in err, (name, out, err)
+        told = orjson.loads(out) if help else None
+        assert told is None or (told["status"], "--no-such-option" in told["detail"]) == (422, True), (name, told)
+    _, out, _ = here(["journal", "list", "--limit", "0", "--json"], {})
+    assert [each["field"] for each in orjson.loads(out)["problems"]] == ["limit"]
+
+
+def test_a_server_that_is_away_is_told_as_json_too(tmp_path: Path) -> None:
+    nowhere = {"LEADPIPE_DATABASE_URL": f"postgresql://127.0.0.1:{free_port()}/nowhere"}
+    for command in ("lead find", "connector list", "account list", "audit"):
+        code, out, err = here([*command.split(), "--json"], {**nowhere, "LEADPIPE_DATA_DIR": str(tmp_path)})
+        told = orjson.loads(out)
+        assert (code, told["status"]) == (1, 503) and "nothing listens there" in told["detail"], (command, told)
+        assert told["detail"] in err
 
 
 async def test_the_stages_are_told_by_the_same_members(world: World) -> None:
