@@ -32,8 +32,8 @@ def bench(*arguments: str, folder: str | None = None) -> str:
     return done.stdout
 
 
-def test_a_short_run_has_every_figure() -> None:
-    arguments = ("--events", "300", "--body", "ndjson", "--batch", "50", "--failing", "0.1", "--json")
+def test_a_short_run_has_every_figure_and_a_run_at_a_rate_takes_its_time() -> None:
+    arguments = ("--events", "300", "--rate", "200", "--body", "ndjson", "--batch", "50", "--failing", "0.1", "--json")
     with tempfile.TemporaryDirectory(prefix="own-") as folder:  # there may be another benchmark on the machine
         told = orjson.loads(bench(*arguments, folder=folder))
         own = f"{folder}/leadpipe-bench-"
@@ -43,7 +43,7 @@ def test_a_short_run_has_every_figure() -> None:
         )
         assert not list(Path(folder).glob("leadpipe-bench-*"))
     assert told["events"] == 300
-    assert told["accepted_rate"] > 0
+    assert 0 < told["accepted_rate"] < 400
     assert told["journalled_rate"] > 0
     assert told["answer"]["count"] == 6
     assert told["journal"]["count"] == 300
@@ -55,12 +55,6 @@ def test_a_short_run_has_every_figure() -> None:
     assert all(start > 0 and end > 0 for start, end in told["memory"].values())
     assert told["stages"]["log"]["events"] == 300
     assert told["stages"]["log"]["mean_batch"] >= 1
-
-
-def test_events_at_a_rate_take_their_time() -> None:
-    told = orjson.loads(bench("--events", "100", "--rate", "50", "--json"))
-    assert told["events"] == 100
-    assert told["accepted_rate"] < 100
 
 
 def test_what_makes_no_sense_is_refused_with_its_bounds() -> None:

@@ -38,7 +38,7 @@ EVENT = {"event_id": "w1", "name": "Canary Person", "phone": "098220 12345", "em
 @pytest.fixture(scope="module", params=["postgresql", "rabbitmq"])
 def leadpipe(request: pytest.FixtureRequest, install: Install) -> Leadpipe:
     """`leadpipe up`, with every example connector; its database's URL holds a password."""
-    leadpipe = install(request.param, password=PASSWORD)
+    leadpipe = install(request.param, password=PASSWORD, processes="2")
     leadpipe.apply(*ALL)
     leadpipe.start("up")
     leadpipe.ready()

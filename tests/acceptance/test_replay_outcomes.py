@@ -165,13 +165,13 @@ async def test_where_nobody_works_it_is_said_and_waiting_ends(
 async def test_ctrl_c_while_waiting_says_that_the_replay_goes_on(
     database: Database, database_url: str, tmp_path: Path
 ) -> None:
-    await _dead(database, 2_500)
+    await _dead(database, 1_500)
     with installed(tmp_path, database_url) as leadpipe:
         arguments = [sys.executable, "-m", "pipeline.cli.main", "dead", "replay", "--all", "--timeout", "300"]
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(*arguments, env=dict(leadpipe.environment), stderr=pipe)
         try:
-            waits = "SELECT count(*) = 2500 FROM dead_letter WHERE status = 'replayed'"
+            waits = "SELECT count(*) = 1500 FROM dead_letter WHERE status = 'replayed'"
             await until(lambda: database.fetchval(waits), "all to be sent", PROCESSES)
             process.send_signal(signal.SIGINT)
             _, told = await asyncio.wait_for(process.communicate(), PROCESSES)
@@ -180,18 +180,18 @@ async def test_ctrl_c_while_waiting_says_that_the_replay_goes_on(
                 process.kill()
     err = told.decode()
     assert process.returncode == 130 and "Traceback" not in err
-    assert "2,500 were sent, and go on without this command" in err and "leadpipe dead groups --since 20" in err
+    assert "1,500 were sent, and go on without this command" in err and "leadpipe dead groups --since 20" in err
 
 
 async def test_thousands_are_counted_by_their_causes(database: Database, database_url: str, tmp_path: Path) -> None:
-    await _dead(database, 2_500)
+    await _dead(database, 1_500)
     with installed(tmp_path, database_url) as leadpipe:
         leadpipe.start("up")
         leadpipe.ready()
         code, out, _ = leadpipe._ended(("dead", "replay", "--all", "--json"))
     found = orjson.loads(out)
-    assert (code, found["letters"], found["failed"], found["pending"]) == (1, 2_500, 2_500, 0)
-    assert sum(each["events"] for each in found["failures"]) == 2_500 and len(found["failures"]) == 1
+    assert (code, found["letters"], found["failed"], found["pending"]) == (1, 1_500, 1_500, 0)
+    assert sum(each["events"] for each in found["failures"]) == 1_500 and len(found["failures"]) == 1
 
 
 async def _dead(database: Database, count: int) -> None:

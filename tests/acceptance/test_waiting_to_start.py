@@ -22,6 +22,7 @@ from tests.support.postgres import PrivatePostgres
 from tests.support.until import until_blocking
 
 SECONDS = 20.0  # far less than any wait of ours, far more than it takes
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 WAITS = ("database away", "database hangs", "migrations missing", "broker away")
 
 
@@ -48,7 +49,7 @@ def test_a_process_that_waits_to_start_ends_when_it_is_asked_to(
     with world(wait, postgres, tmp_path) as leadpipe:
         commands = [["work", "normalize", "log"], *([["ingress"]] if wait != "broker away" else [])]
         for command in commands:
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            for number in SIGNALS if wait == WAITS[0] else SIGNALS[:1]:
                 process = leadpipe.start(*command)
                 waits(leadpipe, wait, process)
                 process.send_signal(number)

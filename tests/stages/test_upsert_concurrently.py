@@ -58,14 +58,14 @@ async def test_two_processes_that_meet_a_new_person_by_different_keys_make_one_l
     database: Database, database_url: str
 ) -> None:
     async with processes(database_url, 2) as (one, two):
-        for index in range(60):
+        for index in range(24):
             phone, email = f"+1415555{index:04d}", f"p{index}@example.com"
             both = mapped({"phone": phone, "email": email})
             half = mapped({"phone": phone} if index % 2 else {"email": email})
             [[first], [second]] = await asyncio.gather(patiently(one, [both]), patiently(two, [half]))
             assert result_of(first)["lead"] == result_of(second)["lead"]
             assert [result_of(first)["outcome"], result_of(second)["outcome"]].count("created") == 1
-    assert await database.fetchval("SELECT count(*) FROM lead") == 60
+    assert await database.fetchval("SELECT count(*) FROM lead") == 24
 
 
 async def test_many_processes_that_meet_the_same_people_make_one_lead_each(
@@ -89,7 +89,7 @@ async def test_many_processes_that_meet_the_same_people_make_one_lead_each(
 async def test_the_same_event_in_two_processes_takes_effect_once(database: Database, database_url: str) -> None:
     await database.execute(EFFECTS)
     async with processes(database_url, 3) as pools:
-        for index in range(30):
+        for index in range(12):
             event = mapped({"phone": f"+1415555{index:04d}"}, call={"call_id": f"c{index}"})
             outcomes = await asyncio.gather(*(patiently(pool, [event]) for pool in pools))
             found = [result_of(batch[0]) for batch in outcomes]
@@ -98,7 +98,7 @@ async def test_the_same_event_in_two_processes_takes_effect_once(database: Datab
                 result.pop("then", None)  # what was in force when it was applied; told to those that come later
             assert found[0] == found[1] == found[2]
     assert await database.fetch("SELECT what, id, count(*) FROM effect GROUP BY 1, 2 HAVING count(*) > 1") == []
-    assert await database.fetchval("SELECT count(*) FROM effect WHERE what = 'applied_event'") == 30
+    assert await database.fetchval("SELECT count(*) FROM effect WHERE what = 'applied_event'") == 12
 
 
 async def test_one_call_told_by_many_processes_is_one_call(database: Database, database_url: str) -> None:

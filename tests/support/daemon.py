@@ -143,13 +143,17 @@ async def post(url: str, document: Any, **headers: str) -> tuple[int, Any]:
 
 @contextmanager
 def installed(folder: Path, database_url: str, broker_url: str | None = None, **settings: str) -> Iterator[Leadpipe]:
-    """An installation on this database and broker; its processes end with the context."""
+    """An installation on this database and broker; its processes end with the context.
+
+    `up` starts one process of stages, unless `processes` says otherwise: each takes a second to start.
+    """
     port = free_port()
     values = {
         "LEADPIPE_DATABASE_URL": database_url,
         "LEADPIPE_DATA_DIR": str(folder / "data"),
         "LEADPIPE_HTTP_PORT": str(port),
         "LEADPIPE_RUNGS": "0.2,0.4",
+        "LEADPIPE_PROCESSES": "1",
         **({"LEADPIPE_BROKER_URL": broker_url} if broker_url else {}),
         **{f"LEADPIPE_{name.upper()}": value for name, value in settings.items()},
     }
