@@ -19,7 +19,7 @@ run: $(READY) ## Start everything, send the sample events, show what became of t
 	@exec env LEADPIPE_HTTP_PORT=$(PORT) $(if $(BROKER),'LEADPIPE_BROKER_URL=$(BROKER)') $(BIN)/leadpipe up --demo deploy/examples
 
 test: $(READY) ## Run the whole suite, on private servers of its own (or LEADPIPE_TEST_AMQP_URL's RabbitMQ)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 words: $(READY) ## Write docs/words.txt: everything that Leadpipe says to a person, to be read before a release
 	@$(BIN)/python -m tests.words
