@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -33,6 +34,9 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in os.environ.keys() - {KEPT}:
         if name.startswith(OURS) or name in TERMINAL:
             del os.environ[name]
+    # Tests start hundreds of processes: each would compile the whole program anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"  # where all that is tried listens
     _steady_examples(config)
     if "PYTEST_XDIST_WORKER" not in os.environ:  # those inherit it
