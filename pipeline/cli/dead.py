@@ -137,11 +137,12 @@ def groups(
         return
     rows = in_account(account, lambda opened, actor: dead.groups(opened, actor, given))
     show.lines(
-        ("letters", "stage", "kind", "field", "oldest UTC", "newest UTC"),
+        ("letters", "stage", "connector", "kind", "field", "oldest UTC", "newest UTC"),
         (
             (
                 row["letters"],
                 row["stage"],
+                row["connector"],
                 row["kind"],
                 row["field"],
                 show.moment(row["oldest"]),

@@ -70,6 +70,8 @@ async def test_a_rejected_value_passes_once_the_mapping_is_corrected(leadpipe: L
     letters = await listed(leadpipe, ids[::-1], "dead", "list", "--stage", "map", "--connector", "website")
     [group] = [each for each in leadpipe.json("dead", "groups")["items"] if each["field"] == "lead.budget"]
     assert (group["letters"], group["cause"], group["stage"]) == (3, NUMBER, "map")
+    [line] = [each.split() for each in leadpipe.run("dead", "groups").splitlines() if "lead.budget" in each]
+    assert line[:5] == ["3", "map", "website", "rejected", "lead.budget"]
     shown = leadpipe.json("dead", "show", str(letters[-1]["id"]))
     assert (shown["value"], shown["event"]["id"]) == ("about a lakh", ids[0])
 
