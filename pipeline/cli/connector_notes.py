@@ -29,7 +29,7 @@ def notes(name: ConnectorName, since: Since = None, account: Account = DEFAULT_A
     from pipeline.operations.visible import visible
 
     async def run(opened: Database, actor: Actor) -> tuple[Noted, list[Trouble]]:
-        found = await operations.noted(opened, actor, name, moment(since))
+        found = await operations.noted(opened, actor, name, moment(since, "--since"))
         id = (await visible(opened, actor)).id_of(name)
         return found, await operations.troubles(opened, actor.account, id)
 

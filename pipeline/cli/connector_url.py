@@ -42,7 +42,7 @@ def url(
         raise typer.BadParameter("--keep goes with --rotate")
     if rotate and withdraw:
         raise typer.BadParameter("--rotate ends the old URLs by itself, after --keep; --keep 0 ends them now")
-    kept = urls.KEPT if keep is None else span(keep)
+    kept = urls.KEPT if keep is None else span(keep, "--keep")
 
     async def run(settings: Settings) -> tuple[list[Url], list[str]]:
         async with database(settings) as opened:

@@ -93,7 +93,7 @@ def list_(
     from pipeline.operations import dead
 
     if kind is not None and kind not in KINDS:
-        raise typer.BadParameter(f"{kind!r} is not a kind; the kinds are {', '.join(KINDS)}")
+        raise typer.BadParameter(f"{kind!r} is not a kind; the kinds are {', '.join(KINDS)}", param_hint="--kind")
     given = replace(_filter(stage, error, since, until, status), kind=kind, unreadable=unreadable)
     last = answer.page_after("dead-letters", after)
     if json and not unreadable:
@@ -348,11 +348,13 @@ def _filter(stage: str | None, error: str | None, since: str | None, until: str 
     from pipeline.store.dead_letters import Filter
 
     if status not in STATUSES:
-        raise typer.BadParameter(f"{status!r} is not a status; the statuses are {', '.join(STATUSES)}")
+        raise typer.BadParameter(
+            f"{status!r} is not a status; the statuses are {', '.join(STATUSES)}", param_hint="--status"
+        )
     return Filter(
         stage=stage,
         error=error,
-        since=moment(since),
-        until=moment(until),
+        since=moment(since, "--since"),
+        until=moment(until, "--until"),
         status=None if status == "any" else cast("Known", status),
     )

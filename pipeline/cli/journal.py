@@ -84,10 +84,14 @@ def list_(
     outcomes = [part.strip() for each in outcome or () for part in each.split(",")]
     for each in outcomes:
         if each not in journal.OUTCOMES:
-            raise typer.BadParameter(f"{each!r} is not an outcome; the outcomes are {', '.join(journal.OUTCOMES)}")
+            raise typer.BadParameter(
+                f"{each!r} is not an outcome; the outcomes are {', '.join(journal.OUTCOMES)}", param_hint="--outcome"
+            )
     if follow and (after is not None or total):
         raise typer.BadParameter("--follow goes on from now: leave out --after and --total")
-    which = journal.Which(connector, outcomes or None, lead_source, moment(since), moment(until), search)
+    which = journal.Which(
+        connector, outcomes or None, lead_source, moment(since, "--since"), moment(until, "--until"), search
+    )
     if follow:
         from pipeline.cli.follow import follow_journal
 

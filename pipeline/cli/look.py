@@ -71,7 +71,7 @@ def audit(
     from pipeline.cli import show
     from pipeline.operations.audit import audit as run_audit
 
-    start = moment(since) or datetime(2000, 1, 1, tzinfo=UTC)
+    start = moment(since, "--since") or datetime(2000, 1, 1, tzinfo=UTC)
 
     async def run(settings: Settings) -> Audit:
         async with database(settings) as opened, broker(settings) as chain:

@@ -16,10 +16,8 @@ from typer.core import TyperGroup
 if TYPE_CHECKING:
     from pipeline.operations.errors import Problem
 
-INVALID, UNAVAILABLE = (
-    422,
-    503,
-)  # statuses of what no operation refused: wrong use, and what keeps a command from its work
+INVALID = 422  # the status of wrong use, which no operation refused
+UNAVAILABLE = 503  # and of what keeps a command from its work
 MISUSE = cast("tuple[type[Exception], ...]", typer.BadParameter.__bases__)  # UsageError, which typer does not export
 _asked: ContextVar[bool] = ContextVar("asked", default=False)  # for JSON
 
@@ -60,7 +58,9 @@ def _tell_misuse(error: Any) -> None:
     from pipeline.operations.errors import Problem
 
     about = getattr(error, "param", None)
-    _print(INVALID, error.format_message(), [Problem(about and about.name, error.message or error.format_message())])
+    named = about.name if about else getattr(error, "param_hint", None)
+    field = named.strip("-").replace("-", "_") if isinstance(named, str) else None
+    _print(INVALID, error.format_message(), [Problem(field, error.message or error.format_message())])
 
 
 def _print(status: int, detail: str, problems: Sequence[Problem] = ()) -> None:

@@ -210,4 +210,4 @@ def _tell_left(sent: Sent, details: list[str]) -> None:
 def _filter(status: int | None, since: str | None, until: str | None) -> Filter:
     from pipeline.store.refused import Filter
 
-    return Filter(status=status, since=moment(since), until=moment(until))
+    return Filter(status=status, since=moment(since, "--since"), until=moment(until, "--until"))

@@ -48,7 +48,9 @@ class Handler(logging.Handler):
         """Write a record as one line."""
         try:
             Lines().msg(self.format(record))
-        except Exception:
+        except (
+            Exception
+        ):  # as every handler: a record that cannot be written is printed with its trace, and ends nothing
             self.handleError(record)
 
 

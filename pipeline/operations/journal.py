@@ -171,7 +171,7 @@ async def retry(database: Database, chain: Chain, actor: Actor, event: str, note
 async def retry_each(
     database: Database, chain: Chain, actor: Actor, events: Iterable[str], note: Sent | None = None
 ) -> Retried:
-    """The same of several events; one that cannot be sent keeps no other from being sent."""
+    """Send several events through again, as `retry` does one; one that cannot be sent does not stop the others."""
     done = Retried()
     for event in dict.fromkeys(events):
         try:

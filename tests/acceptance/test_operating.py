@@ -112,7 +112,11 @@ def test_wrong_use_is_said_in_one_line(leadpipe: Leadpipe, tmp_path: Path) -> No
     [line] = elsewhere(leadpipe, databse_url="x").run("stages", code=2).splitlines()
     assert "LEADPIPE_DATABSE_URL is not a setting; did you mean LEADPIPE_DATABASE_URL?" in line
     for arguments, told in (
-        (("journal", "list", "--outcome", "lost"), "'lost' is not an outcome"),
+        (("journal", "list", "--outcome", "lost"), "value for --outcome: 'lost' is not an outcome"),
+        (("journal", "list", "--since", "soon"), "value for --since: 'soon' is neither a time nor an age"),
+        (("refused", "list", "--until", "soon"), "value for --until: 'soon' is neither a time nor an age"),
+        (("dead", "list", "--kind", "odd"), "value for --kind: 'odd' is not a kind"),
+        (("dead", "list", "--status", "odd", "--json"), '"field":"status"'),
         (("journal", "list", "--since", "yesterdy"), "'yesterdy' is neither a time"),
         (("dead", "replay"), "give one id"),
         (("send", str(tmp_path / "none.json"), "--connector", "website"), "does not exist"),
